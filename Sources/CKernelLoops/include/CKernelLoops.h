@@ -1,0 +1,29 @@
+#pragma once
+#include <stddef.h>
+
+// Vector loops that oneDNN does not have. Every function works on whole rows, touches each element once or twice,
+// and is compiled for several instruction sets, the best of which is chosen when the program starts.
+
+/// out = (x − mean)·rsqrt(variance + eps)·(scale + 1) + shift, row by row; scale and shift may be null.
+void bb_layer_norm_modulate(const float *x, const float *scale, const float *shift, float *out, size_t rows,
+                            size_t width, float eps);
+
+/// out = (x − mean)·rsqrt(variance + eps)·weight + bias, row by row.
+void bb_layer_norm_affine(const float *x, const float *weight, const float *bias, float *out, size_t rows,
+                          size_t width, float eps);
+
+/// out = x·rsqrt(mean(x²) + eps)·weight, row by row; out may be x.
+void bb_rms_norm(const float *x, const float *weight, float *out, size_t rows, size_t width, float eps);
+
+/// Rotates adjacent pairs of every head: x is [rows, heads·dim], cos and sin are [rows, dim/2].
+void bb_rotate_pairs(float *x, const float *cosines, const float *sines, size_t rows, size_t heads, size_t dim);
+
+/// Adds the sums and the sums of squares of every channel over pixels: x is [pixels, channels].
+void bb_channel_moments(const float *x, size_t pixels, size_t channels, double *sum, double *square);
+
+/// out = x·scale + shift with one scale and shift a channel: x is [pixels, channels].
+void bb_channel_affine(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
+                       size_t channels);
+
+/// out = a·x + b·y.
+void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count);

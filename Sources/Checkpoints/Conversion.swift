@@ -1,0 +1,147 @@
+import Crypto
+import JSON
+import Tensors
+
+/// Carries plans out: reads each source tensor once, converts, hashes and writes it with bounded memory.
+public struct Conversion {
+  /// What is known of a tensor after it was written.
+  struct Outcome {
+    let row: ComponentPlan.Row
+    let metrics: ErrorMetrics?
+  }
+
+  /// The plans of all components, in the order of the release.
+  public let plans: [ComponentPlan]
+  /// Files carried along byte for byte (tokenizers).
+  public let carried: [CheckpointFolder.CarriedFile]
+  /// The family, such as `miniflux`.
+  public let family: String
+  /// The request as it is written into the manifest.
+  public let request: TypeRequest
+
+  /// Gathers what a conversion does.
+  public init(
+    plans: [ComponentPlan], carried: [CheckpointFolder.CarriedFile], family: String, request: TypeRequest
+  ) {
+    self.plans = plans
+    self.carried = carried
+    self.family = family
+    self.request = request
+  }
+
+  /// Bytes of all source tensors that are consumed.
+  public var sourceByteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.source.byteCount } } }
+  /// Bytes of all tensors in the native model.
+  public var byteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.byteCount } } }
+
+  /// The plan as JSON, without anything that only writing would tell.
+  public var dryRunJSON: JSONValue {
+    Manifest.report(self, outcomes: plans.map { $0.rows.map { Outcome(row: $0, metrics: nil) } }, source: nil)
+  }
+
+  /// Writes the model.
+  ///
+  /// - Parameters:
+  ///   - output: the model folder; written whole or not at all.
+  ///   - mayReplace: whether an existing output is replaced.
+  ///   - version: this program's version, for the manifest.
+  ///   - progress: called with the number of source bytes that were just converted.
+  /// - Returns: the report, which is also what the manifest holds.
+  public func write(
+    to output: String, mayReplace: Bool, version: String, progress: (_ component: String, _ bytes: Int) throws -> Void
+  ) throws -> JSONValue {
+    let folder = try StagedFolder(destination: output, mayReplace: mayReplace)
+    var outcomes: [[Outcome]] = []
+    var components: [JSONValue] = []
+    var sources: [String: JSONValue] = [:]
+    for plan in plans {
+      let files = try plan.files.map { file -> JSONValue in
+        [
+          "file": .string(plan.component + "/" + lastComponent(file.path)),
+          "bytes": .integer(file.size), "sha256": .string(try file.sha256()),
+        ]
+      }
+      sources[plan.component] = .array(files)
+      let fileName = plan.component + ".benben"
+      let written = try write(
+        plan, source: files, to: folder.stagingPath + "/" + fileName,
+        progress: { try progress(plan.component, $0) })
+      outcomes.append(written.outcomes)
+      components.append([
+        "name": .string(plan.component), "file": .string(fileName), "bytes": .integer(written.fileSize),
+        "headerSha256": .string(written.identity),
+      ])
+      for file in plan.files { try file.checkUnchanged() }
+    }
+    for file in carried { try folder.write(file.contents, to: file.path) }
+    let report = Manifest.report(self, outcomes: outcomes, source: sources)
+    let manifest = Manifest.json(self, report: report, components: components, version: version)
+    try folder.write(Array(manifest.prettyText.utf8), to: Manifest.fileName)
+    try folder.commit()
+    return report
+  }
+
+  private func write(
+    _ plan: ComponentPlan, source: [JSONValue], to path: String, progress: (Int) throws -> Void
+  ) throws -> (outcomes: [Outcome], identity: String, fileSize: Int) {
+    let entries = NativeHeader.layOut(
+      plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.byteCount) })
+    var header = NativeHeader(component: plan.component, config: plan.config, source: source, entries: entries)
+    // Hashes have a fixed length, so the header's length is known before the data is.
+    let dataStart = NativeHeader.dataStart(headerLength: header.bytes.count)
+    let fileSize = dataStart + header.dataLength
+    let file = try OutputFile(path: path, size: fileSize)
+    var outcomes: [Outcome] = []
+    for (index, row) in plan.rows.enumerated() {
+      let (hash, metrics) = try Self.convert(
+        row, to: file, at: dataStart + entries[index].offset, progress: progress)
+      header.entries[index].sha256 = hash
+      outcomes.append(Outcome(row: row, metrics: metrics))
+    }
+    let headerBytes = header.bytes
+    let preamble = NativePreamble(header: headerBytes, totalLength: fileSize)
+    try (preamble.bytes + headerBytes).withUnsafeBytes { try file.write($0, at: 0) }
+    try file.finish()
+    return (outcomes, preamble.headerHash.hexadecimal, fileSize)
+  }
+
+  private static func convert(
+    _ row: ComponentPlan.Row, to file: OutputFile, at start: Int, progress: (Int) throws -> Void
+  ) throws -> (sha256: String, metrics: ErrorMetrics?) {
+    var hash = SHA256()
+    var metrics = row.isLossy ? ErrorMetrics() : nil
+    var position = start
+    var chunks = TensorChunks(row.source)
+    let wide = FloatBuffer()
+    let narrow = FloatBuffer()
+    let back = FloatBuffer()
+    func emit(_ bytes: UnsafeRawBufferPointer) throws {
+      hash.update(bufferPointer: bytes)
+      try file.write(bytes, at: position)
+      position += bytes.count
+    }
+    while let chunk = try chunks.next() {
+      try progress(chunk.count)
+      if row.type == row.source.type {
+        try emit(chunk)
+        continue
+      }
+      let count = chunk.count / row.source.type.size
+      try wide.with(count: count) { values in
+        FloatConversion.widen(chunk, row.source.type, into: values)
+        try narrow.with(count: count) { storage in
+          let output = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(storage)[..<(count * row.type.size)])
+          FloatConversion.narrow(UnsafeBufferPointer(values), to: row.type, into: output)
+          try emit(UnsafeRawBufferPointer(output))
+          if metrics != nil {
+            back.with(count: count) { restored in
+              FloatConversion.widen(UnsafeRawBufferPointer(output), row.type, into: restored)
+              metrics?.add(restored, reference: values)
+            }
+          }
+        }
+      }
+    }
+    return (hash.finalize().hexadecimal, metrics)
+  }
+}

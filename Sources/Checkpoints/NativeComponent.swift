@@ -1,0 +1,103 @@
+import Crypto
+import JSON
+import Tensors
+
+/// One component of a native model, opened by mapping: only the preamble and the header are read and hashed.
+public final class NativeComponent: WeightSource {
+  /// The path of the `.benben` file.
+  public let path: String
+  /// The component's official name, such as `text_encoder_2`.
+  public var name: String { header.component }
+  /// The component's `config.json` as it was released.
+  public var config: JSONValue { header.config }
+  /// SHA-256 of the header, which holds the hash of every tensor: the identity of the whole file.
+  public let identity: String
+  private let file: MappedFile
+  private let header: NativeHeader
+  private let dataStart: Int
+  private let indexByName: [String: Int]
+
+  /// Opens and validates a file.
+  public init(path: String) throws {
+    let file = try MappedFile(path: path)
+    let preambleRange = 0..<min(NativePreamble.length, file.size)
+    let preamble = try file.withBytes(preambleRange) {
+      try NativePreamble($0, path: path, fileSize: file.size)
+    }
+    let headerRange = NativePreamble.length..<(NativePreamble.length + (preamble?.headerLength ?? 0))
+    let header = try file.withBytes(headerRange) { bytes in
+      guard Array(SHA256.hash(data: bytes)) == preamble?.headerHash else {
+        throw malformed(
+          "the header is damaged", path, "its SHA-256 is another one than byte 24 says", "Copy or convert it again.")
+      }
+      return try NativeHeader(parsing: bytes, path: path, fileSize: file.size)
+    }
+    guard let preamble, let header else { throw malformed("not a sound .benben file", path, "it is cut short") }
+    self.path = path
+    self.file = file
+    self.header = header
+    identity = preamble.headerHash.hexadecimal
+    dataStart = NativeHeader.dataStart(headerLength: preamble.headerLength)
+    indexByName = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The names, shapes and types of all tensors, in the order of the file.
+  public var tensors: [(name: String, shape: Shape, type: ElementType)] {
+    header.entries.map { ($0.name, $0.shape, $0.type) }
+  }
+
+  /// Bytes of all tensors together.
+  public var byteCount: Int { header.entries.reduce(0) { $0 + $1.byteCount } }
+
+  /// The weight of that name and shape, looking into the mapping.
+  public func weight(_ declaration: WeightDeclaration) throws -> Weight {
+    guard let index = indexByName[declaration.name] else {
+      throw malformed("weight \(quoted(declaration.name)) is missing", path, "the model needs it")
+    }
+    let entry = header.entries[index]
+    guard entry.shape == declaration.shape else {
+      throw malformed(
+        "weight \(quoted(entry.name)) has another shape", path,
+        "\(entry.shape.text) is stored, the config demands \(declaration.shape.text)")
+    }
+    let start = dataStart + entry.offset
+    guard
+      let weight = Weight(
+        name: entry.name, shape: entry.shape, type: entry.type, file: file, range: start..<(start + entry.byteCount))
+    else { throw malformed("weight \(quoted(entry.name)) lies outside the file", path, "at byte \(start)") }
+    return weight
+  }
+
+  /// Hashes every tensor and looks at the padding between them.
+  ///
+  /// - Returns: what is damaged, with the tensor it belongs to; empty when the file is sound.
+  public func damage(progress: (_ bytes: Int) throws -> Void = { _ in }) rethrows -> [Damage] {
+    var found: [Damage] = []
+    var end = NativePreamble.length + header.bytes.count
+    for entry in header.entries {
+      let start = dataStart + entry.offset
+      let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false
+      if !isPaddingClean {
+        found.append(Damage(file: path, tensor: entry.name, why: "the padding before it is not zero"))
+      }
+      end = start + entry.byteCount
+      let hash = file.withBytes(start..<end) { SHA256.hash(data: $0).hexadecimal }
+      if hash != entry.sha256 {
+        found.append(
+          Damage(file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(entry.sha256)"))
+      }
+      try progress(entry.byteCount)
+    }
+    return found
+  }
+}
+
+/// Something in a model that is not as it was written.
+public struct Damage: Equatable, Sendable {
+  /// The file.
+  public let file: String
+  /// The tensor, or nil when the damage is outside of tensors.
+  public let tensor: String?
+  /// What was found.
+  public let why: String
+}

@@ -1,0 +1,137 @@
+import Crypto
+import Foundation
+import JSON
+import Tensors
+
+enum Digest {
+  static func sha256(_ bytes: [UInt8]) -> String { SHA256.hash(data: bytes).hexadecimal }
+}
+
+/// A native model: a folder with `manifest.json`, one `.benben` file per component, and the tokenizers' files.
+public struct NativeModel {
+  /// The folder.
+  public let path: String
+  /// The manifest as it stands in the file.
+  public let manifest: JSONValue
+  /// The family, such as `miniflux`.
+  public let family: String
+  private let components: [Listed]
+  private let files: [Listed]
+
+  /// A file that the manifest lists.
+  private struct Listed {
+    let name: String
+    let path: String
+    let bytes: Int
+    let sha256: String
+  }
+
+  /// Whether a path looks like a native model.
+  public static func isModel(_ path: String) -> Bool {
+    CheckpointFolder.exists(path + "/" + Manifest.fileName)
+  }
+
+  /// Reads the manifest; components are opened when they are asked for.
+  public init(path: String) throws {
+    guard CheckpointFolder.exists(path) else {
+      throw BenbenError(.missing, "cannot open the model", at: path, because: "there is no such folder")
+    }
+    guard Self.isModel(path) else {
+      throw BenbenError(
+        .missing, "not a native model", at: path, because: "it holds no manifest.json",
+        remedies: ["Make one: benben convert CHECKPOINT --output MODEL"])
+    }
+    let manifestPath = path + "/" + Manifest.fileName
+    let manifest = try parseJSON(manifestPath, limit: Manifest.maximumLength)
+    guard manifest["schema"]?.string == Manifest.schema else {
+      throw malformed(
+        "not a manifest of this version", manifestPath,
+        "its schema is \(manifest["schema"]?.canonicalText ?? "absent"), not \(Manifest.schema)")
+    }
+    guard let family = manifest["family"]?.string, let components = manifest["components"]?.array,
+      let files = manifest["files"]?.array
+    else { throw malformed("malformed manifest", manifestPath, "family, components or files is missing") }
+    self.path = path
+    self.manifest = manifest
+    self.family = family
+    self.components = try components.map {
+      try Self.listed($0, name: "name", path: "file", hash: "headerSha256", manifestPath)
+    }
+    self.files = try files.map { try Self.listed($0, name: "path", path: "path", hash: "sha256", manifestPath) }
+  }
+
+  private static func listed(
+    _ row: JSONValue, name: String, path: String, hash: String, _ manifestPath: String
+  ) throws -> Listed {
+    guard let name = row[name]?.string, let path = row[path]?.string, let hash = row[hash]?.string,
+      let bytes = row["bytes"]?.integer
+    else { throw malformed("malformed manifest", manifestPath, "a component or file lacks a field") }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard !path.contains("\\"), !path.unicodeScalars.contains("\0"),
+      parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
+    else { throw malformed("malformed manifest", manifestPath, "\(quoted(path)) is not a path inside the model") }
+    return Listed(name: name, path: path, bytes: bytes, sha256: hash)
+  }
+
+  /// The names of all components, in the order of the release.
+  public var componentNames: [String] { components.map(\.name) }
+
+  /// Whether a tensor of the model may differ from its source: the plan stores it in a narrower type.
+  ///
+  /// Nil when nothing was narrowed, else the type with the fewest mantissa bits among the narrowed ones.
+  public var coarsestLossyType: ElementType? {
+    let lossy = (manifest["tensors"]?.array ?? []).filter { $0["maxAbsError"]?.double ?? 0 > 0 }
+      .compactMap { $0["type"]?.string.flatMap(ElementType.init(rawValue:)) }
+    return lossy.contains(.bf16) ? .bf16 : lossy.first
+  }
+
+  /// Opens a component and makes sure that it is the one the manifest lists.
+  public func component(_ name: String) throws -> NativeComponent {
+    guard let listed = components.first(where: { $0.name == name }) else {
+      throw BenbenError(
+        .missing, "the model has no component \(quoted(name))", at: path,
+        because: "it holds \(componentNames.joined(separator: ", "))")
+    }
+    let component = try NativeComponent(path: path + "/" + listed.path)
+    guard component.identity == listed.sha256 else {
+      throw malformed("the component is not the model's own", component.path, "the manifest lists another hash")
+    }
+    return component
+  }
+
+  /// Reads a carried file, and its hash with it; nil when the model has none of that name.
+  public func carriedFile(_ file: String) throws -> [UInt8]? {
+    guard let listed = files.first(where: { $0.path == file }) else { return nil }
+    let bytes = try SourceFile.contents(of: path + "/" + file, limit: CheckpointFolder.maximumCarriedLength)
+    guard Digest.sha256(bytes) == listed.sha256 else {
+      throw malformed("a file of the model is damaged", path + "/" + file, "its SHA-256 is not the manifest's")
+    }
+    return bytes
+  }
+
+  /// Checks every hash and invariant of the model.
+  ///
+  /// - Parameter progress: called with the bytes of every tensor; what it throws ends the check.
+  public func damage(
+    progress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
+  ) rethrows -> [Damage] {
+    var found: [Damage] = []
+    for listed in components {
+      switch Result(catching: { try component(listed.name) }) {
+      case .success(let component): found += try component.damage { try progress(listed.path, $0) }
+      case .failure(let error):
+        found.append(Damage(file: path + "/" + listed.path, tensor: nil, why: Self.reason(error)))
+      }
+    }
+    for listed in files {
+      if case .failure(let error) = Result(catching: { try carriedFile(listed.path) }) {
+        found.append(Damage(file: path + "/" + listed.path, tensor: nil, why: Self.reason(error)))
+      }
+    }
+    return found
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    (error as? BenbenError).map { "\($0.what): \($0.why)" } ?? "\(error)"
+  }
+}

@@ -1,0 +1,117 @@
+import CDNNL
+import Tensors
+
+/// The one funnel from oneDNN's status to an error.
+func dnnl(_ status: dnnl_status_t, _ operation: String) throws {
+  if status == dnnl_success { return }
+  let why =
+    switch status {
+    case dnnl_out_of_memory: "out of memory"
+    case dnnl_invalid_arguments: "invalid arguments"
+    case dnnl_unimplemented: "not implemented for these shapes"
+    default: "status \(status.rawValue)"
+    }
+  throw BenbenError(.internalDefect, "oneDNN failed", at: operation, because: why)
+}
+
+/// A tensor's layout as oneDNN sees it. Equal layouts share primitives.
+struct Layout: Hashable {
+  let dimensions: [Int]
+  let strides: [Int]
+
+  /// Dense row-major.
+  init(_ dimensions: [Int]) {
+    var strides = [Int](repeating: 1, count: dimensions.count)
+    for axis in dimensions.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * dimensions[axis + 1]
+    }
+    self.init(dimensions, strides: strides)
+  }
+
+  init(_ dimensions: [Int], strides: [Int]) {
+    self.dimensions = dimensions
+    self.strides = strides
+  }
+
+  func descriptor() throws -> dnnl_memory_desc_t {
+    var result = dnnl_memory_desc_t()
+    let dimensions = dimensions.map(Int64.init)
+    let strides = strides.map(Int64.init)
+    try dnnl(
+      dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, dnnl_f32, strides), "layout")
+    return result
+  }
+}
+
+/// Owns a oneDNN primitive together with its descriptor.
+final class Primitive {
+  let handle: dnnl_primitive_t
+  let descriptor: dnnl_primitive_desc_t
+
+  /// Takes over the descriptor, also when creating the primitive fails.
+  init(_ descriptor: dnnl_primitive_desc_t, _ operation: String) throws {
+    var handle: dnnl_primitive_t?
+    let status = dnnl_primitive_create(&handle, descriptor)
+    guard status == dnnl_success, let handle else {
+      dnnl_primitive_desc_destroy(descriptor)
+      try dnnl(status, operation)
+      throw BenbenError(.internalDefect, "oneDNN failed", at: operation, because: "no primitive")
+    }
+    self.handle = handle
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    dnnl_primitive_destroy(handle)
+    dnnl_primitive_desc_destroy(descriptor)
+  }
+
+  /// The layout that the primitive wants for an argument which it was free to choose.
+  func wantedLayout(of query: dnnl_query_t) -> dnnl_memory_desc_t? {
+    dnnl_primitive_desc_query_md(descriptor, query, 0)?.pointee
+  }
+}
+
+/// An operation with its post-operations; equal keys share one primitive.
+enum PrimitiveKey: Hashable {
+  case product(left: Layout, right: Layout, output: Layout, hasBias: Bool, after: [PostOperation])
+  case convolution(ConvolutionGeometry, addsResidual: Bool)
+  case softmax(Layout)
+  case elementwise(Activation, count: Int)
+  case reorder(ConvolutionGeometry, addsResidual: Bool)
+}
+
+/// What is fused behind a product, in order.
+enum PostOperation: Hashable {
+  /// An activation function.
+  case activation(Activation)
+  /// Times a tensor that broadcasts against the output.
+  case multiply(Layout)
+  /// Plus a tensor that broadcasts against the output.
+  case add(Layout)
+  /// Times a constant.
+  case scale(Float)
+  /// Plus what the output held before.
+  case accumulate
+}
+
+/// Elementwise functions, with their names in the field.
+public enum Activation: Hashable, Sendable {
+  /// x·σ(x).
+  case silu
+  /// x·σ(1.702·x), CLIP's approximation of GELU.
+  case quickGELU
+  /// GELU by the error function.
+  case gelu
+  /// GELU by the tanh approximation.
+  case geluTanh
+
+  var algorithm: (kind: dnnl_alg_kind_t, alpha: Float) {
+    switch self {
+    case .silu: (dnnl_eltwise_swish, 1)
+    case .quickGELU: (dnnl_eltwise_swish, 1.702)
+    case .gelu: (dnnl_eltwise_gelu_erf, 0)
+    case .geluTanh: (dnnl_eltwise_gelu_tanh, 0)
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import CFFmpeg
+import Foundation
+
+/// A decoded clip: packed RGB frames of one size.
+public struct DecodedClip: Sendable {
+  /// Pixels.
+  public let width: Int, height: Int
+  /// [frames, height, width, 3] without gaps.
+  public let frames: [UInt8]
+}
+
+/// Reads videos, single images (PNG, JPEG), and folders of PNGs.
+public enum ClipReader {
+  /// Larger images and longer clips are refused before memory is taken.
+  public static let maximumPixels = 1 << 26
+  /// The most bytes that a decoded clip may take.
+  public static let maximumBytes = 1 << 32
+
+  /// Reads a clip.
+  ///
+  /// - Throws: ``MediaError``, also when a size changes in mid-stream.
+  public static func read(_ path: String) throws -> DecodedClip {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw MediaError(kind: .missing, what: "cannot open", path: path, why: "there is no such file or folder")
+    }
+    guard isFolder.boolValue else { return try decode(path) }
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+      .filter { $0.lowercased().hasSuffix(".png") }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard let first = names.first else {
+      throw MediaError(kind: .malformed, what: "no clip", path: path, why: "the folder holds no PNG")
+    }
+    var clip = try decode(path + "/" + first)
+    for name in names.dropFirst() {
+      let next = try decode(path + "/" + name)
+      guard next.width == clip.width, next.height == clip.height else {
+        throw MediaError(
+          kind: .malformed, what: "frames differ in size", path: path + "/" + name,
+          why: "\(next.width)×\(next.height) after \(clip.width)×\(clip.height)")
+      }
+      try checkTotal(clip.frames.count + next.frames.count, path)
+      clip = DecodedClip(width: clip.width, height: clip.height, frames: clip.frames + next.frames)
+    }
+    return clip
+  }
+
+  private static func checkTotal(_ bytes: Int, _ path: String) throws {
+    guard bytes <= maximumBytes else {
+      throw MediaError(kind: .malformed, what: "the clip is too long", path: path, why: "over \(maximumBytes) bytes")
+    }
+  }
+
+  private static func decode(_ path: String) throws -> DecodedClip {
+    let decoder = try Decoder(path)
+    var frames: [UInt8] = []
+    var size: (width: Int, height: Int)?
+    try decoder.forEachFrame { frame in
+      let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
+      guard width > 0, height > 0, width <= maximumPixels, height <= maximumPixels / width else {
+        throw MediaError(kind: .malformed, what: "a frame is too large", path: path, why: "\(width)×\(height)")
+      }
+      if let size, size != (width, height) {
+        throw MediaError(
+          kind: .malformed, what: "the size changes in mid-stream", path: path,
+          why: "\(width)×\(height) after \(size.width)×\(size.height)")
+      }
+      size = (width, height)
+      try checkTotal(frames.count + width * height * 3, path)
+      frames += try rgb(frame, width, height, path)
+    }
+    guard let size else {
+      throw MediaError(kind: .malformed, what: "no clip", path: path, why: "it holds no frame that can be decoded")
+    }
+    return DecodedClip(width: size.width, height: size.height, frames: frames)
+  }
+
+  private static func rgb(_ frame: FrameBuffer, _ width: Int, _ height: Int, _ path: String) throws -> [UInt8] {
+    let format = AVPixelFormat(rawValue: frame.pointer.pointee.format)
+    let isFull =
+      frame.pointer.pointee.color_range == AVCOL_RANGE_JPEG
+      || [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P].contains(format)
+    let converter = try PixelConverter(
+      width: width, height: height, from: format, to: AV_PIX_FMT_RGB24, matrix: frame.pointer.pointee.colorspace,
+      isFullRange: isFull, path)
+    let target = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
+    try converter.convert(frame, into: target, path)
+    guard let base = target.pointer.pointee.data.0 else { return [] }
+    let stride = Int(target.pointer.pointee.linesize.0)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(width * height * 3)
+    for row in 0..<height { bytes += UnsafeBufferPointer(start: base + row * stride, count: width * 3) }
+    return bytes
+  }
+}
+
+/// Demuxes and decodes the first video stream of a file.
+private final class Decoder {
+  private let path: String
+  private var container: UnsafeMutablePointer<AVFormatContext>?
+  private var codec: UnsafeMutablePointer<AVCodecContext>?
+  private var stream: Int32 = 0
+
+  init(_ path: String) throws {
+    self.path = path
+    // Files only: a playlist inside must not make the demuxer open anything else.
+    var options: OpaquePointer?
+    defer { av_dict_free(&options) }
+    av_dict_set(&options, "protocol_whitelist", "file", 0)
+    av_dict_set(&options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,image2,avi", 0)
+    try ffmpeg(avformat_open_input(&container, "file:" + path, nil, &options), .malformed, "cannot read", path)
+    try ffmpeg(avformat_find_stream_info(container, nil), .malformed, "cannot read", path)
+    var description: UnsafePointer<AVCodec>?
+    stream = try ffmpeg(
+      av_find_best_stream(container, AVMEDIA_TYPE_VIDEO, -1, -1, &description, 0), .malformed, "no video in", path)
+    let codec = try allocated(avcodec_alloc_context3(description), "create the decoder", path)
+    self.codec = codec
+    guard let parameters = container?.pointee.streams[Int(stream)]?.pointee.codecpar else { return }
+    try ffmpeg(avcodec_parameters_to_context(codec, parameters), .malformed, "cannot read", path)
+    codec.pointee.max_pixels = Int64(ClipReader.maximumPixels)
+    try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
+  }
+
+  deinit {
+    avcodec_free_context(&codec)
+    avformat_close_input(&container)
+  }
+
+  func forEachFrame(_ body: (FrameBuffer) throws -> Void) throws {
+    var packet = av_packet_alloc()
+    defer { av_packet_free(&packet) }
+    while av_read_frame(container, packet) >= 0 {
+      defer { av_packet_unref(packet) }
+      guard packet?.pointee.stream_index == stream else { continue }
+      try ffmpeg(avcodec_send_packet(codec, packet), .malformed, "decoding failed", path)
+      try drain(body)
+    }
+    try ffmpeg(avcodec_send_packet(codec, nil), .malformed, "decoding failed", path)
+    try drain(body)
+  }
+
+  private func drain(_ body: (FrameBuffer) throws -> Void) throws {
+    while true {
+      let frame = try FrameBuffer(path)
+      let status = avcodec_receive_frame(codec, frame.pointer)
+      if status == benben_averror_eagain() || status == benben_averror_eof() { return }
+      try ffmpeg(status, .malformed, "decoding failed", path)
+      try body(frame)
+    }
+  }
+}

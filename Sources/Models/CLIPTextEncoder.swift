@@ -1,0 +1,118 @@
+import JSON
+import Kernels
+import Tensors
+
+/// The settings of CLIP's text transformer that its computation depends on.
+public struct CLIPTextConfig: Equatable, Sendable {
+  let vocabularySize: Int, width: Int, feedForwardWidth: Int, layers: Int, heads: Int, positions: Int
+  let activation: Activation
+  let epsilon: Float
+  let endOfTextID: Int
+
+  /// Reads `config.json`.
+  public init(json: JSONValue, component: String) throws {
+    let reader = ConfigReader(component: component, json: json)
+    vocabularySize = try reader.integer("vocab_size", in: 1...10_000_000)
+    width = try reader.integer("hidden_size", in: 1...65536)
+    feedForwardWidth = try reader.integer("intermediate_size", in: 1...262_144)
+    layers = try reader.integer("num_hidden_layers", in: 1...1000)
+    heads = try reader.integer("num_attention_heads", in: 1...1024)
+    positions = try reader.integer("max_position_embeddings", in: 1...65536, default: 77)
+    activation =
+      try reader.text("hidden_act", among: ["quick_gelu", "gelu"], default: "quick_gelu") == "gelu"
+      ? .gelu : .quickGELU
+    epsilon = try reader.positive("layer_norm_eps", default: 1e-5)
+    endOfTextID = try reader.integer("eos_token_id", in: 0...10_000_000, default: 49407)
+    try reader.require(width % heads == 0, "num_attention_heads", "does not divide hidden_size")
+  }
+}
+
+/// CLIP's text transformer (`transformers`, `modeling_clip.py`, `CLIPTextModel`).
+public struct CLIPTextEncoder {
+  /// The settings.
+  public let config: CLIPTextConfig
+  private let tokenEmbedding: Weight
+  private let positionEmbedding: Weight
+  private let layers: [Layer]
+  private let finalNorm: NormWeights
+
+  private struct Layer {
+    let query: Linear, key: Linear, value: Linear, output: Linear
+    let norm1: NormWeights, norm2: NormWeights
+    let feedForward1: Linear, feedForward2: Linear
+
+    init(_ config: CLIPTextConfig, _ scope: WeightScope) throws {
+      let attention = scope.scope("self_attn")
+      let width = config.width
+      key = try attention.linear("k_proj", width, width)
+      value = try attention.linear("v_proj", width, width)
+      query = try attention.linear("q_proj", width, width)
+      output = try attention.linear("out_proj", width, width)
+      norm1 = try scope.norm("layer_norm1", width)
+      feedForward1 = try scope.scope("mlp").linear("fc1", width, config.feedForwardWidth)
+      feedForward2 = try scope.scope("mlp").linear("fc2", config.feedForwardWidth, width)
+      norm2 = try scope.norm("layer_norm2", width)
+    }
+  }
+
+  /// Builds the encoder from its weights.
+  public init(_ config: CLIPTextConfig, _ root: WeightScope) throws {
+    self.config = config
+    let scope = root.scope("text_model")
+    let embeddings = scope.scope("embeddings")
+    tokenEmbedding = try embeddings.weight("token_embedding.weight", [config.vocabularySize, config.width])
+    positionEmbedding = try embeddings.weight("position_embedding.weight", [config.positions, config.width])
+    layers = try (0..<config.layers).map { try Layer(config, scope.scope("encoder.layers.\($0)")) }
+    finalNorm = try scope.norm("final_layer_norm", config.width)
+  }
+
+  /// Where the official model pools: the largest id when the config says 2 (as all releases do), else the first
+  /// end-of-text id.
+  func poolingPosition(_ ids: [Int]) -> Int {
+    if config.endOfTextID == 2 { return ids.indices.max { (ids[$0], $1) < (ids[$1], $0) } ?? 0 }
+    return ids.firstIndex(of: config.endOfTextID) ?? 0
+  }
+
+  /// The pooled vector [1, width] of token ids (`pooler_output`).
+  ///
+  /// Attention is causal, so tokens behind the pooled one cannot reach it and are not computed.
+  ///
+  /// - Throws: ``BenbenError`` when an id is outside the vocabulary or there are more ids than positions.
+  public func pooled(_ ids: [Int], in context: KernelContext) throws -> Tensor {
+    guard let largest = ids.max(), largest < config.vocabularySize, ids.allSatisfy({ $0 >= 0 }),
+      ids.count <= config.positions
+    else {
+      throw BenbenError(
+        .malformed, "token ids do not fit the text encoder", at: "CLIP",
+        because: "\(ids.count) ids, the largest \(ids.max() ?? 0), for \(config.vocabularySize) entries",
+        remedies: ["The tokenizer and the text encoder are not of the same checkpoint."])
+    }
+    let count = poolingPosition(ids) + 1
+    let tokens = tokenEmbedding.rows(Array(ids[..<count]))
+    var x = Elementwise.combine(tokens, 1, positionEmbedding.rows(Array(0..<count)), 1)  // [tokens, width]
+    let blocks = (0..<count).map { AttentionBlock(queries: $0..<$0 + 1, keys: $0 + 1) }
+    let scale = 1 / Float(config.width / config.heads).squareRoot()
+    for layer in layers {
+      x = try forward(layer, x, blocks: blocks, scale: scale, in: context)
+    }
+    return finalNorm.layerNorm(x.rows(count - 1..<count), epsilon: config.epsilon)
+  }
+
+  private func forward(
+    _ layer: Layer, _ x: Tensor, blocks: [AttentionBlock], scale: Float, in context: KernelContext
+  ) throws -> Tensor {
+    let all = 0..<x.shape[0]
+    let normed = layer.norm1.layerNorm(x, epsilon: config.epsilon)
+    let attended = try context.attention(
+      AttentionInput(
+        query: try layer.query(normed, in: context), key: try layer.key(normed, in: context),
+        value: try layer.value(normed, in: context), heads: config.heads),
+      blocks: blocks, scale: scale)
+    let residual = [Linear.Segment(rows: all, epilogue: [.residual(gate: nil)])]
+    try layer.output(attended, into: x, segments: residual, in: context)
+    let hidden = try layer.feedForward1(
+      layer.norm2.layerNorm(x, epsilon: config.epsilon), then: [.activation(config.activation)], in: context)
+    try layer.feedForward2(hidden, into: x, segments: residual, in: context)
+    return x
+  }
+}

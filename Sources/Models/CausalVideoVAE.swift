@@ -1,0 +1,206 @@
+import Kernels
+import Tensors
+
+/// The causal video VAE (`video_vae/modeling_causal_vae.py`, commit 3040d71, `CausalVideoVAE`).
+///
+/// Latents are [16, frames, height, width]; decoded clips are [frames, 8·height, 8·width, 3] in about −1…1.
+public struct CausalVideoVAE {
+  /// The settings.
+  public let config: CausalVideoVAEConfig
+  private let encoder: Encoder
+  private let decoder: Decoder
+  private let quantization: CausalConvolution, postQuantization: CausalConvolution
+
+  /// How a clip is decoded: in chunks of latent frames, and in overlapping tiles when it is large.
+  public struct Tiling: Equatable, Sendable {
+    /// Latent frames of a chunk; the first chunk has one more.
+    public let window: Int
+    /// The side of a tile in pixels; nil decodes whole frames.
+    public let tileSize: Int?
+
+    /// A way of decoding.
+    public init(window: Int, tileSize: Int?) {
+      self.window = window
+      self.tileSize = tileSize
+    }
+
+    /// The official `save_memory` path with tiling switched on, as the official demos run it.
+    public static let saveMemory = Tiling(window: 1, tileSize: 256)
+  }
+
+  /// Builds the VAE from its weights.
+  public init(_ config: CausalVideoVAEConfig, _ scope: WeightScope) throws {
+    self.config = config
+    encoder = try Encoder(config.encoder, scope.scope("encoder"))
+    decoder = try Decoder(config.decoder, scope.scope("decoder"))
+    let latent = config.latentChannels
+    quantization = try CausalConvolution("quant_conv", 2 * latent, 2 * latent, kernel: 1, scope)
+    postQuantization = try CausalConvolution("post_quant_conv", latent, latent, kernel: 1, scope)
+  }
+
+  private struct Encoder {
+    private let ends: VAEEnds
+    private let levels: [DownBlock]
+    private let middle: CausalMiddleBlock
+    private let groups: Int
+
+    init(_ half: CausalVideoVAEConfig.Half, _ scope: WeightScope) throws {
+      let (channels, groups) = (half.channels, half.normGroups)
+      let (finest, coarsest) = (channels[0], channels[channels.count - 1])
+      let input = try CausalConvolution("conv_in", half.inputChannels, finest, scope)
+      levels = try channels.indices.map { level in
+        try DownBlock(
+          channels[max(level - 1, 0)], channels[level], layers: half.layersPerBlock[level],
+          spatial: half.spatial[level], temporal: half.temporal[level], groups: groups,
+          scope.scope("down_blocks.\(level)"))
+      }
+      middle = try CausalMiddleBlock(coarsest, groups: groups, scope.scope("mid_block"))
+      ends = VAEEnds(
+        input: input, norm: try scope.norm("conv_norm_out", coarsest),
+        output: try CausalConvolution("conv_out", coarsest, 2 * half.outputChannels, scope))
+      self.groups = groups
+    }
+
+    func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+      var x = try ends.input(x, cache: cache, in: context)
+      for level in levels { x = try level(x, cache: cache, in: context) }
+      x = try middle(x, cache: cache, in: context)
+      return try ends.finish(x, groups: groups, cache: cache, in: context)
+    }
+  }
+
+  private struct Decoder {
+    private let ends: VAEEnds
+    private let levels: [UpBlock]
+    private let middle: CausalMiddleBlock
+    private let groups: Int
+
+    init(_ half: CausalVideoVAEConfig.Half, _ scope: WeightScope) throws {
+      let (channels, groups) = (Array(half.channels.reversed()), half.normGroups)
+      let (coarsest, finest) = (channels[0], channels[channels.count - 1])
+      let input = try CausalConvolution("conv_in", half.inputChannels, coarsest, scope)
+      levels = try channels.indices.map { level in
+        try UpBlock(
+          channels[max(level - 1, 0)], channels[level], layers: half.layersPerBlock[level],
+          spatial: half.spatial[level], temporal: half.temporal[level], groups: groups,
+          scope.scope("up_blocks.\(level)"))
+      }
+      middle = try CausalMiddleBlock(coarsest, groups: groups, scope.scope("mid_block"))
+      ends = VAEEnds(
+        input: input, norm: try scope.norm("conv_norm_out", finest),
+        output: try CausalConvolution("conv_out", finest, half.outputChannels, scope))
+      self.groups = groups
+    }
+
+    func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+      var x = try ends.input(x, cache: cache, in: context)
+      x = try middle(x, cache: cache, in: context)
+      for level in levels { x = try level(x, cache: cache, in: context) }
+      return try ends.finish(x, groups: groups, cache: cache, in: context)
+    }
+  }
+
+  /// The mean and the standard deviation of an image's latent, [16, 1, height/8, width/8] each.
+  ///
+  /// - Parameter image: [1, height, width, 3] in −1…1; its sides are multiples of 8.
+  public func encode(_ image: Tensor, in context: KernelContext) throws -> (mean: Tensor, deviation: Tensor) {
+    let cache = TemporalCache()
+    let hidden = try encoder(image, cache: cache, in: context)
+    let moments = Self.channelsFirst(try quantization(hidden, cache: cache, in: context))  // [32, 1, h, w]
+    let mean = moments.rows(0..<config.latentChannels)
+    let logVariance = moments.rows(config.latentChannels..<2 * config.latentChannels)
+    return (mean.copy(), logVariance.map { Float.deviation(logVariance: $0) })
+  }
+
+  /// Decodes a latent, un-normalised already, to frames [1 + 8·(T − 1), 8·height, 8·width, 3].
+  ///
+  /// - Parameter progress: called after every chunk with the number of chunks done and their number in all.
+  public func decode(
+    _ latent: Tensor, tiling: Tiling, in context: KernelContext, progress: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> Tensor {
+    let frames = Self.channelsLast(latent)
+    let (height, width) = (frames.shape[1], frames.shape[2])
+    let chunks = Self.chunks(frameCount: frames.shape[0], window: tiling.window)
+    let scale = CausalVideoVAEConfig.scale
+    guard let size = tiling.tileSize.map({ $0 / scale }), height > size || width > size else {
+      var done = 0
+      return try decode(frames, chunks: chunks, in: context) {
+        done += 1
+        try progress(done, chunks.count)
+      }
+    }
+    // Tiles overlap by a quarter of their side.
+    let step = size * 3 / 4
+    let rows = Array(stride(from: 0, to: height, by: step))
+    let columns = Array(stride(from: 0, to: width, by: step))
+    var mosaic = TileMosaic(
+      frames: 1 + scale * (frames.shape[0] - 1), height: scale * height, width: scale * width, step: scale * step,
+      blend: scale * size / 4)
+    var done = 0
+    for y in rows {
+      for x in columns {
+        let tile = Self.cropped(frames, y..<min(y + size, height), x..<min(x + size, width))
+        let decoded = try decode(tile, chunks: chunks, in: context) {
+          done += 1
+          try progress(done, rows.count * columns.count * chunks.count)
+        }
+        mosaic.add(decoded, isFirstInRow: x == 0)
+      }
+    }
+    return mosaic.result
+  }
+
+  private func decode(
+    _ frames: Tensor, chunks: [Range<Int>], in context: KernelContext, afterChunk: () throws -> Void
+  ) throws -> Tensor {
+    let cache = TemporalCache()
+    var decoded: [Tensor] = []
+    for chunk in chunks {
+      let input = try postQuantization(frames.rows(chunk), cache: cache, in: context)
+      decoded.append(try decoder(input, cache: cache, in: context))
+      cache.isFirstChunk = false
+      try afterChunk()
+    }
+    return .concatenated(decoded)
+  }
+
+  /// The first chunk holds one frame more than the others (`chunk_decode`).
+  static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
+    var result = [0..<min(window + 1, frameCount)]
+    while let end = result.last?.upperBound, end < frameCount { result.append(end..<min(end + window, frameCount)) }
+    return result
+  }
+
+  /// [channels, frames, height, width] → [frames, height, width, channels].
+  public static func channelsLast(_ x: Tensor) -> Tensor {
+    transposed(x, rows: x.shape[0], columns: x.count / x.shape[0], shape: x.shape.dropFirst() + [x.shape[0]])
+  }
+
+  /// [frames, height, width, channels] → [channels, frames, height, width].
+  public static func channelsFirst(_ x: Tensor) -> Tensor {
+    transposed(x, rows: x.count / x.shape[3], columns: x.shape[3], shape: [x.shape[3]] + x.shape.dropLast())
+  }
+
+  private static func transposed(_ x: Tensor, rows: Int, columns: Int, shape: Shape) -> Tensor {
+    let result = Tensor(shape)
+    for row in 0..<rows {
+      for column in 0..<columns { result.elements[column * rows + row] = x.elements[row * columns + column] }
+    }
+    return result
+  }
+
+  private static func cropped(_ x: Tensor, _ rows: Range<Int>, _ columns: Range<Int>) -> Tensor {
+    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    let result = Tensor([frames, rows.count, columns.count, channels])
+    var target = 0
+    for frame in 0..<frames {
+      for row in rows {
+        let source = ((frame * height + row) * width + columns.lowerBound) * channels
+        let count = columns.count * channels
+        _ = result.elements[target...].update(fromContentsOf: x.elements[source..<source + count])
+        target += count
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,77 @@
+import Tensors
+
+/// The times and noise levels of pyramidal flow matching
+/// (`diffusion_schedulers/scheduling_flow_matching.py`, `PyramidFlowMatchEulerDiscreteScheduler`; paper section 3.2).
+public struct PyramidFlowSchedule: Sendable {
+  /// The number of pyramid stages, from coarse to fine.
+  public static let stageCount = 3
+  /// The correlation of the noise that is added between stages.
+  public static let gamma = 1.0 / 3
+
+  private static let trainingSteps = 1000
+  private static let stageRange = [0, 1.0 / 3, 2.0 / 3, 1]
+
+  /// The noise level at the start of each stage, before it is corrected for the jump to it.
+  private let startSigmas: [Double]
+  /// The first and the last time of each stage's table.
+  private let timeBounds: [(first: Double, last: Double)]
+
+  /// Builds the tables; numbers are rounded to f32 exactly where the official code holds them in f32.
+  public init() {
+    let steps = Self.trainingSteps
+    // sigmas = (1000, 999, …, 1)/1000 and timesteps = sigmas·1000, both in f32.
+    let sigmas = (0..<steps).map { Float(steps - $0) / Float(steps) }
+    let times = sigmas.map { $0 * Float(steps) }
+    var starts: [Double] = []
+    var distances: [Double] = []
+    for stage in 0..<Self.stageCount {
+      let first = Int(Self.stageRange[stage] * Double(steps))
+      let end = min(Int(Self.stageRange[stage + 1] * Double(steps)), steps)
+      let start = Double(sigmas[first])
+      starts.append(start)
+      let signal = 1 - start
+      let corrected = stage == 0 ? start : 1 - Self.alpha(signal: signal) * signal
+      distances.append(corrected - (end < steps ? Double(sigmas[end]) : 0))
+    }
+    let total = distances.reduce(0, +)
+    startSigmas = starts
+    timeBounds = (0..<Self.stageCount).map { stage in
+      let before = stage == 0 ? 0 : distances[..<stage].reduce(0, +) / total
+      let after = stage == Self.stageCount - 1 ? 1 : distances[...stage].reduce(0, +) / total
+      let highest = Double(times[Int(before * Double(steps))])
+      let lowest = Double(times[min(Int(after * Double(steps)), steps - 1)])
+      // The table has 1001 evenly spaced entries, of which the last is dropped.
+      let table = Self.linspace(highest, lowest, steps + 1)
+      return (table[0], table[steps - 1])
+    }
+  }
+
+  /// The factor of the upsampled latent at a jump, from the signal that is left before it.
+  private static func alpha(signal: Double) -> Double {
+    1 / ((1 + 1 / gamma).squareRoot() * (1 - signal) + signal)
+  }
+
+  /// `count` evenly spaced values, as NumPy computes them.
+  private static func linspace(_ first: Double, _ last: Double, _ count: Int) -> [Double] {
+    if count == 1 { return [first] }
+    let step = (last - first) / Double(count - 1)
+    return (0..<count).map { $0 == count - 1 ? last : Double($0) * step + first }
+  }
+
+  /// The times of a stage's steps, 1000 being pure noise.
+  public func timesteps(stage: Int, count: Int) -> [Double] {
+    Self.linspace(timeBounds[stage].first, timeBounds[stage].last, count)
+  }
+
+  /// The noise levels between which a stage's steps go: one more than steps, the last one 0.
+  public func sigmas(count: Int) -> [Double] {
+    Self.linspace(1, 1 - Double(Self.trainingSteps - 1) / Double(Self.trainingSteps), count) + [0]
+  }
+
+  /// What a stage (from the second on) starts from: alpha·upsampled + beta·block noise (paper equation 15).
+  public func jump(stage: Int) -> (alpha: Float, beta: Float) {
+    let signal = 1 - startSigmas[stage]
+    let alpha = Self.alpha(signal: signal)
+    return (Float(alpha), Float(alpha * (1 - signal) / Self.gamma.squareRoot()))
+  }
+}

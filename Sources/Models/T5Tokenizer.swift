@@ -1,0 +1,73 @@
+import CSentencePiece
+import JSON
+import Tensors
+
+/// T5's SentencePiece tokenizer (`transformers`, `T5TokenizerFast`).
+public final class T5Tokenizer {
+  /// The files it is made from, in its folder.
+  public static let fileNames = ["spiece.model", "tokenizer_config.json"]
+  /// The number of ids that the pipeline asks for.
+  public static let length = 128
+  private static let endOfText = 1, padding = 0
+
+  private let processor: OpaquePointer
+  private let added: AddedTokens
+
+  /// Reads the tokenizer's files; see ``CLIPTokenizer/init(folder:file:)`` for the parameters.
+  public init(folder: String, file: (String) throws -> [UInt8]?) throws {
+    let modelPath = folder + "/spiece.model"
+    guard let model = try file("spiece.model") else {
+      throw BenbenError(.missing, "the tokenizer is not complete", at: modelPath, because: "it is not there")
+    }
+    guard let processor = bb_sentencepiece_create(model, model.count) else {
+      throw tokenizerFault(modelPath, "SentencePiece cannot read it")
+    }
+    self.processor = processor
+    let size = Int(bb_sentencepiece_vocabulary_size(processor))
+    let configPath = folder + "/tokenizer_config.json"
+    var tokens: [(text: String, id: Int)] = []
+    if let bytes = try file("tokenizer_config.json") {
+      let config: JSONValue
+      do { config = try JSONValue(parsing: bytes) } catch { throw tokenizerFault(configPath, error.description) }
+      for (key, value) in config["added_tokens_decoder"]?.object ?? [:] {
+        guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string else {
+          throw tokenizerFault(configPath, "added token \"\(key.prefix(40))\" has no id or content")
+        }
+        tokens.append((text, id))
+      }
+    }
+    if tokens.isEmpty {
+      // Old releases do not list them: a hundred sentinels, the last one right after the vocabulary.
+      tokens = [("<pad>", Self.padding), ("</s>", Self.endOfText), ("<unk>", 2)]
+      tokens += (0..<100).map { ("<extra_id_\($0)>", size + 99 - $0) }
+    }
+    added = AddedTokens(tokens)
+  }
+
+  deinit { bb_sentencepiece_destroy(processor) }
+
+  /// The text's ids cut to fit, end of text, and padding to 128.
+  public func callAsFunction(_ text: String) throws -> TokenizedText {
+    var ids: [Int] = []
+    for piece in added.split(text) {
+      switch piece {
+      case .token(let id): ids.append(id)
+      case .text(let text): ids += try encode(text)
+      }
+    }
+    ids = ids.prefix(Self.length - 1) + [Self.endOfText]
+    return TokenizedText(
+      ids: ids + Array(repeating: Self.padding, count: Self.length - ids.count), count: ids.count)
+  }
+
+  private func encode(_ text: String) throws -> [Int] {
+    let bytes = Array(text.utf8)
+    var ids = [Int32](repeating: 0, count: Self.length)
+    let count = bytes.withUnsafeBytes { buffer in
+      bb_sentencepiece_encode(
+        processor, buffer.bindMemory(to: CChar.self).baseAddress, bytes.count, &ids, ids.count)
+    }
+    guard count >= 0 else { throw tokenizerFault("spiece.model", "SentencePiece failed on the text") }
+    return ids.prefix(count).map(Int.init)
+  }
+}

@@ -1,0 +1,77 @@
+import Kernels
+import Tensors
+
+/// A place in a model's tree of modules, from which weights are asked for by the rest of their official name.
+///
+/// A model is built by asking for its weights, so the same code both loads it and, over a ``WeightRecorder``, says
+/// which weights it needs: there is no second list to keep in step.
+public struct WeightScope {
+  private let source: any WeightSource
+  private let prefix: String
+
+  /// The root of a component.
+  public init(_ source: any WeightSource) {
+    self.init(source: source, prefix: "")
+  }
+
+  private init(source: any WeightSource, prefix: String) {
+    self.source = source
+    self.prefix = prefix
+  }
+
+  /// The scope of a sub-module.
+  func scope(_ name: String) -> WeightScope { WeightScope(source: source, prefix: prefix + name + ".") }
+
+  /// The full name of something in this scope, without the trailing dot for the scope itself.
+  func fullName(_ name: String) -> String { prefix + name }
+
+  /// A weight of this scope.
+  ///
+  /// - Parameter aliases: full names under which some files store the same tensor.
+  func weight(_ name: String, _ shape: Shape, aliases: [String] = []) throws -> Weight {
+    try source.weight(WeightDeclaration(name: prefix + name, shape: shape, aliases: aliases))
+  }
+
+  /// `torch.nn.Linear`: `name.weight` [outputs, inputs] and `name.bias` [outputs].
+  func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws -> Linear {
+    let scope = scope(name)
+    return Linear(
+      weight: try scope.weight("weight", [outputs, inputs]),
+      bias: bias ? try scope.weight("bias", [outputs]) : nil)
+  }
+
+  /// A normalisation's weight and bias, both [width].
+  func norm(_ name: String, _ width: Int) throws -> NormWeights {
+    let scope = scope(name)
+    return NormWeights(weight: try scope.weight("weight", [width]), bias: try scope.weight("bias", [width]))
+  }
+}
+
+/// Weight and bias of a layer or group norm.
+struct NormWeights {
+  let weight: Weight
+  let bias: Weight
+
+  func layerNorm(_ x: Tensor, epsilon: Float) -> Tensor {
+    Normalization.layerNorm(x, weight: weight.tensor(), bias: bias.tensor(), epsilon: epsilon)
+  }
+
+  func groupNorm(_ x: Tensor, groups: Int, epsilon: Float) -> Tensor {
+    Normalization.groupNorm(x, groups: groups, weight: weight.tensor(), bias: bias.tensor(), epsilon: epsilon)
+  }
+}
+
+/// Stands in for a weights file and writes down what is asked for.
+public final class WeightRecorder: WeightSource {
+  /// What was asked for, in order.
+  public private(set) var declarations: [WeightDeclaration] = []
+
+  /// Nothing recorded yet.
+  public init() {}
+
+  /// Records the request and answers with a weight without values.
+  public func weight(_ declaration: WeightDeclaration) -> Weight {
+    declarations.append(declaration)
+    return Weight(declared: declaration)
+  }
+}

@@ -1,0 +1,157 @@
+import JSON
+import Tensors
+
+/// Whether a comparison was given the golden's inputs or only what the run started from.
+public enum ComparisonMode: String, CaseIterable, Sendable {
+  /// Every step is given the golden's inputs, so errors do not pile up.
+  case teacherForced = "teacher-forced"
+  /// Only tokens or embeddings and noise are given: what a user sees.
+  case freeRunning = "free-running"
+}
+
+/// One compared tensor.
+public struct StageResult: Sendable {
+  /// Its path in the golden.
+  public let path: String
+  /// How it was computed.
+  public let mode: ComparisonMode
+  /// How far it is from the golden.
+  public let metrics: ErrorMetrics
+  /// The largest normalised mean squared error that passes.
+  public let threshold: Double
+  /// What was left out of the comparison, or nil.
+  public let note: String?
+
+  /// A result.
+  public init(
+    path: String, mode: ComparisonMode, metrics: ErrorMetrics, threshold: Double, note: String? = nil
+  ) {
+    self.path = path
+    self.mode = mode
+    self.metrics = metrics
+    self.threshold = threshold
+    self.note = note
+  }
+
+  /// Whether the error is within the threshold.
+  public var passed: Bool { metrics.nmse <= threshold }
+}
+
+/// How the frames of a clip compare, and whether that is enough.
+public struct FramesResult: Sendable {
+  /// How the clip was computed.
+  public let mode: ComparisonMode
+  /// The comparison.
+  public let comparison: FrameComparison
+  /// What it must reach.
+  public let thresholds: FrameThresholds
+
+  /// A result.
+  public init(mode: ComparisonMode, comparison: FrameComparison, thresholds: FrameThresholds) {
+    self.mode = mode
+    self.comparison = comparison
+    self.thresholds = thresholds
+  }
+
+  /// Whether every threshold holds.
+  public var passed: Bool {
+    comparison.psnrMinDb >= thresholds.psnrMinDb && comparison.ssimMin >= thresholds.ssimMin
+      && comparison.identicalFraction >= thresholds.identicalFraction
+  }
+}
+
+/// The outcome of a verification.
+public struct ParityReport: Sendable {
+  /// What was compared, in order of computation.
+  public private(set) var stages: [StageResult] = []
+  /// The comparisons of frames.
+  public private(set) var frames: [FramesResult] = []
+  /// The golden and the model, as the report names them.
+  public let golden: JSONValue, model: JSONValue
+  /// Whether to stop at the first failure.
+  private let failFast: Bool
+
+  /// An empty report.
+  public init(golden: JSONValue, model: JSONValue, failFast: Bool) {
+    self.golden = golden
+    self.model = model
+    self.failFast = failFast
+  }
+
+  /// Thrown to end a run at its first failure when that was asked for.
+  public struct StoppedAtFirstFailure: Error {}
+
+  /// Adds a comparison.
+  public mutating func add(_ result: StageResult) throws {
+    stages.append(result)
+    if failFast, !result.passed { throw StoppedAtFirstFailure() }
+  }
+
+  /// Adds a comparison of frames.
+  public mutating func add(_ result: FramesResult) throws {
+    frames.append(result)
+    if failFast, !result.passed { throw StoppedAtFirstFailure() }
+  }
+
+  /// Whether something was compared and all of it passed.
+  public var passed: Bool {
+    !(stages.isEmpty && frames.isEmpty) && stages.allSatisfy(\.passed) && frames.allSatisfy(\.passed)
+  }
+
+  /// The first path, in order of computation, that does not match the golden.
+  public var firstDivergence: String? {
+    for mode in ComparisonMode.allCases {
+      if let stage = stages.first(where: { $0.mode == mode && !$0.passed }) { return stage.path }
+      if frames.contains(where: { $0.mode == mode && !$0.passed }) { return "frames" }
+    }
+    return nil
+  }
+
+  /// The report as JSON (`schemas/parity-report.schema.json`).
+  public var json: JSONValue {
+    let byMode = Dictionary(frames.map { ($0.mode.rawValue, Self.json($0)) }) { first, _ in first }
+    // What a user sees counts, when it was computed.
+    let shown = frames.last { $0.mode == .freeRunning } ?? frames.last
+    return [
+      "schema": "benben.parity/1",
+      "passed": .bool(passed),
+      "firstDivergence": firstDivergence.map(JSONValue.string) ?? .null,
+      "golden": golden,
+      "model": model,
+      "stages": .array(stages.map(Self.json)),
+      "frames": shown.map(Self.json) ?? .null,
+      "framesByMode": .object(byMode),
+    ]
+  }
+
+  /// A number, or null where it is not finite.
+  private static func number(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
+
+  private static func json(_ stage: StageResult) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "path": .string(stage.path), "mode": .string(stage.mode.rawValue), "nmse": number(stage.metrics.nmse),
+      "maxAbs": number(stage.metrics.maxAbs), "sqnrDb": number(stage.metrics.sqnrDb),
+      "threshold": .number(stage.threshold), "passed": .bool(stage.passed), "count": .integer(stage.metrics.count),
+    ]
+    if let note = stage.note { members["note"] = .string(note) }
+    return .object(members)
+  }
+
+  private static func json(_ frames: FramesResult) -> JSONValue {
+    let comparison = frames.comparison
+    return [
+      "mode": .string(frames.mode.rawValue),
+      "psnrMeanDb": number(comparison.psnrMeanDb), "psnrMinDb": number(comparison.psnrMinDb),
+      "ssimMean": number(comparison.ssimMean), "ssimMin": number(comparison.ssimMin),
+      "maxAbs": .integer(comparison.maxAbs), "identicalFraction": .number(comparison.identicalFraction),
+      "perFrame": .array(
+        zip(comparison.psnrDb, comparison.ssim).map { ["psnrDb": number($0), "ssim": number($1)] }),
+      "thresholds": [
+        "psnrMinDb": .number(frames.thresholds.psnrMinDb), "ssimMin": .number(frames.thresholds.ssimMin),
+        "identicalFraction": .number(frames.thresholds.identicalFraction),
+        "reason": .string(frames.thresholds.reason),
+      ],
+      "passed": .bool(frames.passed),
+    ]
+  }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Tensors
+
+extension ParityReport {
+  /// The report for a terminal or a log: one line for each kind of comparison, every failure by name, the verdict last.
+  public var table: String {
+    var lines: [String] = []
+    lines.append(Self.row("compared", "mode", "tensors", "worst nmse", "allowed", ""))
+    for group in groups { lines.append(group) }
+    for result in frames {
+      let comparison = result.comparison
+      lines.append(
+        String(
+          format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f  identical %.3f %%  max %d  %@",
+          result.mode.rawValue, comparison.psnrMinDb, comparison.psnrMeanDb, comparison.ssimMin,
+          100 * comparison.identicalFraction, comparison.maxAbs, result.passed ? "ok" : "FAILED"))
+    }
+    let failures = stages.filter { !$0.passed }
+    for failure in failures.prefix(10) {
+      lines.append(
+        String(
+          format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path, failure.mode.rawValue,
+          failure.metrics.nmse, failure.threshold, failure.metrics.maxAbs))
+    }
+    if failures.count > 10 { lines.append("  and \(failures.count - 10) more") }
+    if let firstDivergence { lines.append("first divergence: \(firstDivergence)") }
+    lines.append(passed ? "PASS" : "FAIL")
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func row(
+    _ name: String, _ mode: String, _ count: String, _ worst: String, _ allowed: String, _ verdict: String
+  ) -> String {
+    func pad(_ text: String, _ width: Int) -> String {
+      text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+    }
+    return [pad(name, 26), pad(mode, 15), pad(count, 8), pad(worst, 11), pad(allowed, 9), verdict].joined(separator: " ")
+      .trimmingCharacters(in: .whitespaces)
+  }
+
+  /// Stages of one kind and mode in one line, in order of first appearance.
+  private var groups: [String] {
+    var order: [String] = []
+    var members: [String: [StageResult]] = [:]
+    for stage in stages {
+      let key = Self.kind(of: stage.path) + "|" + stage.mode.rawValue
+      if members[key] == nil { order.append(key) }
+      members[key, default: []].append(stage)
+    }
+    return order.compactMap { key in
+      guard let results = members[key], let first = results.first else { return nil }
+      let worst = results.map(\.metrics.nmse).max() ?? 0
+      let strictest = results.map(\.threshold).min() ?? 0
+      return Self.row(
+        Self.kind(of: first.path), first.mode.rawValue, "\(results.count)", String(format: "%.2e", worst),
+        strictest == 0 ? "exact" : String(format: "%.0e", strictest),
+        results.allSatisfy(\.passed) ? "ok" : "FAILED")
+    }
+  }
+
+  /// The path without the numbers of units, stages, steps and calls.
+  private static func kind(of path: String) -> String {
+    let parts = path.split(separator: "/").map(String.init)
+    switch parts.first {
+    case "dit": return "dit/" + (parts.last ?? "").trimmingCharacters(in: .decimalDigits)
+    case "text": return "text/" + (parts.last ?? "")
+    case "scheduler": return "scheduler/" + (parts.last ?? "")
+    case "activations": return "activations"
+    case "latents": return "latents"
+    default: return path
+    }
+  }
+}

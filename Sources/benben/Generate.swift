@@ -1,0 +1,110 @@
+import ArgumentParser
+import Media
+import Models
+import Parity
+import Tensors
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Generate a clip or an image from a prompt.",
+    discussion: """
+      The defaults are those of the official demos for the variant: 640×384 for 384p, 1280×768 for 768p, 1024×1024 \
+      and one frame for image; 16 latent frames (5 seconds).
+      """)
+
+  @Argument(help: "The model folder.")
+  var model: String
+
+  @Option(help: "What to show.")
+  var prompt: String
+
+  @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.")
+  var output: String
+
+  @Option(help: "What to keep away from (default: the official text).")
+  var negativePrompt: String?
+
+  @Option(help: "Which transformer: 384p, 768p or image.")
+  var variant: String?
+
+  @Option(help: "Pixels, a multiple of 64.")
+  var width: Int?
+
+  @Option(help: "Pixels, a multiple of 64.")
+  var height: Int?
+
+  @Option(help: "Latent frames: 1 is an image, 16 are 5 seconds.")
+  var temp: Int?
+
+  @Option(help: "Steps of the three stages for the first latent frame, as A,B,C.")
+  var steps: StepList?
+
+  @Option(help: "Steps of the three stages for later latent frames, as A,B,C.")
+  var videoSteps: StepList?
+
+  @Option(help: "Guidance of the first latent frame.")
+  var guidanceScale: Float?
+
+  @Option(help: "Guidance of later latent frames.")
+  var videoGuidanceScale: Float?
+
+  @Option(help: "The seed of the noise.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Take the noise from this golden trace.")
+  var noise: String?
+
+  @Option(help: "Frames a second.")
+  var fps = 24
+
+  @OptionGroup var common: CommonOptions
+
+  /// Three numbers of steps.
+  struct StepList: ExpressibleByArgument {
+    let counts: [Int]
+
+    init?(argument: String) {
+      let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+      counts = parts.compactMap { Int($0) }
+      if counts.count != 3 || parts.count != 3 { return nil }
+    }
+  }
+
+  func validate() throws {
+    if ClipWriter.Format(path: output) == nil {
+      throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
+    }
+    if !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
+    if prompt.utf8.count > 100_000 { throw ValidationError("--prompt is longer than 100000 bytes") }
+  }
+
+  mutating func run() throws {
+    let loaded = try LoadedModel(path: model, threads: common.threads)
+    let variant = try loaded.variant(variant)
+    let request = try request(variant: variant).validated()
+    let frames = try Generator(loaded, variant: variant, quiet: common.quiet).run(request, noise: noiseSource(request))
+    try ClipWriter.write(
+      frames.bytes, width: frames.width, height: frames.height, framesPerSecond: fps, to: output)
+    common.say("\(output): \(frames.count) frames of \(frames.width)×\(frames.height)")
+  }
+
+  private func noiseSource(_ request: GenerationRequest) throws -> any NoiseSource {
+    guard let noise else { return SeededNoise(seed: seed) }
+    return GoldenNoise(try GoldenTrace(path: noise))
+  }
+
+  private func request(variant: String) -> GenerationRequest {
+    let isImage = variant == "image" || ClipWriter.Format(path: output) == .png
+    let size =
+      switch variant {
+      case "768p": (width: 1280, height: 768)
+      case "image": (width: 1024, height: 1024)
+      default: (width: 640, height: 384)
+      }
+    return GenerationRequest(
+      prompt: prompt, negativePrompt: negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+      width: width ?? size.width, height: height ?? size.height, latentFrames: temp ?? (isImage ? 1 : 16),
+      steps: steps?.counts ?? [20, 20, 20], videoSteps: videoSteps?.counts ?? [10, 10, 10],
+      guidanceScale: guidanceScale ?? (variant == "image" ? 9 : 7), videoGuidanceScale: videoGuidanceScale ?? 5)
+  }
+}

@@ -1,0 +1,110 @@
+import Checkpoints
+import Kernels
+import Models
+import Parity
+import Tensors
+
+/// The road from a request to frames: text, latents, pixels.
+struct Generator {
+  private let loaded: LoadedModel
+  private let variant: String
+  private let progress: Progress
+  private let isQuiet: Bool
+
+  init(_ loaded: LoadedModel, variant: String, quiet: Bool) {
+    self.loaded = loaded
+    self.variant = variant
+    isQuiet = quiet
+    progress = Progress(isQuiet: quiet)
+  }
+
+  /// Generates a clip.
+  ///
+  /// - Parameters:
+  ///   - tiling: how the VAE decodes.
+  ///   - onStage: is shown the latent of every finished stage.
+  func run(
+    _ request: GenerationRequest, noise: any NoiseSource, tiling: CausalVideoVAE.Tiling = .saveMemory,
+    onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void = { _, _, _ in },
+    onDecoded: (_ input: Tensor, _ output: Tensor) throws -> Void = { _, _ in }
+  ) throws -> FrameSequence {
+    let texts = try embeddings(request)
+    let latents = try sample(request, texts: texts, noise: noise, onStage: onStage)
+    let input = LatentNormalization.miniFLUX.decoderInput(latents)
+    let decoded = try decode(input, tiling: tiling)
+    try onDecoded(input, decoded)
+    return try Clip.frames(decoded)
+  }
+
+  /// [negative, prompt], or the prompt alone without guidance.
+  private func embeddings(_ request: GenerationRequest) throws -> [TextEmbedding] {
+    let encoders = try loaded.textEncoders()
+    let texts = request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
+    return try texts.map { try encoders.encode(encoders.tokenize($0), in: loaded.context) }
+  }
+
+  private func sample(
+    _ request: GenerationRequest, texts: [TextEmbedding], noise: any NoiseSource,
+    onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void
+  ) throws -> [Tensor] {
+    let transformer = try loaded.transformer(variant: variant)
+    let sampler = PyramidSampler(transformer, in: loaded.context)
+    progress.begin("generating \(request.frameCount) frames of \(request.width)×\(request.height)")
+    return try sampler.generate(
+      request, texts: texts, noise: noise, channels: transformer.config.latentChannels
+    ) { event in
+      switch event {
+      case .step(let number, let total, let unit, let stage):
+        let title = "latent \(unit + 1)/\(request.latentFrames), stage \(stage + 1)/3, step \(number)/\(total)"
+        try progress.update(title, done: number, of: total, rate: Self.pace)
+      case .stage(let unit, let stage, let latent): try onStage(unit, stage, latent)
+      }
+    }
+  }
+
+  /// Decodes a latent with progress.
+  func decode(_ input: Tensor, tiling: CausalVideoVAE.Tiling) throws -> Tensor {
+    let vae = try loaded.vae()
+    guard input.shape[0] == vae.config.latentChannels else {
+      throw BenbenError(
+        .malformed, "the transformer and the VAE do not fit", at: loaded.native.path,
+        because: "latents of \(input.shape[0]) and of \(vae.config.latentChannels) channels")
+    }
+    progress.begin("decoding")
+    return try vae.decode(input, tiling: tiling, in: loaded.context) { done, total in
+      try progress.update("decoding chunk \(done)/\(total)", done: done, of: total, rate: Self.pace)
+    }
+  }
+
+  private static func pace(_ perSecond: Double) -> String {
+    let value = perSecond >= 1 ? perSecond : 1 / perSecond
+    let digits = (value * 100).rounded() / 100
+    return perSecond >= 1 ? "\(digits)/s" : "\(digits) s each"
+  }
+}
+
+/// Noise that a golden trace recorded.
+struct GoldenNoise: NoiseSource {
+  private let trace: GoldenTrace
+
+  init(_ trace: GoldenTrace) {
+    self.trace = trace
+  }
+
+  func initial(shape: Shape) throws -> Tensor {
+    try recorded("noise/initial", [1] + shape).reshaped(shape)
+  }
+
+  func block(unit: Int, stage: Int, shape: Shape) throws -> Tensor {
+    try recorded("noise/block/unit\(unit)/stage\(stage)", [1] + shape).reshaped(shape)
+  }
+
+  private func recorded(_ name: String, _ shape: Shape) throws -> Tensor {
+    guard let tensor = try trace.tensor(name, shape: shape) else {
+      throw BenbenError(
+        .malformed, "the trace has not the noise that this run needs", at: "\(trace.path):/\(name)",
+        because: "it was not recorded", remedies: ["Ask for the size, length and stages of the recorded run."])
+    }
+    return tensor
+  }
+}

@@ -1,0 +1,22 @@
+import Foundation
+import Synchronization
+
+/// Thrown where work can stop after Ctrl-C, so that everything that was half-written is taken away.
+struct Interrupted: Error {}
+
+/// Ctrl-C: the first asks the work to stop at its next check, the second ends the process at once.
+enum Interruption {
+  private static let requested = Atomic<Bool>(false)
+
+  static func install() {
+    // Touched before the handler can run: initialising a global inside a signal handler is not safe.
+    _ = requested.load(ordering: .relaxed)
+    signal(SIGINT) { _ in
+      if Interruption.requested.exchange(true, ordering: .relaxed) { _exit(130) }
+    }
+  }
+
+  static func check() throws {
+    if requested.load(ordering: .relaxed) { throw Interrupted() }
+  }
+}

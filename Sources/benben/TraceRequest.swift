@@ -1,0 +1,37 @@
+import Checkpoints
+import JSON
+import Models
+import Parity
+
+/// What a trace says about its run, in the terms of the runner.
+enum TraceRequest {
+  static func generation(_ request: GoldenTrace.Request) -> GenerationRequest {
+    GenerationRequest(
+      prompt: request.prompt, negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+      width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
+      videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
+      videoGuidanceScale: request.videoGuidanceScale)
+  }
+
+  static func tiling(_ trace: GoldenTrace) throws -> CausalVideoVAE.Tiling? {
+    try trace.decoding().map { CausalVideoVAE.Tiling(window: $0.window, tileSize: $0.tileSize) }
+  }
+}
+
+/// How reports name what was compared, without paths of the machine.
+enum ReportIdentity {
+  static func golden(_ path: String, _ request: GoldenTrace.Request) -> JSONValue {
+    [
+      "file": .string(path.split(separator: "/").last.map(String.init) ?? path),
+      "prompt": .string(request.prompt), "width": .integer(request.width), "height": .integer(request.height),
+      "latentFrames": .integer(request.latentFrames),
+    ]
+  }
+
+  static func model(_ native: NativeModel) -> JSONValue {
+    [
+      "family": .string(native.family), "components": native.manifest["components"] ?? .null,
+      "plan": native.manifest["plan"] ?? .null,
+    ]
+  }
+}

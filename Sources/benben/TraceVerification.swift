@@ -1,0 +1,294 @@
+import Checkpoints
+import Models
+import Parity
+import Tensors
+
+/// Verifies a model against a golden trace.
+struct TraceVerification {
+  let loaded: LoadedModel
+  let trace: GoldenTrace
+  let thresholds: Thresholds
+  let variant: String?
+  let options: CommonOptions
+  private(set) var report: ParityReport
+
+  init(
+    _ loaded: LoadedModel, trace: GoldenTrace, thresholds: Thresholds, variant: String?, options: CommonOptions,
+    failFast: Bool
+  ) throws {
+    guard trace.request.variant == loaded.native.family else {
+      throw BenbenError(
+        .malformed, "the trace is of another family", at: trace.path,
+        because: "it is of \(trace.request.variant), the model is \(loaded.native.family)")
+    }
+    self.loaded = loaded
+    self.trace = trace
+    self.thresholds = thresholds
+    self.variant = variant
+    self.options = options
+    report = ParityReport(
+      golden: ReportIdentity.golden(trace.path, trace.request), model: ReportIdentity.model(loaded.native),
+      failFast: failFast)
+  }
+
+  /// Makes the comparisons of the given modes.
+  mutating func run(_ modes: Set<ComparisonMode>) throws -> ParityReport {
+    do {
+      if modes.contains(.teacherForced) { try teacherForced() }
+      if modes.contains(.freeRunning) { try freeRunning() }
+    } catch is ParityReport.StoppedAtFirstFailure {}
+    guard !(report.stages.isEmpty && report.frames.isEmpty) else {
+      throw BenbenError(
+        .malformed, "nothing to compare", at: trace.path, because: "the trace holds nothing that this mode computes")
+    }
+    return report
+  }
+
+  private mutating func add(
+    _ path: String, _ values: Tensor, _ golden: Tensor, mode: ComparisonMode, note: String? = nil
+  ) throws {
+    guard values.count == golden.count else {
+      throw BenbenError(
+        .malformed, "the trace is of another model or run", at: "\(trace.path):/\(path)",
+        because: "it has the shape \(golden.shape.text), ours is \(values.shape.text)")
+    }
+    let threshold = mode == .teacherForced ? thresholds.teacherForced : thresholds.freeRunning
+    try report.add(
+      StageResult(
+        path: path, mode: mode, metrics: ErrorMetrics(values.elements, reference: golden.elements),
+        threshold: threshold, note: note))
+  }
+
+  // MARK: Teacher-forced
+
+  private mutating func teacherForced() throws {
+    try verifyTexts()
+    try verifySampling()
+    try verifyDecoding()
+  }
+
+  private mutating func verifyTexts() throws {
+    guard try trace.text(.prompt) != nil || trace.text(.negative) != nil else { return }
+    let encoders = try loaded.textEncoders()
+    for kind in GoldenTrace.TextKind.allCases {
+      guard let text = try trace.text(kind) else { continue }
+      let tokens = try encoders.tokenize(text)
+      let group = "text/\(kind.rawValue)"
+      let mask = (0..<tokens.t5.ids.count).map { $0 < tokens.t5.count ? 1 : 0 }
+      for (name, ids) in [("clip_ids", tokens.clip.ids), ("t5_ids", tokens.t5.ids), ("t5_mask", mask)] {
+        guard let golden = try trace.tokens(kind, name) else { continue }
+        try addIDs("\(group)/\(name)", ids, golden)
+      }
+      guard let golden = try trace.embedding(kind), let clip = try trace.tokens(kind, "clip_ids"),
+        let t5 = try trace.tokens(kind, "t5_ids")
+      else { continue }
+      // The golden's own ids, so that a wrong token does not show twice.
+      let forced = TextEncoders.Tokens(
+        clip: TokenizedText(ids: clip, count: clip.count), t5: TokenizedText(ids: t5, count: golden.tokens.shape[0]))
+      let embedding = try encoders.encode(forced, in: loaded.context)
+      try add(
+        "\(group)/t5_embeds", embedding.tokens, golden.tokens, mode: .teacherForced,
+        note: "\(t5.count - golden.tokens.shape[0]) padded positions are left out")
+      try add("\(group)/pooled", embedding.pooled, golden.pooled, mode: .teacherForced)
+    }
+  }
+
+  /// Ids must be equal, whatever the thresholds.
+  private mutating func addIDs(_ path: String, _ ids: [Int], _ golden: [Int]) throws {
+    guard ids.count == golden.count else {
+      throw BenbenError(
+        .malformed, "the trace is of another model or run", at: "\(trace.path):/\(path)",
+        because: "it has \(golden.count) ids, the tokenizer gives \(ids.count)")
+    }
+    try report.add(
+      StageResult(
+        path: path, mode: .teacherForced, metrics: ErrorMetrics(ids.map(Float.init), reference: golden.map(Float.init)),
+        threshold: 0))
+  }
+
+  private mutating func verifySampling() throws {
+    guard trace.request.mode == "t2v", let prompt = try trace.embedding(.prompt) else { return }
+    let transformer = try loaded.transformer(variant: try loaded.variant(variant))
+    let config = transformer.config
+    guard prompt.tokens.shape[1] == config.textWidth, prompt.pooled.shape[1] == config.pooledWidth else {
+      throw BenbenError(
+        .malformed, "the trace is of another model", at: trace.path,
+        because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
+    }
+    let sampler = PyramidSampler(transformer, in: loaded.context)
+    var texts = [TextEmbedding(tokens: prompt.tokens, pooled: prompt.pooled)]
+    if trace.request.guidanceScale > 0, let negative = try trace.embedding(.negative) {
+      texts.insert(TextEmbedding(tokens: negative.tokens, pooled: negative.pooled), at: 0)
+    }
+    let request = try TraceRequest.generation(trace.request).validated()
+    let shape = [config.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth]
+    let starts = try trace.tensor("noise/initial", shape: [1] + shape).map {
+      sampler.startingPoints($0.reshaped(shape))
+    }
+    let progress = Progress(isQuiet: options.quiet)
+    progress.begin("verifying \(trace.path)")
+    let total =
+      request.steps.reduce(0, +) + (request.latentFrames - 1) * request.videoSteps.reduce(0, +)
+    var call = 0
+    var finished: [Tensor] = []
+    for unit in 0..<request.latentFrames {
+      let history = sampler.history(finished)
+      var latent = starts?[unit]
+      for stage in 0..<PyramidFlowSchedule.stageCount {
+        if stage > 0, let before = latent {
+          latent = try entered(sampler, unit: unit, stage: stage, from: before)
+        }
+        let count = (unit == 0 ? request.steps : request.videoSteps)[stage]
+        try verifySchedule(sampler.schedule, unit: unit, stage: stage, count: count)
+        for step in 0..<count {
+          let place = Place(unit: unit, stage: stage, step: step, call: call)
+          latent = try verifyStep(
+            sampler, place, latent: latent, history: history[stage], texts: texts, stepCount: count,
+            guidance: unit == 0 ? request.guidanceScale : request.videoGuidanceScale)
+          call += 1
+          try progress.update("call \(call)/\(total)", done: call, of: total) { "\(($0 * 100).rounded() / 100)/s" }
+        }
+        latent = try verifyLatent(unit: unit, stage: stage, computed: latent)
+      }
+      guard let latent else { return }
+      finished.append(latent)
+    }
+  }
+
+  /// One call of the transformer inside a run.
+  private struct Place {
+    let unit: Int, stage: Int, step: Int, call: Int
+
+    var path: String { "dit/unit\(unit)/stage\(stage)/step\(step)" }
+  }
+
+  private func entered(
+    _ sampler: PyramidSampler, unit: Int, stage: Int, from latent: Tensor
+  ) throws -> Tensor? {
+    let shape = [latent.shape[0], 1, 2 * latent.shape[2], 2 * latent.shape[3]]
+    guard let noise = try trace.tensor("noise/block/unit\(unit)/stage\(stage)", shape: [1] + shape) else { return nil }
+    return sampler.enter(stage: stage, from: latent, noise: noise.reshaped(shape))
+  }
+
+  private mutating func verifySchedule(
+    _ schedule: PyramidFlowSchedule, unit: Int, stage: Int, count: Int
+  ) throws {
+    let group = "scheduler/unit\(unit)/stage\(stage)"
+    let times = schedule.timesteps(stage: stage, count: count).map(Float.init)
+    let sigmas = schedule.sigmas(count: count).map(Float.init)
+    if let golden = try trace.tensor("\(group)/timesteps") {
+      try add("\(group)/timesteps", Tensor([times.count], times), golden, mode: .teacherForced)
+    }
+    if let golden = try trace.tensor("\(group)/sigmas") {
+      try add("\(group)/sigmas", Tensor([sigmas.count], sigmas), golden, mode: .teacherForced)
+    }
+  }
+
+  /// Compares one call's inputs and prediction, and takes the Euler step with the golden's prediction.
+  ///
+  /// - Returns: the latent after the step, or nil when it does not follow from what was recorded.
+  private mutating func verifyStep(
+    _ sampler: PyramidSampler, _ place: Place, latent: Tensor?, history: [Tensor], texts: [TextEmbedding],
+    stepCount: Int, guidance: Float
+  ) throws -> Tensor? {
+    let time = sampler.schedule.timesteps(stage: place.stage, count: stepCount)[place.step]
+    if let golden = try trace.tensor("\(place.path)/timestep") {
+      let ours = Tensor(golden.shape, Array(repeating: Float(time), count: golden.count))
+      try add("\(place.path)/timestep", ours, golden, mode: .teacherForced)
+    }
+    // Our own history and latent, made from the golden's earlier ones, must be the golden's inputs.
+    let computed = history + (latent.map { [$0] } ?? [])
+    var inputs: [Tensor] = []
+    for index in 0...history.count {
+      let path = "\(place.path)/input\(index)"
+      guard let golden = try trace.tensor(path, shape: [texts.count, -1, -1, -1, -1]) else { break }
+      let shape = Array(golden.shape[1...])
+      if index < computed.count {
+        let ours = Tensor.concatenated(texts.map { _ in computed[index] })
+        try add(path, ours, golden, mode: .teacherForced)
+      }
+      inputs.append(golden.rows(0..<1).reshaped(shape))
+    }
+    guard inputs.count == history.count + 1, let input = inputs.last,
+      let golden = try trace.tensor("\(place.path)/prediction", shape: [texts.count] + input.shape)
+    else { return nil }
+    let observer = ActivationComparison(trace, call: place.call, threshold: thresholds.teacherForced)
+    let predictions = try sampler.predict(
+      latent: input, history: Array(inputs.dropLast()), timestep: time, texts: texts, observer: observer)
+    if let failure = observer?.failure { throw failure }
+    for result in observer?.results ?? [] { try report.add(result) }
+    try add("\(place.path)/prediction", .concatenated(predictions), golden, mode: .teacherForced)
+    let flows = (0..<texts.count).map { golden.rows($0..<$0 + 1).reshaped(input.shape) }
+    let sigmas = sampler.schedule.sigmas(count: stepCount)
+    return sampler.step(
+      input, along: sampler.guided(flows, scale: guidance), from: sigmas[place.step], to: sigmas[place.step + 1])
+  }
+
+  /// Compares a stage's latent; the golden's own goes on.
+  private mutating func verifyLatent(unit: Int, stage: Int, computed: Tensor?) throws -> Tensor? {
+    let path = "latents/unit\(unit)/stage\(stage)"
+    guard let golden = try trace.tensor(path, shape: [1, -1, 1, -1, -1]) else { return computed }
+    if let computed { try add(path, computed, golden, mode: .teacherForced) }
+    return golden.reshaped(Array(golden.shape[1...]))
+  }
+
+  private mutating func verifyDecoding() throws {
+    guard let tiling = try TraceRequest.tiling(trace) else { return }
+    guard let golden = try trace.tensor("vae/input", shape: [1, -1, -1, -1, -1]) else { return }
+    let input = golden.reshaped(Array(golden.shape[1...]))
+    let units = (0..<input.shape[1]).compactMap { try? trace.tensor("latents/unit\($0)/stage2") }
+    if units.count == input.shape[1], trace.request.mode == "t2v" {
+      let shaped = units.map { $0.reshaped(Array($0.shape[1...])) }
+      try add("vae/input", LatentNormalization.miniFLUX.decoderInput(shaped), golden, mode: .teacherForced)
+    }
+    let decoded = try Generator(loaded, variant: "", quiet: options.quiet).decode(input, tiling: tiling)
+    try compareDecoded(decoded, mode: .teacherForced)
+  }
+
+  private mutating func compareDecoded(_ decoded: Tensor, mode: ComparisonMode) throws {
+    if let golden = try trace.tensor("vae/output", shape: [1, 3, -1, -1, -1]) {
+      try add("vae/output", CausalVideoVAE.channelsFirst(decoded), golden, mode: mode)
+    }
+    if let golden = try trace.frames() {
+      try compareFrames(try Clip.frames(decoded), golden, mode: mode)
+    }
+  }
+
+  private mutating func compareFrames(
+    _ frames: FrameSequence, _ golden: (shape: Shape, bytes: [UInt8]), mode: ComparisonMode
+  ) throws {
+    guard golden.shape == [frames.count, frames.height, frames.width, 3],
+      let reference = FrameSequence(width: frames.width, height: frames.height, bytes: golden.bytes)
+    else {
+      throw BenbenError(
+        .malformed, "the trace is of another run", at: "\(trace.path):/frames",
+        because: "its shape is \(golden.shape.text), ours is \(frames.count)×\(frames.height)×\(frames.width)×3")
+    }
+    try report.add(
+      FramesResult(
+        mode: mode, comparison: FrameComparison(frames, reference: reference), thresholds: thresholds.frames))
+  }
+
+  // MARK: Free-running
+
+  private mutating func freeRunning() throws {
+    guard trace.request.mode == "t2v" else { return }
+    let request = try TraceRequest.generation(trace.request).validated()
+    let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
+    let generator = Generator(loaded, variant: try loaded.variant(variant), quiet: options.quiet)
+    var latents: [(path: String, latent: Tensor)] = []
+    var output: Tensor?
+    var input: Tensor?
+    _ = try generator.run(request, noise: GoldenNoise(trace), tiling: tiling) { unit, stage, latent in
+      latents.append(("latents/unit\(unit)/stage\(stage)", latent))
+    } onDecoded: {
+      input = $0
+      output = $1
+    }
+    for (path, latent) in latents {
+      if let golden = try trace.tensor(path) { try add(path, latent, golden, mode: .freeRunning) }
+    }
+    if let input, let golden = try trace.tensor("vae/input") { try add("vae/input", input, golden, mode: .freeRunning) }
+    if let output { try compareDecoded(output, mode: .freeRunning) }
+  }
+}
