@@ -90,6 +90,42 @@ BEST void bb_channel_affine(const float *x, const float *scale, const float *shi
     for (size_t c = 0; c < channels; c++) out[c] = x[c] * scale[c] + shift[c];
 }
 
+// exp(x) as 2^n·exp(r) with |r| ≤ ln(2)/2 and a polynomial for exp(r); no branch, so that it vectorises.
+static inline __attribute__((always_inline)) float exponential(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  const float to_integer = 12582912.0f;  // 1.5·2^23: adding it rounds to an integer
+  float shifted = x * 1.44269504088896341f + to_integer;
+  float n = shifted - to_integer;
+  float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  union {
+    int bits;
+    float value;
+  } power = {((int)n + 127) << 23};
+  return p * power.value;
+}
+
+BEST void bb_channel_affine_silu(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
+                                 size_t channels) {
+  for (size_t p = 0; p < pixels; p++, x += channels, out += channels)
+    for (size_t c = 0; c < channels; c++) {
+      float y = x[c] * scale[c] + shift[c];
+      out[c] = y / (1.0f + exponential(-y));
+    }
+}
+
+BEST void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += width, out += width)
+    for (size_t i = 0; i < width; i++) out[i] += x[i] * gate[i];
+}
+
 BEST void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = a * x[i] + b * y[i];
 }

@@ -55,6 +55,7 @@ public struct Convolution3D {
         bias: UnsafePointer(bias.elements.baseAddress), addsResidual: residual != nil,
         destination: output.elements.baseAddress)
     }
+    withExtendedLifetime(bias) {}
     return output
   }
 }

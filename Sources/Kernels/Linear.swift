@@ -25,8 +25,10 @@ public struct Linear {
     case activation(Activation)
     /// Times another tensor of the output's shape, element by element (a gated feed-forward).
     case multiply(Tensor)
-    /// output = output + gate ⊙ product, the gate being one row for all rows; nil adds the product as it is.
-    case residual(gate: Tensor?)
+    /// Added to what the output holds.
+    case residual
+    /// Times a row, the same for all rows, and added to what the output holds; stands alone.
+    case gatedResidual(Tensor)
   }
 
   /// A run of rows with its own epilogue: the samples of a batch share the weight but not the gate.
@@ -38,6 +40,12 @@ public struct Linear {
     public init(rows: Range<Int>, epilogue: [Epilogue]) {
       self.rows = rows
       self.epilogue = epilogue
+    }
+
+    fileprivate var gate: Tensor? {
+      guard case .gatedResidual(let gate)? = epilogue.first else { return nil }
+      precondition(epilogue.count == 1)
+      return gate
     }
   }
 
@@ -62,16 +70,20 @@ public struct Linear {
         let source = x.rows(segment.rows)
         let destination = output.rows(segment.rows)
         let rows = segment.rows.count
+        // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
+        let gate = segment.gate
+        let product = gate == nil ? destination : Tensor([rows, outputs])
         try context.product(
           MatrixView(UnsafePointer(source.elements.baseAddress), rows: rows, columns: inputs, rowStride: inputs),
           MatrixView(weights.baseAddress, rows: inputs, columns: outputs, rowStride: 1, columnStride: inputs),
           bias: UnsafePointer(bias?.elements.baseAddress),
           into: MatrixView(
-            UnsafePointer(destination.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
+            UnsafePointer(product.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
           after: operations(segment))
+        if let gate { Elementwise.add(product, gatedBy: gate, to: destination) }
       }
     }
-    withExtendedLifetime(segments) {}
+    withExtendedLifetime((segments, bias)) {}
   }
 
   private func operations(
@@ -84,12 +96,8 @@ public struct Linear {
       case .multiply(let factor):
         precondition(factor.shape == [segment.rows.count, outputs])
         operations.append((.multiply(Layout(factor.shape)), UnsafePointer(factor.elements.baseAddress)))
-      case .residual(let gate):
-        if let gate {
-          precondition(gate.count == outputs)
-          operations.append((.multiply(Layout([1, outputs])), UnsafePointer(gate.elements.baseAddress)))
-        }
-        operations.append((.accumulate, nil))
+      case .residual: operations.append((.accumulate, nil))
+      case .gatedResidual: break
       }
     }
     return operations

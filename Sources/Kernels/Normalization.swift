@@ -36,8 +36,10 @@ public enum Normalization {
   }
 
   /// Group norm of every frame by itself (`CausalGroupNorm`): x is [time, height, width, channels].
+  ///
+  /// - Parameter activates: whether SiLU follows; fused, so that the frames are not read and written once more.
   public static func groupNorm(
-    _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float
+    _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, activates: Bool
   ) -> Tensor {
     let (frames, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     precondition(weight.count == channels && bias.count == channels && channels % groups == 0)
@@ -61,8 +63,12 @@ public enum Normalization {
           shift[channel] = Float(Double(bias.elements[channel]) - mean * inverse * Double(weight.elements[channel]))
         }
       }
-      bb_channel_affine(
-        input, scale, shift, output.rows(frame..<frame + 1).elements.baseAddress, pixels, channels)
+      let target = output.rows(frame..<frame + 1).elements.baseAddress
+      if activates {
+        bb_channel_affine_silu(input, scale, shift, target, pixels, channels)
+      } else {
+        bb_channel_affine(input, scale, shift, target, pixels, channels)
+      }
     }
     return output
   }
@@ -82,6 +88,13 @@ public enum RotaryEmbedding {
 
 /// Elementwise sums of tensors.
 public enum Elementwise {
+  /// output = output + gate ⊙ x, the gate being one row for all rows.
+  static func add(_ x: Tensor, gatedBy gate: Tensor, to output: Tensor) {
+    precondition(x.shape == output.shape && gate.count == x.shape[1])
+    bb_add_gated(
+      x.elements.baseAddress, gate.elements.baseAddress, output.elements.baseAddress, x.shape[0], x.shape[1])
+  }
+
   /// a·x + b·y.
   public static func combine(_ x: Tensor, _ a: Float, _ y: Tensor, _ b: Float) -> Tensor {
     precondition(x.shape == y.shape)

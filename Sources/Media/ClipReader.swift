@@ -102,6 +102,7 @@ private final class Decoder {
   private var stream: Int32 = 0
 
   init(_ path: String) throws {
+    _ = FFmpegLog.isSilent
     self.path = path
     // Files only: a playlist inside must not make the demuxer open anything else.
     var options: OpaquePointer?

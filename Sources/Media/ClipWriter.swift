@@ -32,13 +32,25 @@ public enum ClipWriter {
     }
   }
 
+  /// How much H.264 may lose.
+  public enum Quality: Sendable {
+    /// Hard to tell from the frames (CRF 17).
+    case high
+    /// As much as the official `export_to_video` loses: libx264 at CRF 25, imageio's default.
+    case official
+
+    var rateFactor: String { self == .high ? "17" : "25" }
+  }
+
   /// Writes all frames.
   ///
   /// - Parameters:
   ///   - frames: [frames, height, width, 3] without gaps.
+  ///   - quality: of an MP4.
   /// - Throws: ``MediaError``.
   public static func write(
-    _ frames: [UInt8], width: Int, height: Int, framesPerSecond: Int, to path: String
+    _ frames: [UInt8], width: Int, height: Int, framesPerSecond: Int, to path: String,
+    quality: Quality = .high
   ) throws {
     guard let format = Format(path: path) else {
       throw MediaError(
@@ -55,7 +67,7 @@ public enum ClipWriter {
     try? FileManager.default.removeItem(atPath: partial)
     defer { try? FileManager.default.removeItem(atPath: partial) }
     switch format {
-    case .mp4: try writeMP4(images, width, height, framesPerSecond, to: partial)
+    case .mp4: try writeMP4(images, width, height, framesPerSecond, quality, to: partial)
     case .gif: try writeGIF(images, width, height, framesPerSecond, to: partial)
     case .png: try writePNG(images[0], width, height, to: partial)
     case .folder:
@@ -92,13 +104,14 @@ public enum ClipWriter {
   }
 
   private static func writeMP4(
-    _ images: [ArraySlice<UInt8>], _ width: Int, _ height: Int, _ rate: Int, to path: String
+    _ images: [ArraySlice<UInt8>], _ width: Int, _ height: Int, _ rate: Int, _ quality: Quality,
+    to path: String
   ) throws {
     let encoder = try Encoder(
       path: path,
       .init(
         container: "mp4", encoder: "libx264", width: width, height: height, framesPerSecond: rate,
-        format: AV_PIX_FMT_YUV420P, codecOptions: [("crf", "17"), ("preset", "medium")],
+        format: AV_PIX_FMT_YUV420P, codecOptions: [("crf", quality.rateFactor), ("preset", "medium")],
         containerOptions: [("movflags", "+faststart")]))
     let converter = try PixelConverter(
       width: width, height: height, from: AV_PIX_FMT_RGB24, to: AV_PIX_FMT_YUV420P, path)

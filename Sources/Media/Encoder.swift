@@ -18,6 +18,7 @@ final class Encoder {
   }
 
   init(path: String, _ settings: Settings) throws {
+    _ = FFmpegLog.isSilent
     self.path = path
     packet = try allocated(av_packet_alloc(), "allocate a packet", path)
     try ffmpeg(

@@ -29,6 +29,14 @@ public struct MediaError: Error, CustomStringConvertible {
   public var description: String { "\(what): \(path): \(why)" }
 }
 
+/// Errors are reported by us; FFmpeg's own lines on standard error would come between.
+enum FFmpegLog {
+  static let isSilent: Bool = {
+    av_log_set_level(AV_LOG_QUIET)
+    return true
+  }()
+}
+
 /// The one funnel from FFmpeg's status to an error; gives back what is no error.
 @discardableResult
 func ffmpeg(_ status: Int32, _ kind: MediaError.Kind, _ what: String, _ path: String) throws -> Int32 {

@@ -89,30 +89,39 @@ public struct CLIPTextEncoder {
     }
     let count = poolingPosition(ids) + 1
     let tokens = tokenEmbedding.rows(Array(ids[..<count]))
-    var x = Elementwise.combine(tokens, 1, positionEmbedding.rows(Array(0..<count)), 1)  // [tokens, width]
-    let blocks = (0..<count).map { AttentionBlock(queries: $0..<$0 + 1, keys: $0 + 1) }
+    let x = Elementwise.combine(tokens, 1, positionEmbedding.rows(Array(0..<count)), 1)  // [tokens, width]
+    let mask = Self.causalMask(count)
     let scale = 1 / Float(config.width / config.heads).squareRoot()
     for layer in layers {
-      x = try forward(layer, x, blocks: blocks, scale: scale, in: context)
+      try forward(layer, x, mask: mask, scale: scale, in: context)
     }
     return finalNorm.layerNorm(x.rows(count - 1..<count), epsilon: config.epsilon)
   }
 
+  /// 0 where a query may look, and so far below any score elsewhere that its share is zero; [1, tokens, tokens].
+  private static func causalMask(_ count: Int) -> Tensor {
+    let mask = Tensor.zeros([1, count, count])
+    for query in 0..<count {
+      for key in query + 1..<max(count, query + 1) { mask.elements[query * count + key] = -1e30 }
+    }
+    return mask
+  }
+
+  /// Updates the residual stream x [tokens, width] in place.
   private func forward(
-    _ layer: Layer, _ x: Tensor, blocks: [AttentionBlock], scale: Float, in context: KernelContext
-  ) throws -> Tensor {
+    _ layer: Layer, _ x: Tensor, mask: Tensor, scale: Float, in context: KernelContext
+  ) throws {
     let all = 0..<x.shape[0]
     let normed = layer.norm1.layerNorm(x, epsilon: config.epsilon)
     let attended = try context.attention(
       AttentionInput(
         query: try layer.query(normed, in: context), key: try layer.key(normed, in: context),
         value: try layer.value(normed, in: context), heads: config.heads),
-      blocks: blocks, scale: scale)
-    let residual = [Linear.Segment(rows: all, epilogue: [.residual(gate: nil)])]
+      blocks: [AttentionBlock(queries: all, keys: all.count)], scale: scale, bias: mask)
+    let residual = [Linear.Segment(rows: all, epilogue: [.residual])]
     try layer.output(attended, into: x, segments: residual, in: context)
     let hidden = try layer.feedForward1(
       layer.norm2.layerNorm(x, epsilon: config.epsilon), then: [.activation(config.activation)], in: context)
     try layer.feedForward2(hidden, into: x, segments: residual, in: context)
-    return x
   }
 }

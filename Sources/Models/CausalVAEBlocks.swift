@@ -2,12 +2,8 @@ import Kernels
 import Tensors
 
 /// Group norm of every frame, then SiLU.
-private func normalizedAndActivated(
-  _ x: Tensor, _ norm: NormWeights, groups: Int, in context: KernelContext
-) throws -> Tensor {
-  let result = norm.groupNorm(x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon)
-  try context.apply(.silu, to: result)
-  return result
+private func normalizedAndActivated(_ x: Tensor, _ norm: NormWeights, groups: Int) -> Tensor {
+  norm.groupNorm(x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: true)
 }
 
 /// Two convolutions around a shortcut (`CausalResnetBlock3D`).
@@ -28,9 +24,9 @@ struct CausalResidualBlock {
 
   /// Consumes x: without a shortcut convolution the result is added to it in place.
   func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-    var hidden = try normalizedAndActivated(x, norm1, groups: groups, in: context)
+    var hidden = normalizedAndActivated(x, norm1, groups: groups)
     hidden = try convolution1(hidden, cache: cache, in: context)
-    hidden = try normalizedAndActivated(hidden, norm2, groups: groups, in: context)
+    hidden = normalizedAndActivated(hidden, norm2, groups: groups)
     let residual = try shortcut.map { try $0(x, cache: cache, in: context) } ?? x
     return try convolution2(hidden, cache: cache, addingTo: residual, in: context)
   }
@@ -55,8 +51,8 @@ private struct FrameAttention {
   /// Adds the attention to x in place.
   func callAsFunction(_ x: Tensor, in context: KernelContext) throws {
     let pixels = x.shape[1] * x.shape[2]
-    let normed = norm.groupNorm(x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon)
-    let residual = [Linear.Segment(rows: 0..<pixels, epilogue: [.residual(gate: nil)])]
+    let normed = norm.groupNorm(x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: false)
+    let residual = [Linear.Segment(rows: 0..<pixels, epilogue: [.residual])]
     for frame in 0..<x.shape[0] {
       let input = normed.rows(frame..<frame + 1).reshaped([pixels, channels])
       let attended = try context.attention(
@@ -192,6 +188,6 @@ struct VAEEnds {
   let output: CausalConvolution
 
   func finish(_ x: Tensor, groups: Int, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-    try output(normalizedAndActivated(x, norm, groups: groups, in: context), cache: cache, in: context)
+    try output(normalizedAndActivated(x, norm, groups: groups), cache: cache, in: context)
   }
 }

@@ -127,7 +127,7 @@ func modulatedNorm(_ x: Tensor, rows: [Range<Int>], scales: [Tensor], shifts: [T
 
 /// Segments that add a gated product to the residual stream.
 func gatedResidual(rows: [Range<Int>], gates: [Tensor]) -> [Linear.Segment] {
-  zip(rows, gates).map { Linear.Segment(rows: $0, epilogue: [.residual(gate: $1)]) }
+  zip(rows, gates).map { Linear.Segment(rows: $0, epilogue: [.gatedResidual($1)]) }
 }
 
 /// A block with separate streams for text and image that attend together (`FluxTransformerBlock`).

@@ -98,7 +98,7 @@ public struct T5Encoder {
     let x = embedding.rows(ids)  // [tokens, width]
     let bias = positionBias(tokens: ids.count)
     let all = [AttentionBlock(queries: 0..<ids.count, keys: ids.count)]
-    let residual = [Linear.Segment(rows: 0..<ids.count, epilogue: [.residual(gate: nil)])]
+    let residual = [Linear.Segment(rows: 0..<ids.count, epilogue: [.residual])]
     for block in blocks {
       let normed = Normalization.rmsNorm(x, weight: block.attentionNorm.tensor(), epsilon: config.epsilon)
       let attended = try context.attention(

@@ -22,7 +22,7 @@ struct TimeTextEmbedding {
     let result = try time2(time1(features, then: [.activation(.silu)], in: context), in: context)
     let text = try text1(pooled, then: [.activation(.silu)], in: context)
     try text2(
-      text, into: result, segments: [.init(rows: 0..<times.count, epilogue: [.residual(gate: nil)])], in: context)
+      text, into: result, segments: [.init(rows: 0..<times.count, epilogue: [.residual])], in: context)
     return result
   }
 

@@ -56,8 +56,9 @@ struct NormWeights {
     Normalization.layerNorm(x, weight: weight.tensor(), bias: bias.tensor(), epsilon: epsilon)
   }
 
-  func groupNorm(_ x: Tensor, groups: Int, epsilon: Float) -> Tensor {
-    Normalization.groupNorm(x, groups: groups, weight: weight.tensor(), bias: bias.tensor(), epsilon: epsilon)
+  func groupNorm(_ x: Tensor, groups: Int, epsilon: Float, activates: Bool) -> Tensor {
+    Normalization.groupNorm(
+      x, groups: groups, weight: weight.tensor(), bias: bias.tensor(), epsilon: epsilon, activates: activates)
   }
 }
 

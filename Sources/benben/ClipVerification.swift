@@ -10,13 +10,15 @@ struct ClipVerification {
   private let loaded: LoadedModel
   private let golden: String
   private let trace: GoldenTrace
-  private let thresholds: FrameThresholds
+  /// For lossless frames; those of a video follow from the clip.
+  private let lossless: Thresholds
+  private let adjust: (inout Thresholds) throws -> Void
   private let variant: String?
   private let options: CommonOptions
 
   init(
-    _ loaded: LoadedModel, golden: String, tracePath: String?, thresholds: FrameThresholds, variant: String?,
-    options: CommonOptions
+    _ loaded: LoadedModel, golden: String, tracePath: String?, lossless: Thresholds, variant: String?, options: CommonOptions,
+    adjust: @escaping (inout Thresholds) throws -> Void
   ) throws {
     let path = tracePath ?? (golden as NSString).deletingPathExtension + ".h5"
     guard FileManager.default.fileExists(atPath: path) else {
@@ -26,7 +28,8 @@ struct ClipVerification {
     }
     self.loaded = loaded
     self.golden = golden
-    self.thresholds = thresholds
+    self.lossless = lossless
+    self.adjust = adjust
     self.variant = variant
     self.options = options
     trace = try GoldenTrace(path: path)
@@ -47,12 +50,30 @@ struct ClipVerification {
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
     let clip = try Generator(loaded, variant: try loaded.variant(variant), quiet: options.quiet).run(
       request, noise: GoldenNoise(trace), tiling: tiling)
+    var thresholds = lossless
+    if !isLossless { thresholds.frames = .lossyVideo(floor: try floor(of: clip)) }
+    try adjust(&thresholds)
     var report = ParityReport(
       golden: ReportIdentity.golden(golden, trace.request), model: ReportIdentity.model(loaded.native),
       failFast: false)
     try report.add(
       FramesResult(
-        mode: .freeRunning, comparison: FrameComparison(clip, reference: expected), thresholds: thresholds))
+        mode: .freeRunning, comparison: FrameComparison(clip, reference: expected), thresholds: thresholds.frames))
     return report
+  }
+
+  /// A folder of PNGs, or a single one, holds the very bytes.
+  private var isLossless: Bool {
+    let kind = ClipWriter.Format(path: golden)
+    return kind == .folder || kind == .png
+  }
+
+  private func floor(of clip: FrameSequence) throws -> FrameComparison {
+    let encoded = try LossyFloor.roundTrip(
+      clip.bytes, width: clip.width, height: clip.height, framesPerSecond: trace.request.framesPerSecond)
+    guard let frames = FrameSequence(width: encoded.width, height: encoded.height, bytes: encoded.frames),
+      frames.count == clip.count
+    else { throw BenbenError(.internalDefect, "the encoded clip has other frames", at: golden, because: "its floor") }
+    return FrameComparison(frames, reference: clip)
   }
 }

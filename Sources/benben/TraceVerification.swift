@@ -63,6 +63,7 @@ struct TraceVerification {
 
   private mutating func teacherForced() throws {
     try verifyTexts()
+    try verifyEncoding()
     try verifySampling()
     try verifyDecoding()
   }
@@ -230,6 +231,22 @@ struct TraceVerification {
     guard let golden = try trace.tensor(path, shape: [1, -1, 1, -1, -1]) else { return computed }
     if let computed { try add(path, computed, golden, mode: .teacherForced) }
     return golden.reshaped(Array(golden.shape[1...]))
+  }
+
+  /// The latent's distribution of an image-to-video run's first image.
+  private mutating func verifyEncoding() throws {
+    guard let image = try trace.tensor("vae/encode/input", shape: [1, 3, 1, -1, -1]) else { return }
+    let multiple = GenerationRequest.sizeMultiple
+    guard image.shape[3] % multiple == 0, image.shape[4] % multiple == 0, image.count > 0 else {
+      throw BenbenError(
+        .malformed, "the trace is of no valid run", at: "\(trace.path):/vae/encode/input",
+        because: "its sides are no multiples of \(multiple)")
+    }
+    let frame = CausalVideoVAE.channelsLast(image.reshaped(Array(image.shape[1...])))
+    let (mean, deviation) = try loaded.vae().encode(frame, in: loaded.context)
+    for (path, values) in [("vae/encode/mean", mean), ("vae/encode/std", deviation)] {
+      if let golden = try trace.tensor(path) { try add(path, values, golden, mode: .teacherForced) }
+    }
   }
 
   private mutating func verifyDecoding() throws {

@@ -64,11 +64,10 @@ struct Verify: ParsableCommand {
         loaded, trace: trace, thresholds: thresholds, variant: variant, options: common, failFast: failFast)
       report = try verification.run(mode.modes)
     } else {
-      var thresholds = Thresholds.defaults(coarsestLossyType: loaded.native.coarsestLossyType)
-      thresholds.frames = .lossyVideo
-      try apply(&thresholds)
       report = try ClipVerification(
-        loaded, golden: golden, tracePath: trace, thresholds: thresholds.frames, variant: variant, options: common
+        loaded, golden: golden, tracePath: trace,
+        lossless: .defaults(coarsestLossyType: loaded.native.coarsestLossyType), variant: variant, options: common,
+        adjust: apply
       ).run()
     }
     if let json { try Console.write(report.json, to: json) }

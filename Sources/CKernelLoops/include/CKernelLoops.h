@@ -25,5 +25,12 @@ void bb_channel_moments(const float *x, size_t pixels, size_t channels, double *
 void bb_channel_affine(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
                        size_t channels);
 
+/// The same, then x·σ(x) with an exponential that is right to about one unit in the last place.
+void bb_channel_affine_silu(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
+                            size_t channels);
+
+/// out += gate ⊙ x, one gate for all rows.
+void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, size_t width);
+
 /// out = a·x + b·y.
 void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count);
