@@ -59,7 +59,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors", "JSON"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors"]),
-    .testTarget(name: "ModelsTests", dependencies: ["Models", "Tensors", "JSON"]),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "Tensors", "JSON"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity", "Tensors", "JSON"]),
     .testTarget(name: "CommandTests", dependencies: ["JSON", "benben"]),

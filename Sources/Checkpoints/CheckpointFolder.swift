@@ -41,7 +41,9 @@ public struct CheckpointFolder {
     guard Self.isFolder(path) else {
       throw BenbenError(
         .malformed, "not a checkpoint", at: path, because: "it is not a folder",
-        remedies: ["Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."])
+        remedies: [
+          "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
+        ])
     }
     let root = Self.realPath(path)
     // The hub's cache keeps each file of a snapshot as a link into the repository's `blobs`.
@@ -56,7 +58,9 @@ public struct CheckpointFolder {
   /// The names of the sub-folders, sorted.
   public var subfolders: [String] {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    return entries.filter { Self.isFolder(path + "/" + $0) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return entries.filter { Self.isFolder(path + "/" + $0) }.sorted {
+      $0.utf8.lexicographicallyPrecedes($1.utf8)
+    }
   }
 
   /// Opens one component's config and weights.
@@ -85,7 +89,9 @@ public struct CheckpointFolder {
     throw BenbenError(
       .missing, "no weights", at: folder,
       because: "none of \(stems.map { $0 + ".safetensors[.index.json]" }.joined(separator: ", ")) is there",
-      remedies: [others.isEmpty ? "The folder is empty." : "It holds: " + others.joined(separator: ", ") + "."])
+      remedies: [
+        others.isEmpty ? "The folder is empty." : "It holds: " + others.joined(separator: ", ") + "."
+      ])
   }
 
   /// Reads a file that is carried along.
@@ -93,7 +99,8 @@ public struct CheckpointFolder {
     let full = path + "/" + file
     if !Self.exists(full) && !required { return nil }
     try requirePresent(full, name: file)
-    return CarriedFile(path: file, contents: try SourceFile.contents(of: full, limit: Self.maximumCarriedLength))
+    return CarriedFile(
+      path: file, contents: try SourceFile.contents(of: full, limit: Self.maximumCarriedLength))
   }
 
   private func requirePresent(_ path: String, name: String) throws {

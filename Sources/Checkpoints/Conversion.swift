@@ -48,7 +48,8 @@ public struct Conversion {
   ///   - progress: called with the number of source bytes that were just converted.
   /// - Returns: the report, which is also what the manifest holds.
   public func write(
-    to output: String, mayReplace: Bool, version: String, progress: (_ component: String, _ bytes: Int) throws -> Void
+    to output: String, mayReplace: Bool, version: String,
+    progress: (_ component: String, _ bytes: Int) throws -> Void
   ) throws -> JSONValue {
     let folder = try StagedFolder(destination: output, mayReplace: mayReplace)
     var outcomes: [[Outcome]] = []
@@ -86,7 +87,8 @@ public struct Conversion {
   ) throws -> (outcomes: [Outcome], identity: String, fileSize: Int) {
     let entries = NativeHeader.layOut(
       plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.byteCount) })
-    var header = NativeHeader(component: plan.component, config: plan.config, source: source, entries: entries)
+    var header = NativeHeader(
+      component: plan.component, config: plan.config, source: source, entries: entries)
     // Hashes have a fixed length, so the header's length is known before the data is.
     let dataStart = NativeHeader.dataStart(headerLength: header.bytes.count)
     let fileSize = dataStart + header.dataLength
@@ -130,7 +132,8 @@ public struct Conversion {
       try wide.with(count: count) { values in
         FloatConversion.widen(chunk, row.source.type, into: values)
         try narrow.with(count: count) { storage in
-          let output = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(storage)[..<(count * row.type.size)])
+          let output = UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(storage)[..<(count * row.type.size)])
           FloatConversion.narrow(UnsafeBufferPointer(values), to: row.type, into: output)
           try emit(UnsafeRawBufferPointer(output))
           if metrics != nil {

@@ -40,7 +40,8 @@ public struct TypeRequest {
 
   /// Creates a request.
   public init(
-    type: ElementType?, overrides: [(pattern: String, expression: Regex<AnyRegexOutput>, type: ElementType)] = []
+    type: ElementType?,
+    overrides: [(pattern: String, expression: Regex<AnyRegexOutput>, type: ElementType)] = []
   ) {
     self.type = type
     self.overrides = overrides
@@ -199,7 +200,8 @@ struct TensorChunks: ~Copyable {
   /// The next bytes, valid until the next call; nil at the end.
   mutating func next() throws -> UnsafeRawBufferPointer? {
     guard offset < tensor.byteCount else { return nil }
-    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
+    let part = UnsafeMutableRawBufferPointer(
+      rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
     try tensor.file.read(at: tensor.offset + offset, into: part)
     offset += part.count
     return UnsafeRawBufferPointer(part)

@@ -90,7 +90,8 @@ public struct Inspection {
       let group = groups[name] ?? []
       return (
         name, group.count, group.reduce(0) { $0 + $1.byteCount / $1.type.size },
-        group.reduce(0) { $0 + $1.byteCount }, ElementType.allCases.filter { type in group.contains { $0.type == type } }
+        group.reduce(0) { $0 + $1.byteCount },
+        ElementType.allCases.filter { type in group.contains { $0.type == type } }
       )
     }
   }
@@ -111,7 +112,8 @@ public struct Inspection {
       "tensors": .array(
         rows.map { row in
           [
-            "component": .string(row.component), "name": .string(row.name), "type": .string(row.type.rawValue),
+            "component": .string(row.component), "name": .string(row.name),
+            "type": .string(row.type.rawValue),
             "shape": .array(row.shape.map(JSONValue.integer)), "bytes": .integer(row.byteCount),
           ]
         }),

@@ -1,8 +1,9 @@
 import JSON
 import Tensors
 
-/// `manifest.json`: what a model is, what it was made from, with which plan. Its schema is
-/// `schemas/benben-manifest.schema.json`.
+/// `manifest.json`: what a model is, what it was made from, with which plan.
+///
+/// Its schema is `schemas/benben-manifest.schema.json`.
 enum Manifest {
   static let fileName = "manifest.json"
   static let schema = "benben.model/1"

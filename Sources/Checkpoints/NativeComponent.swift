@@ -28,11 +28,14 @@ public final class NativeComponent: WeightSource {
     let header = try file.withBytes(headerRange) { bytes in
       guard Array(SHA256.hash(data: bytes)) == preamble?.headerHash else {
         throw malformed(
-          "the header is damaged", path, "its SHA-256 is another one than byte 24 says", "Copy or convert it again.")
+          "the header is damaged", path, "its SHA-256 is another one than byte 24 says",
+          "Copy or convert it again.")
       }
       return try NativeHeader(parsing: bytes, path: path, fileSize: file.size)
     }
-    guard let preamble, let header else { throw malformed("not a sound .benben file", path, "it is cut short") }
+    guard let preamble, let header else {
+      throw malformed("not a sound .benben file", path, "it is cut short")
+    }
     self.path = path
     self.file = file
     self.header = header
@@ -63,7 +66,8 @@ public final class NativeComponent: WeightSource {
     let start = dataStart + entry.offset
     guard
       let weight = Weight(
-        name: entry.name, shape: entry.shape, type: entry.type, file: file, range: start..<(start + entry.byteCount))
+        name: entry.name, shape: entry.shape, type: entry.type, file: file,
+        range: start..<(start + entry.byteCount))
     else { throw malformed("weight \(quoted(entry.name)) lies outside the file", path, "at byte \(start)") }
     return weight
   }
@@ -84,7 +88,8 @@ public final class NativeComponent: WeightSource {
       let hash = file.withBytes(start..<end) { SHA256.hash(data: $0).hexadecimal }
       if hash != entry.sha256 {
         found.append(
-          Damage(file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(entry.sha256)"))
+          Damage(
+            file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(entry.sha256)"))
       }
       try progress(entry.byteCount)
     }

@@ -1,7 +1,9 @@
 import JSON
 import Tensors
 
-/// The JSON header of a `.benben` file. Its schema is `schemas/benben-header.schema.json`.
+/// The JSON header of a `.benben` file.
+///
+/// Its schema is `schemas/benben-header.schema.json`.
 struct NativeHeader {
   /// One tensor of the file.
   struct Entry {
@@ -30,13 +32,15 @@ struct NativeHeader {
   var entries: [Entry]
 
   /// Lays tensors out in the given order.
-  static func layOut(_ tensors: [(name: String, shape: Shape, type: ElementType, byteCount: Int)]) -> [Entry] {
+  static func layOut(_ tensors: [(name: String, shape: Shape, type: ElementType, byteCount: Int)]) -> [Entry]
+  {
     var end = 0
     return tensors.map { tensor in
       let offset = roundUp(end, tensor.byteCount >= pagedSize ? page : alignment)
       end = offset + tensor.byteCount
       return Entry(
-        name: tensor.name, shape: tensor.shape, type: tensor.type, offset: offset, byteCount: tensor.byteCount,
+        name: tensor.name, shape: tensor.shape, type: tensor.type, offset: offset,
+        byteCount: tensor.byteCount,
         sha256: pendingHash)
     }
   }
@@ -79,7 +83,9 @@ struct NativeHeader {
 
   /// Reads and checks a header; every range it declares lies in the data, in order, without overlap.
   init(parsing bytes: UnsafeRawBufferPointer, path: String, fileSize: Int) throws {
-    func fault(_ subject: String, _ why: String) -> BenbenError { malformed("malformed header", path, subject + why) }
+    func fault(_ subject: String, _ why: String) -> BenbenError {
+      malformed("malformed header", path, subject + why)
+    }
     let json: JSONValue
     do {
       json = try JSONValue(parsing: bytes)
@@ -95,8 +101,10 @@ struct NativeHeader {
     var entries: [Entry] = []
     entries.reserveCapacity(rows.count)
     for (index, row) in rows.enumerated() {
-      guard let name = row["name"]?.string, let shape = row["shape"]?.integers, let typeName = row["type"]?.string,
-        let offset = row["offset"]?.integer, let byteCount = row["bytes"]?.integer, let sha = row["sha256"]?.string,
+      guard let name = row["name"]?.string, let shape = row["shape"]?.integers,
+        let typeName = row["type"]?.string,
+        let offset = row["offset"]?.integer, let byteCount = row["bytes"]?.integer,
+        let sha = row["sha256"]?.string,
         row["layout"]?.string == "row-major"
       else { throw fault("tensor \(index): ", "a field is missing or has another type") }
       let subject = "tensor \(quoted(name)): "
@@ -111,7 +119,9 @@ struct NativeHeader {
       let alignment = byteCount >= Self.pagedSize ? Self.page : Self.alignment
       guard offset >= end, offset % alignment == 0, offset - end < alignment,
         offset <= fileSize, byteCount <= fileSize - offset, dataStart <= fileSize - offset - byteCount
-      else { throw fault(subject, "its range \(offset)..+\(byteCount) is not the next aligned one in the file") }
+      else {
+        throw fault(subject, "its range \(offset)..+\(byteCount) is not the next aligned one in the file")
+      }
       end = offset + byteCount
       entries.append(
         Entry(name: name, shape: shape, type: type, offset: offset, byteCount: byteCount, sha256: sha))

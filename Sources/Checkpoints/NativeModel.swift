@@ -57,7 +57,9 @@ public struct NativeModel {
     self.components = try components.map {
       try Self.listed($0, name: "name", path: "file", hash: "headerSha256", manifestPath)
     }
-    self.files = try files.map { try Self.listed($0, name: "path", path: "path", hash: "sha256", manifestPath) }
+    self.files = try files.map {
+      try Self.listed($0, name: "path", path: "path", hash: "sha256", manifestPath)
+    }
   }
 
   private static func listed(
@@ -69,7 +71,9 @@ public struct NativeModel {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     guard !path.contains("\\"), !path.unicodeScalars.contains("\0"),
       parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
-    else { throw malformed("malformed manifest", manifestPath, "\(quoted(path)) is not a path inside the model") }
+    else {
+      throw malformed("malformed manifest", manifestPath, "\(quoted(path)) is not a path inside the model")
+    }
     return Listed(name: name, path: path, bytes: bytes, sha256: hash)
   }
 
@@ -94,7 +98,8 @@ public struct NativeModel {
     }
     let component = try NativeComponent(path: path + "/" + listed.path)
     guard component.identity == listed.sha256 else {
-      throw malformed("the component is not the model's own", component.path, "the manifest lists another hash")
+      throw malformed(
+        "the component is not the model's own", component.path, "the manifest lists another hash")
     }
     return component
   }
@@ -104,7 +109,8 @@ public struct NativeModel {
     guard let listed = files.first(where: { $0.path == file }) else { return nil }
     let bytes = try SourceFile.contents(of: path + "/" + file, limit: CheckpointFolder.maximumCarriedLength)
     guard Digest.sha256(bytes) == listed.sha256 else {
-      throw malformed("a file of the model is damaged", path + "/" + file, "its SHA-256 is not the manifest's")
+      throw malformed(
+        "a file of the model is damaged", path + "/" + file, "its SHA-256 is not the manifest's")
     }
     return bytes
   }

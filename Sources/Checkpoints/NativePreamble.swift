@@ -1,7 +1,9 @@
 import Crypto
 import Tensors
 
-/// The first 64 bytes of a `.benben` file, little-endian:
+/// The first 64 bytes of a `.benben` file.
+///
+/// All numbers are little-endian:
 ///
 ///     0   8  magic "\u{89}BENBEN\n"
 ///     8   4  format version
@@ -51,7 +53,9 @@ struct NativePreamble {
     guard bytes.prefix(8).elementsEqual(Self.magic) else { throw fault("the magic at byte 0 is another one") }
     let version = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
     let mark = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
-    guard mark == Self.byteOrderMark else { throw fault("the byte-order mark at byte 12 is not little-endian") }
+    guard mark == Self.byteOrderMark else {
+      throw fault("the byte-order mark at byte 12 is not little-endian")
+    }
     guard version == Self.version else {
       throw fault(
         "format version \(version) at byte 8; this program reads version \(Self.version)",
@@ -62,7 +66,8 @@ struct NativePreamble {
     guard totalLength == UInt64(fileSize) else {
       throw fault("byte 56 says \(totalLength) bytes, the file has \(fileSize)", "Copy or convert it again.")
     }
-    guard headerLength <= UInt64(Self.maximumHeaderLength), headerLength <= UInt64(fileSize - Self.length) else {
+    guard headerLength <= UInt64(Self.maximumHeaderLength), headerLength <= UInt64(fileSize - Self.length)
+    else {
       throw fault("a header of \(headerLength) bytes is declared at byte 16")
     }
     self.headerLength = Int(headerLength)

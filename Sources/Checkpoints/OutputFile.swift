@@ -15,7 +15,8 @@ final class OutputFile {
     self.path = path
     do {
       descriptor = try FileDescriptor.open(
-        FilePath(path), .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: [
+        FilePath(path), .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
+        permissions: [
           .ownerReadWrite, .groupRead, .otherRead,
         ])
     } catch let error as Errno {
@@ -25,7 +26,8 @@ final class OutputFile {
       let status = posix_fallocate(descriptor.rawValue, 0, off_t(size))
       if status != 0 {
         throw BenbenError(
-          .inputOutput, "cannot allocate \(size) bytes", at: path, because: Errno(rawValue: status).description,
+          .inputOutput, "cannot allocate \(size) bytes", at: path,
+          because: Errno(rawValue: status).description,
           remedies: ["Free space on that disk, or write to another one."])
       }
     }

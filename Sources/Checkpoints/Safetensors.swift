@@ -19,7 +19,8 @@ public enum Safetensors {
     let file = try SourceFile(path: path)
     try refuseKnownImpostors(file)
     guard file.size >= 8 else {
-      throw malformed("not a safetensors file", path, "\(file.size) bytes are too few for the header's length")
+      throw malformed(
+        "not a safetensors file", path, "\(file.size) bytes are too few for the header's length")
     }
     let lengthBytes = try file.bytes(at: 0, count: 8)
     let declared = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -31,7 +32,8 @@ public enum Safetensors {
     let headerLength = Int(declared)
     guard headerLength <= file.size - 8 else {
       throw malformed(
-        "the file is cut short", path, "its header ends at byte \(headerLength + 8), the file at \(file.size)",
+        "the file is cut short", path,
+        "its header ends at byte \(headerLength + 8), the file at \(file.size)",
         "Download it again and compare its size with the original.")
     }
     let headerBytes = try file.bytes(at: 8, count: headerLength)
@@ -68,7 +70,9 @@ public enum Safetensors {
     _ header: JSONValue, file: SourceFile, dataStart: Int
   ) throws -> [TensorDescriptor] {
     let path = file.path
-    guard let members = header.object else { throw malformed("not a safetensors file", path, "its header is no object") }
+    guard let members = header.object else {
+      throw malformed("not a safetensors file", path, "its header is no object")
+    }
     var tensors: [TensorDescriptor] = []
     for (name, value) in members {
       if name == "__metadata__" {
@@ -86,7 +90,8 @@ public enum Safetensors {
       guard tensor.offset == end else {
         let problem = tensor.offset < end ? "overlaps the tensor before it" : "leaves a hole before it"
         throw malformed(
-          "malformed tensor \(quoted(tensor.name))", path, "it starts at byte \(tensor.offset) and \(problem)")
+          "malformed tensor \(quoted(tensor.name))", path, "it starts at byte \(tensor.offset) and \(problem)"
+        )
       }
       end += tensor.byteCount
     }
@@ -102,11 +107,14 @@ public enum Safetensors {
     _ name: String, _ value: JSONValue, file: SourceFile, dataStart: Int
   ) throws -> TensorDescriptor {
     func fault(_ why: String) -> BenbenError { malformed("malformed tensor \(quoted(name))", file.path, why) }
-    guard !name.isEmpty, !name.unicodeScalars.contains("\0") else { throw fault("its name is empty or holds NUL") }
+    guard !name.isEmpty, !name.unicodeScalars.contains("\0") else {
+      throw fault("its name is empty or holds NUL")
+    }
     guard let members = value.object, Set(members.keys) == ["dtype", "shape", "data_offsets"] else {
       throw fault("it needs exactly dtype, shape and data_offsets")
     }
-    guard let typeName = value["dtype"]?.string, let type = ElementType(rawValue: typeName.lowercased()) else {
+    guard let typeName = value["dtype"]?.string, let type = ElementType(rawValue: typeName.lowercased())
+    else {
       throw fault("its dtype \(value["dtype"]?.canonicalText ?? "") is not known")
     }
     guard let shape = value["shape"]?.integers, shape.count <= maximumRank else {
@@ -115,7 +123,8 @@ public enum Safetensors {
     guard let byteCount = shape.checkedByteCount(of: type) else {
       throw fault("its shape is negative or too large to count")
     }
-    guard let range = value["data_offsets"]?.integers, range.count == 2, range[0] >= 0, range[1] >= range[0] else {
+    guard let range = value["data_offsets"]?.integers, range.count == 2, range[0] >= 0, range[1] >= range[0]
+    else {
       throw fault("its data_offsets are not two ascending integers")
     }
     guard range[1] <= file.size - dataStart else {
@@ -125,7 +134,8 @@ public enum Safetensors {
         "Download it again and compare its size with the original.")
     }
     guard range[1] - range[0] == byteCount else {
-      throw fault("\(range[1] - range[0]) bytes are given, shape \(shape.text) of \(typeName) takes \(byteCount)")
+      throw fault(
+        "\(range[1] - range[0]) bytes are given, shape \(shape.text) of \(typeName) takes \(byteCount)")
     }
     return TensorDescriptor(
       name: name, type: type, shape: shape, file: file, offset: dataStart + range[0], byteCount: byteCount)
@@ -142,6 +152,8 @@ extension Int {
 
 /// A name from a file, safe to print: control characters escaped, cut when absurdly long.
 func quoted(_ name: String) -> String {
-  let shown = name.unicodeScalars.prefix(200).map { $0.value < 0x20 ? "\\u{\(String($0.value, radix: 16))}" : "\($0)" }
+  let shown = name.unicodeScalars.prefix(200).map {
+    $0.value < 0x20 ? "\\u{\(String($0.value, radix: 16))}" : "\($0)"
+  }
   return "\"\(shown.joined())\(name.unicodeScalars.count > 200 ? "…" : "")\""
 }

@@ -25,13 +25,15 @@ public enum ShardedIndex {
       guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"), !shard.contains("\\"),
         !shard.unicodeScalars.contains("\0")
       else {
-        throw malformed("malformed shard index", path, "\(quoted(shard)) is not a file name in the same folder")
+        throw malformed(
+          "malformed shard index", path, "\(quoted(shard)) is not a file name in the same folder")
       }
       shardOfTensor[tensor] = shard
     }
     let shardNames = Set(shardOfTensor.values).sorted()
     guard shardNames.count <= maximumShardCount else {
-      throw malformed("malformed shard index", path, "\(shardNames.count) shards; at most \(maximumShardCount)")
+      throw malformed(
+        "malformed shard index", path, "\(shardNames.count) shards; at most \(maximumShardCount)")
     }
     var files: [SourceFile] = []
     var tensors: [TensorDescriptor] = []
@@ -46,7 +48,8 @@ public enum ShardedIndex {
       try folder.requireInside(shardPath)
       let opened = try Safetensors.open(shardPath)
       for tensor in opened.tensors where shardOfTensor[tensor.name] != shard {
-        let place = shardOfTensor[tensor.name].map { "the index places it in \(quoted($0))" } ?? "the index lacks it"
+        let place =
+          shardOfTensor[tensor.name].map { "the index places it in \(quoted($0))" } ?? "the index lacks it"
         throw malformed("unexpected tensor \(quoted(tensor.name))", shardPath, place)
       }
       files += opened.files

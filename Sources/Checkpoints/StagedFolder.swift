@@ -56,7 +56,8 @@ public final class StagedFolder {
       if mkdir(path, 0o777) != 0, errno != EEXIST { throw cannotCreate(path, Errno(rawValue: errno)) }
       let descriptor: FileDescriptor
       do {
-        descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.directory, .noFollow, .closeOnExec])
+        descriptor = try FileDescriptor.open(
+          FilePath(path), .readOnly, options: [.directory, .noFollow, .closeOnExec])
       } catch Errno.noSuchFileOrDirectory {
         continue
       } catch let error as Errno { throw cannotCreate(path, error) }
@@ -92,7 +93,8 @@ public final class StagedFolder {
     if CheckpointFolder.exists(destination) {
       guard mayReplace else {
         throw BenbenError(
-          .cannotCreate, "the output exists", at: destination, because: "it appeared while this run was writing")
+          .cannotCreate, "the output exists", at: destination,
+          because: "it appeared while this run was writing")
       }
       try exchange()
     } else {
@@ -117,7 +119,8 @@ public final class StagedFolder {
 
   /// Syncs a folder and every folder below it; files are synced by their writer.
   private static func sync(folder: String) throws {
-    let descriptor = try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
+    let descriptor = try FileDescriptor.open(
+      FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
     defer { try? descriptor.close() }
     guard fsync(descriptor.rawValue) == 0 else {
       throw BenbenError(

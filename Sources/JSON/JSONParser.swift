@@ -28,7 +28,9 @@ extension JSONValue {
   /// Parses an array of bytes as JSON.
   public init(parsing bytes: [UInt8]) throws(JSONError) {
     let result = bytes.withUnsafeBytes { buffer -> Result<JSONValue, JSONError> in
-      do throws(JSONError) { return .success(try JSONValue(parsing: buffer)) } catch { return .failure(error) }
+      do throws(JSONError) { return .success(try JSONValue(parsing: buffer)) } catch {
+        return .failure(error)
+      }
     }
     self = try result.get()
   }
@@ -78,7 +80,8 @@ struct JSONParser {
     }
   }
 
-  private mutating func parseLiteral(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+  private mutating func parseLiteral(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue
+  {
     for index in 0..<text.utf8CodeUnitCount {
       guard current == text.utf8Start[index] else { throw error("unexpected character") }
       position += 1
@@ -97,7 +100,9 @@ struct JSONParser {
   private mutating func hasNext(before close: UInt8) throws(JSONError) -> Bool {
     skipWhitespace()
     guard let byte = current else { throw error("unexpected end") }
-    guard byte == close || byte == UInt8(ascii: ",") else { throw error("expected ',' or the closing bracket") }
+    guard byte == close || byte == UInt8(ascii: ",") else {
+      throw error("expected ',' or the closing bracket")
+    }
     position += 1
     if byte == close {
       depth -= 1
@@ -145,7 +150,9 @@ struct JSONParser {
   private mutating func parseString() throws(JSONError) -> String {
     position += 1
     let start = position
-    while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+    while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+      position += 1
+    }
     // The common string has no escape and is taken in one piece.
     if current == UInt8(ascii: "\"") {
       let text = try utf8(bytes[start..<position], at: start)
@@ -186,7 +193,8 @@ struct JSONParser {
     case UInt8(ascii: "u"):
       var scalar = try parseFourHexDigits()
       if 0xD800...0xDBFF ~= scalar {
-        guard current == UInt8(ascii: "\\"), position + 1 < bytes.count, bytes[position + 1] == UInt8(ascii: "u")
+        guard current == UInt8(ascii: "\\"), position + 1 < bytes.count,
+          bytes[position + 1] == UInt8(ascii: "u")
         else { throw error("lone surrogate") }
         position += 2
         let low = try parseFourHexDigits()

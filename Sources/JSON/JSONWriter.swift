@@ -1,6 +1,8 @@
 extension JSONValue {
   /// The one canonical text of this value: keys sorted by their UTF-8 bytes, no white space, shortest round-trip
-  /// numbers. The same value always gives the same bytes.
+  /// numbers.
+  ///
+  /// The same value always gives the same bytes.
   public var canonicalText: String {
     var text = ""
     write(to: &text, indent: nil)

@@ -65,7 +65,8 @@ extension KernelContext {
   }
 
   private func attend(
-    _ input: AttentionInput, rows: Range<Int>, keys: Int, head: Int, headDim: Int, scale: Float, bias: Tensor?,
+    _ input: AttentionInput, rows: Range<Int>, keys: Int, head: Int, headDim: Int, scale: Float,
+    bias: Tensor?,
     into output: Tensor
   ) throws {
     let width = input.query.shape[1]
@@ -84,8 +85,10 @@ extension KernelContext {
         operations.append((.add(layout), bias.elements.baseAddress.map { UnsafePointer($0 + offset) }))
       }
       try product(
-        MatrixView(pointer(input.query, row: rows.lowerBound), rows: rows.count, columns: headDim, rowStride: width),
-        MatrixView(pointer(input.key, row: 0), rows: headDim, columns: keys, rowStride: 1, columnStride: width),
+        MatrixView(
+          pointer(input.query, row: rows.lowerBound), rows: rows.count, columns: headDim, rowStride: width),
+        MatrixView(
+          pointer(input.key, row: 0), rows: headDim, columns: keys, rowStride: 1, columnStride: width),
         bias: nil, into: scoreView, after: operations)
       try softmax(scoreView)
       try product(
@@ -107,6 +110,7 @@ extension KernelContext {
     }
     let memory = UnsafeMutableRawPointer(mutating: view.pointer)
     try execute(
-      primitive, [Argument(DNNL_ARG_SRC, descriptor, memory), Argument(DNNL_ARG_DST, descriptor, memory)], "softmax")
+      primitive, [Argument(DNNL_ARG_SRC, descriptor, memory), Argument(DNNL_ARG_DST, descriptor, memory)],
+      "softmax")
   }
 }

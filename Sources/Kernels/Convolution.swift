@@ -66,7 +66,9 @@ extension KernelContext {
     let (height, width) = (extents[1], extents[2])
     return Layout(
       [1, channels] + extents,
-      strides: [extents[0] * height * width * channels, 1, height * width * channels, width * channels, channels])
+      strides: [
+        extents[0] * height * width * channels, 1, height * width * channels, width * channels, channels,
+      ])
   }
 
   fileprivate func convolve(
@@ -83,12 +85,14 @@ extension KernelContext {
     ) { engine, result in
       var anyWeights = dnnl_memory_desc_t()
       try dnnl(
-        dnnl_memory_desc_init_by_tag(&anyWeights, 5, weightShape.map(Int64.init), dnnl_f32, dnnl_format_tag_any),
+        dnnl_memory_desc_init_by_tag(
+          &anyWeights, 5, weightShape.map(Int64.init), dnnl_f32, dnnl_format_tag_any),
         "convolution")
       var operation = dnnl_convolution_desc_t()
       try dnnl(
         dnnl_convolution_forward_desc_init(
-          &operation, dnnl_forward_inference, dnnl_convolution_direct, &sourceLayout, &anyWeights, &biasLayout,
+          &operation, dnnl_forward_inference, dnnl_convolution_direct, &sourceLayout, &anyWeights,
+          &biasLayout,
           &outputLayout, geometry.stride.map(Int64.init), geometry.before.map(Int64.init),
           geometry.after.map(Int64.init)),
         "convolution")
@@ -131,11 +135,13 @@ extension KernelContext {
       let (kind, alpha) = activation.algorithm
       var operation = dnnl_eltwise_desc_t()
       try dnnl(
-        dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, kind, &layout, alpha, 0), "activation")
+        dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, kind, &layout, alpha, 0),
+        "activation")
       return dnnl_primitive_desc_create(&result, &operation, nil, engine, nil)
     }
     let memory = UnsafeMutableRawPointer(x.elements.baseAddress)
     try execute(
-      primitive, [Argument(DNNL_ARG_SRC, layout, memory), Argument(DNNL_ARG_DST, layout, memory)], "activation")
+      primitive, [Argument(DNNL_ARG_SRC, layout, memory), Argument(DNNL_ARG_DST, layout, memory)],
+      "activation")
   }
 }

@@ -14,7 +14,9 @@ func dnnl(_ status: dnnl_status_t, _ operation: String) throws {
   throw BenbenError(.internalDefect, "oneDNN failed", at: operation, because: why)
 }
 
-/// A tensor's layout as oneDNN sees it. Equal layouts share primitives.
+/// A tensor's layout as oneDNN sees it.
+///
+/// Equal layouts share primitives.
 struct Layout: Hashable {
   let dimensions: [Int]
   let strides: [Int]
@@ -38,7 +40,8 @@ struct Layout: Hashable {
     let dimensions = dimensions.map(Int64.init)
     let strides = strides.map(Int64.init)
     try dnnl(
-      dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, dnnl_f32, strides), "layout")
+      dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, dnnl_f32, strides),
+      "layout")
     return result
   }
 }

@@ -22,10 +22,14 @@ public final class KernelContext {
     if let threads { omp_set_num_threads(Int32(clamping: threads)) }
     var engine: dnnl_engine_t?
     try dnnl(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
-    guard let engine else { throw BenbenError(.internalDefect, "oneDNN failed", at: "engine", because: "none") }
+    guard let engine else {
+      throw BenbenError(.internalDefect, "oneDNN failed", at: "engine", because: "none")
+    }
     var stream: dnnl_stream_t?
     try dnnl(dnnl_stream_create(&stream, engine, UInt32(dnnl_stream_default_flags.rawValue)), "stream")
-    guard let stream else { throw BenbenError(.internalDefect, "oneDNN failed", at: "stream", because: "none") }
+    guard let stream else {
+      throw BenbenError(.internalDefect, "oneDNN failed", at: "stream", because: "none")
+    }
     self.engine = engine
     self.stream = stream
   }

@@ -63,7 +63,8 @@ public struct Linear {
     _ x: Tensor, into output: Tensor, segments: [Segment], in context: KernelContext
   ) throws {
     precondition(
-      x.shape == [x.shape[0], inputs] && output.shape == [x.shape[0], outputs], "\(x.shape) → \(output.shape)")
+      x.shape == [x.shape[0], inputs] && output.shape == [x.shape[0], outputs], "\(x.shape) → \(output.shape)"
+    )
     let bias = bias?.tensor()
     try weight.withFloats(scratch: context.weightScratch) { weights in
       for segment in segments where !segment.rows.isEmpty {
@@ -74,7 +75,8 @@ public struct Linear {
         let gate = segment.gate
         let product = gate == nil ? destination : Tensor([rows, outputs])
         try context.product(
-          MatrixView(UnsafePointer(source.elements.baseAddress), rows: rows, columns: inputs, rowStride: inputs),
+          MatrixView(
+            UnsafePointer(source.elements.baseAddress), rows: rows, columns: inputs, rowStride: inputs),
           MatrixView(weights.baseAddress, rows: inputs, columns: outputs, rowStride: 1, columnStride: inputs),
           bias: UnsafePointer(bias?.elements.baseAddress),
           into: MatrixView(

@@ -9,7 +9,8 @@ public enum Normalization {
     let width = x.shape[1]
     precondition((scale?.count ?? width) == width && (scale == nil) == (shift == nil))
     bb_layer_norm_modulate(
-      x.elements.baseAddress, scale?.elements.baseAddress, shift?.elements.baseAddress, output.elements.baseAddress,
+      x.elements.baseAddress, scale?.elements.baseAddress, shift?.elements.baseAddress,
+      output.elements.baseAddress,
       x.shape[0], width, epsilon)
     withExtendedLifetime((scale, shift)) {}
     return output
@@ -20,7 +21,8 @@ public enum Normalization {
     let output = Tensor(x.shape)
     precondition(weight.count == x.shape[1] && bias.count == x.shape[1])
     bb_layer_norm_affine(
-      x.elements.baseAddress, weight.elements.baseAddress, bias.elements.baseAddress, output.elements.baseAddress,
+      x.elements.baseAddress, weight.elements.baseAddress, bias.elements.baseAddress,
+      output.elements.baseAddress,
       x.shape[0], x.shape[1], epsilon)
     return output
   }
@@ -30,7 +32,8 @@ public enum Normalization {
     let output = Tensor(x.shape)
     precondition(x.count % weight.count == 0)
     bb_rms_norm(
-      x.elements.baseAddress, weight.elements.baseAddress, output.elements.baseAddress, x.count / weight.count,
+      x.elements.baseAddress, weight.elements.baseAddress, output.elements.baseAddress,
+      x.count / weight.count,
       weight.count, epsilon)
     return output
   }
@@ -60,7 +63,8 @@ public enum Normalization {
         let inverse = 1 / (variance + Double(epsilon)).squareRoot()
         for channel in members {
           scale[channel] = Float(inverse * Double(weight.elements[channel]))
-          shift[channel] = Float(Double(bias.elements[channel]) - mean * inverse * Double(weight.elements[channel]))
+          shift[channel] = Float(
+            Double(bias.elements[channel]) - mean * inverse * Double(weight.elements[channel]))
         }
       }
       let target = output.rows(frame..<frame + 1).elements.baseAddress
@@ -82,7 +86,8 @@ public enum RotaryEmbedding {
     let headDim = x.shape[1] / heads
     precondition(cosines.shape == [tokens, headDim / 2] && sines.shape == cosines.shape)
     bb_rotate_pairs(
-      x.elements.baseAddress, cosines.elements.baseAddress, sines.elements.baseAddress, tokens, heads, headDim)
+      x.elements.baseAddress, cosines.elements.baseAddress, sines.elements.baseAddress, tokens, heads, headDim
+    )
   }
 }
 

@@ -1,6 +1,8 @@
 import Dispatch
 
-/// Runs independent iterations of one of our own loops on all cores and waits for them. Never used around oneDNN.
+/// Runs independent iterations of one of our own loops on all cores and waits for them.
+///
+/// Never used around oneDNN.
 ///
 /// The body is not checked for sendability: iterations write to disjoint memory and share only what nobody writes.
 /// This is the one place where that is assumed.

@@ -22,7 +22,8 @@ public enum ClipReader {
   public static func read(_ path: String) throws -> DecodedClip {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw MediaError(kind: .missing, what: "cannot open", path: path, why: "there is no such file or folder")
+      throw MediaError(
+        kind: .missing, what: "cannot open", path: path, why: "there is no such file or folder")
     }
     guard isFolder.boolValue else { return try decode(path) }
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
@@ -47,7 +48,8 @@ public enum ClipReader {
 
   private static func checkTotal(_ bytes: Int, _ path: String) throws {
     guard bytes <= maximumBytes else {
-      throw MediaError(kind: .malformed, what: "the clip is too long", path: path, why: "over \(maximumBytes) bytes")
+      throw MediaError(
+        kind: .malformed, what: "the clip is too long", path: path, why: "over \(maximumBytes) bytes")
     }
   }
 
@@ -58,7 +60,8 @@ public enum ClipReader {
     try decoder.forEachFrame { frame in
       let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
       guard width > 0, height > 0, width <= maximumPixels, height <= maximumPixels / width else {
-        throw MediaError(kind: .malformed, what: "a frame is too large", path: path, why: "\(width)×\(height)")
+        throw MediaError(
+          kind: .malformed, what: "a frame is too large", path: path, why: "\(width)×\(height)")
       }
       if let size, size != (width, height) {
         throw MediaError(
@@ -70,18 +73,21 @@ public enum ClipReader {
       frames += try rgb(frame, width, height, path)
     }
     guard let size else {
-      throw MediaError(kind: .malformed, what: "no clip", path: path, why: "it holds no frame that can be decoded")
+      throw MediaError(
+        kind: .malformed, what: "no clip", path: path, why: "it holds no frame that can be decoded")
     }
     return DecodedClip(width: size.width, height: size.height, frames: frames)
   }
 
-  private static func rgb(_ frame: FrameBuffer, _ width: Int, _ height: Int, _ path: String) throws -> [UInt8] {
+  private static func rgb(_ frame: FrameBuffer, _ width: Int, _ height: Int, _ path: String) throws -> [UInt8]
+  {
     let format = AVPixelFormat(rawValue: frame.pointer.pointee.format)
     let isFull =
       frame.pointer.pointee.color_range == AVCOL_RANGE_JPEG
       || [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P].contains(format)
     let converter = try PixelConverter(
-      width: width, height: height, from: format, to: AV_PIX_FMT_RGB24, matrix: frame.pointer.pointee.colorspace,
+      width: width, height: height, from: format, to: AV_PIX_FMT_RGB24,
+      matrix: frame.pointer.pointee.colorspace,
       isFullRange: isFull, path)
     let target = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
     try converter.convert(frame, into: target, path)
@@ -108,12 +114,16 @@ private final class Decoder {
     var options: OpaquePointer?
     defer { av_dict_free(&options) }
     av_dict_set(&options, "protocol_whitelist", "file", 0)
-    av_dict_set(&options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,image2,avi", 0)
-    try ffmpeg(avformat_open_input(&container, "file:" + path, nil, &options), .malformed, "cannot read", path)
+    av_dict_set(
+      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,image2,avi",
+      0)
+    try ffmpeg(
+      avformat_open_input(&container, "file:" + path, nil, &options), .malformed, "cannot read", path)
     try ffmpeg(avformat_find_stream_info(container, nil), .malformed, "cannot read", path)
     var description: UnsafePointer<AVCodec>?
     stream = try ffmpeg(
-      av_find_best_stream(container, AVMEDIA_TYPE_VIDEO, -1, -1, &description, 0), .malformed, "no video in", path)
+      av_find_best_stream(container, AVMEDIA_TYPE_VIDEO, -1, -1, &description, 0), .malformed, "no video in",
+      path)
     let codec = try allocated(avcodec_alloc_context3(description), "create the decoder", path)
     self.codec = codec
     guard let parameters = container?.pointee.streams[Int(stream)]?.pointee.codecpar else { return }

@@ -54,16 +54,19 @@ public enum ClipWriter {
   ) throws {
     guard let format = Format(path: path) else {
       throw MediaError(
-        kind: .usage, what: "unknown kind of clip", path: path, why: "use .mp4, .gif, .png, or a folder of PNGs")
+        kind: .usage, what: "unknown kind of clip", path: path,
+        why: "use .mp4, .gif, .png, or a folder of PNGs")
     }
     let size = width * height * 3
     let images = stride(from: 0, to: frames.count, by: size).map { frames[$0..<$0 + size] }
     if format == .png, images.count != 1 {
       throw MediaError(
-        kind: .usage, what: "a clip is no image", path: path, why: "it has \(images.count) frames; use a folder")
+        kind: .usage, what: "a clip is no image", path: path,
+        why: "it has \(images.count) frames; use a folder")
     }
     let url = URL(fileURLWithPath: path)
-    let partial = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).partial").path
+    let partial = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).partial")
+      .path
     try? FileManager.default.removeItem(atPath: partial)
     defer { try? FileManager.default.removeItem(atPath: partial) }
     switch format {
@@ -74,7 +77,8 @@ public enum ClipWriter {
       do {
         try FileManager.default.createDirectory(atPath: partial, withIntermediateDirectories: false)
       } catch {
-        throw MediaError(kind: .cannotCreate, what: "cannot create", path: path, why: error.localizedDescription)
+        throw MediaError(
+          kind: .cannotCreate, what: "cannot create", path: path, why: error.localizedDescription)
       }
       for (index, image) in images.enumerated() {
         try writePNG(image, width, height, to: partial + String(format: "/frame_%04d.png", index))
@@ -83,23 +87,28 @@ public enum ClipWriter {
     try put(partial, inPlaceOf: path, format)
   }
 
-  /// Syncs and renames. A folder that is there is replaced only when it holds nothing but such frames.
+  /// Syncs and renames.
+  ///
+  /// A folder that is there is replaced only when it holds nothing but such frames.
   private static func put(_ partial: String, inPlaceOf path: String, _ format: Format) throws {
     let descriptor = open(partial, O_RDONLY)
     defer { close(descriptor) }
     guard descriptor >= 0, fsync(descriptor) == 0 else {
-      throw MediaError(kind: .inputOutput, what: "cannot sync", path: path, why: String(cString: strerror(errno)))
+      throw MediaError(
+        kind: .inputOutput, what: "cannot sync", path: path, why: String(cString: strerror(errno)))
     }
     if format == .folder, let entries = try? FileManager.default.contentsOfDirectory(atPath: path) {
       guard entries.allSatisfy({ $0.hasPrefix("frame_") && $0.hasSuffix(".png") }) else {
         throw MediaError(
-          kind: .cannotCreate, what: "the output exists", path: path, why: "it holds more than frames of a clip")
+          kind: .cannotCreate, what: "the output exists", path: path,
+          why: "it holds more than frames of a clip")
       }
       try? FileManager.default.removeItem(atPath: path)
     }
     guard rename(partial, path) == 0 else {
       throw MediaError(
-        kind: .cannotCreate, what: "cannot put the output in place", path: path, why: String(cString: strerror(errno)))
+        kind: .cannotCreate, what: "cannot put the output in place", path: path,
+        why: String(cString: strerror(errno)))
     }
   }
 

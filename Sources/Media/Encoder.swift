@@ -22,7 +22,8 @@ final class Encoder {
     self.path = path
     packet = try allocated(av_packet_alloc(), "allocate a packet", path)
     try ffmpeg(
-      avformat_alloc_output_context2(&container, nil, settings.container, path), .cannotCreate, "cannot create", path)
+      avformat_alloc_output_context2(&container, nil, settings.container, path), .cannotCreate,
+      "cannot create", path)
     let container = try allocated(container, "create the container", path)
     guard let description = avcodec_find_encoder_by_name(settings.encoder) else {
       throw MediaError(
@@ -46,7 +47,8 @@ final class Encoder {
       codec.pointee.flags |= 1 << 22  // AV_CODEC_FLAG_GLOBAL_HEADER
     }
     for (name, value) in settings.codecOptions {
-      try ffmpeg(av_opt_set(codec.pointee.priv_data, name, value, 0), .cannotCreate, "cannot set \(name)", path)
+      try ffmpeg(
+        av_opt_set(codec.pointee.priv_data, name, value, 0), .cannotCreate, "cannot set \(name)", path)
     }
     try ffmpeg(avcodec_open2(codec, description, nil), .cannotCreate, "cannot open the encoder", path)
     let stream = try allocated(avformat_new_stream(container, nil), "create a stream", path)
@@ -54,7 +56,8 @@ final class Encoder {
     stream.pointee.time_base = codec.pointee.time_base
     stream.pointee.avg_frame_rate = codec.pointee.framerate
     try ffmpeg(
-      avcodec_parameters_from_context(stream.pointee.codecpar, codec), .cannotCreate, "cannot set up the stream", path)
+      avcodec_parameters_from_context(stream.pointee.codecpar, codec), .cannotCreate,
+      "cannot set up the stream", path)
     try ffmpeg(avio_open(&container.pointee.pb, path, AVIO_FLAG_WRITE), .cannotCreate, "cannot create", path)
     var options: OpaquePointer?
     defer { av_dict_free(&options) }

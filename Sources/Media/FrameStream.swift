@@ -31,7 +31,8 @@ final class FrameBuffer {
     rgb.withUnsafeBytes { source in
       for row in 0..<height {
         UnsafeMutableRawPointer(base + row * stride).copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: source[row * width * 3..<(row + 1) * width * 3]).baseAddress ?? .init(base),
+          from: UnsafeRawBufferPointer(rebasing: source[row * width * 3..<(row + 1) * width * 3]).baseAddress
+            ?? .init(base),
           byteCount: width * 3)
       }
     }
@@ -58,13 +59,15 @@ final class PixelConverter {
     // RGB is full range; only the YUV side may be limited.
     let isFromRGB = source == AV_PIX_FMT_RGB24
     sws_setColorspaceDetails(
-      context, coefficients, isFromRGB ? 1 : (isFullRange ? 1 : 0), coefficients, isFromRGB ? 0 : 1, 0, 1 << 16,
+      context, coefficients, isFromRGB ? 1 : (isFullRange ? 1 : 0), coefficients, isFromRGB ? 0 : 1, 0,
+      1 << 16,
       1 << 16)
   }
 
   deinit { sws_freeContext(context) }
 
   func convert(_ source: FrameBuffer, into target: FrameBuffer, _ path: String) throws {
-    try ffmpeg(sws_scale_frame(context, target.pointer, source.pointer), .inputOutput, "cannot convert pixels", path)
+    try ffmpeg(
+      sws_scale_frame(context, target.pointer, source.pointer), .inputOutput, "cannot convert pixels", path)
   }
 }

@@ -50,7 +50,8 @@ func ffmpeg(_ status: Int32, _ kind: MediaError.Kind, _ what: String, _ path: St
 /// Gives back a pointer that FFmpeg must have allocated.
 func allocated<Pointer>(_ pointer: Pointer?, _ what: String, _ path: String) throws -> Pointer {
   guard let pointer else {
-    throw MediaError(kind: .inputOutput, what: "cannot \(what)", path: path, why: "FFmpeg has none or is out of memory")
+    throw MediaError(
+      kind: .inputOutput, what: "cannot \(what)", path: path, why: "FFmpeg has none or is out of memory")
   }
   return pointer
 }

@@ -16,7 +16,8 @@ final class PaletteFilter {
         &source, avfilter_get_by_name("buffer"), "in", size + ":time_base=1/\(framesPerSecond)", nil, graph),
       .inputOutput, "cannot create the palette filter", path)
     try ffmpeg(
-      avfilter_graph_create_filter(&sink, avfilter_get_by_name("buffersink"), "out", nil, nil, graph), .inputOutput,
+      avfilter_graph_create_filter(&sink, avfilter_get_by_name("buffersink"), "out", nil, nil, graph),
+      .inputOutput,
       "cannot create the palette filter", path)
     // The description's open ends: its input is fed by `source`, its output feeds `sink`.
     var outputs = avfilter_inout_alloc()
@@ -41,7 +42,8 @@ final class PaletteFilter {
 
   /// Feeds a frame, which is taken over; nil ends the clip.
   func push(_ frame: FrameBuffer?) throws {
-    try ffmpeg(av_buffersrc_add_frame(source, frame?.pointer), .inputOutput, "the palette filter failed", path)
+    try ffmpeg(
+      av_buffersrc_add_frame(source, frame?.pointer), .inputOutput, "the palette filter failed", path)
   }
 
   /// The next frame, or nil at the end.

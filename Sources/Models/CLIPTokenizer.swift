@@ -6,7 +6,9 @@ import Tensors
 /// ftfy is covered.
 public struct CLIPTokenizer {
   /// The files it is made from, in its folder.
-  public static let fileNames = ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]
+  public static let fileNames = [
+    "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+  ]
 
   private let vocabulary: [String: Int]
   /// The rank of a merge by the pair of its parts.
@@ -27,7 +29,8 @@ public struct CLIPTokenizer {
   public init(folder: String, file: (String) throws -> [UInt8]?) throws {
     func required(_ name: String) throws -> [UInt8] {
       guard let content = try file(name) else {
-        throw BenbenError(.missing, "the tokenizer is not complete", at: "\(folder)/\(name)", because: "it is not there")
+        throw BenbenError(
+          .missing, "the tokenizer is not complete", at: "\(folder)/\(name)", because: "it is not there")
       }
       return content
     }
@@ -45,7 +48,9 @@ public struct CLIPTokenizer {
     ranks = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
 
     let config = try Self.parse(try required("tokenizer_config.json"), folder + "/tokenizer_config.json")
-    let map = try file("special_tokens_map.json").map { try Self.parse($0, folder + "/special_tokens_map.json") }
+    let map = try file("special_tokens_map.json").map {
+      try Self.parse($0, folder + "/special_tokens_map.json")
+    }
     func special(_ key: String, default fallback: String) throws -> (text: String, id: Int) {
       let candidates = [config[key], map?[key]]
       let text = candidates.lazy.compactMap { $0?.string ?? $0?["content"]?.string }.first ?? fallback
@@ -75,7 +80,9 @@ public struct CLIPTokenizer {
   }
 
   private static func merges(_ bytes: [UInt8], _ path: String) throws -> [Pair: Int] {
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw tokenizerFault(path, "it is not UTF-8") }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw tokenizerFault(path, "it is not UTF-8")
+    }
     // The first line names the version; a released file has more merges than the model uses.
     let lines = text.trimmingCharacters(in: .whitespacesAndNewlines).split(
       separator: "\n", omittingEmptySubsequences: false)
@@ -105,7 +112,9 @@ public struct CLIPTokenizer {
       ids: ids + Array(repeating: padding, count: length - ids.count), count: ids.count)
   }
 
-  private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map { Array($0.unicodeScalars) }
+  private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map {
+    Array($0.unicodeScalars)
+  }
   private static let specials = ["<|startoftext|>", "<|endoftext|>"].map { Array($0.unicodeScalars) }
 
   /// Cuts cleaned text into words: special tokens, contractions, runs of letters, single digits, runs of the rest.
@@ -150,7 +159,9 @@ public struct CLIPTokenizer {
   private static let byteSymbols: [String] = {
     var next: UInt32 = 256
     return (0..<256).map { byte -> String in
-      if 33...126 ~= byte || 161...172 ~= byte || 174...255 ~= byte { return String(Unicode.Scalar(UInt8(byte))) }
+      if 33...126 ~= byte || 161...172 ~= byte || 174...255 ~= byte {
+        return String(Unicode.Scalar(UInt8(byte)))
+      }
       defer { next += 1 }
       return Unicode.Scalar(next).map { String($0) } ?? ""
     }
@@ -163,7 +174,10 @@ public struct CLIPTokenizer {
     // Join all occurrences of the best-ranked neighbouring pair until none is left.
     while parts.count > 1 {
       let pairs = zip(parts, parts.dropFirst()).map { Pair(left: $0, right: $1) }
-      guard let best = pairs.filter({ ranks[$0] != nil }).min(by: { ranks[$0, default: .max] < ranks[$1, default: .max] })
+      guard
+        let best = pairs.filter({ ranks[$0] != nil }).min(by: {
+          ranks[$0, default: .max] < ranks[$1, default: .max]
+        })
       else { break }
       var merged: [String] = []
       var index = 0

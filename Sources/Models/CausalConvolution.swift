@@ -24,7 +24,8 @@ struct CausalConvolution {
   private let name: String
 
   init(
-    _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: [Int] = [1, 1, 1], _ scope: WeightScope
+    _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: [Int] = [1, 1, 1],
+    _ scope: WeightScope
   ) throws {
     let scope = scope.scope(name + ".conv")
     convolution = Convolution3D(

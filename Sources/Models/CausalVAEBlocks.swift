@@ -18,7 +18,8 @@ struct CausalResidualBlock {
     convolution1 = try CausalConvolution("conv1", inputs, outputs, scope)
     norm2 = try scope.norm("norm2", outputs)
     convolution2 = try CausalConvolution("conv2", outputs, outputs, scope)
-    shortcut = inputs == outputs ? nil : try CausalConvolution("conv_shortcut", inputs, outputs, kernel: 1, scope)
+    shortcut =
+      inputs == outputs ? nil : try CausalConvolution("conv_shortcut", inputs, outputs, kernel: 1, scope)
     self.groups = groups
   }
 
@@ -51,7 +52,8 @@ private struct FrameAttention {
   /// Adds the attention to x in place.
   func callAsFunction(_ x: Tensor, in context: KernelContext) throws {
     let pixels = x.shape[1] * x.shape[2]
-    let normed = norm.groupNorm(x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: false)
+    let normed = norm.groupNorm(
+      x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: false)
     let residual = [Linear.Segment(rows: 0..<pixels, epilogue: [.residual])]
     for frame in 0..<x.shape[0] {
       let input = normed.rows(frame..<frame + 1).reshaped([pixels, channels])
@@ -90,15 +92,18 @@ struct UpBlock {
   private let spatial: CausalConvolution?, temporal: CausalConvolution?
 
   init(
-    _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int, _ scope: WeightScope
+    _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int,
+    _ scope: WeightScope
   ) throws {
     blocks = try (0..<layers).map {
-      try CausalResidualBlock($0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
+      try CausalResidualBlock(
+        $0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
     }
     self.spatial =
       spatial ? try CausalConvolution("conv", outputs, 4 * outputs, scope.scope("upsamplers.0")) : nil
     self.temporal =
-      temporal ? try CausalConvolution("conv", outputs, 2 * outputs, scope.scope("temporal_upsamplers.0")) : nil
+      temporal
+      ? try CausalConvolution("conv", outputs, 2 * outputs, scope.scope("temporal_upsamplers.0")) : nil
   }
 
   func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
@@ -158,17 +163,21 @@ struct DownBlock {
   private let spatial: CausalConvolution?, temporal: CausalConvolution?
 
   init(
-    _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int, _ scope: WeightScope
+    _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int,
+    _ scope: WeightScope
   ) throws {
     blocks = try (0..<layers).map {
-      try CausalResidualBlock($0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
+      try CausalResidualBlock(
+        $0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
     }
     self.spatial =
       spatial
-      ? try CausalConvolution("conv", outputs, outputs, stride: [1, 2, 2], scope.scope("downsamplers.0")) : nil
+      ? try CausalConvolution("conv", outputs, outputs, stride: [1, 2, 2], scope.scope("downsamplers.0"))
+      : nil
     self.temporal =
       temporal
-      ? try CausalConvolution("conv", outputs, outputs, stride: [2, 1, 1], scope.scope("temporal_downsamplers.0"))
+      ? try CausalConvolution(
+        "conv", outputs, outputs, stride: [2, 1, 1], scope.scope("temporal_downsamplers.0"))
       : nil
   }
 

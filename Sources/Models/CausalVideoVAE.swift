@@ -116,7 +116,8 @@ public struct CausalVideoVAE {
   ///
   /// - Parameter progress: called after every chunk with the number of chunks done and their number in all.
   public func decode(
-    _ latent: Tensor, tiling: Tiling, in context: KernelContext, progress: (Int, Int) throws -> Void = { _, _ in }
+    _ latent: Tensor, tiling: Tiling, in context: KernelContext,
+    progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Tensor {
     let frames = Self.channelsLast(latent)
     let (height, width) = (frames.shape[1], frames.shape[2])
@@ -134,7 +135,8 @@ public struct CausalVideoVAE {
     let rows = Array(stride(from: 0, to: height, by: step))
     let columns = Array(stride(from: 0, to: width, by: step))
     var mosaic = TileMosaic(
-      frames: 1 + scale * (frames.shape[0] - 1), height: scale * height, width: scale * width, step: scale * step,
+      frames: 1 + scale * (frames.shape[0] - 1), height: scale * height, width: scale * width,
+      step: scale * step,
       blend: scale * size / 4)
     var done = 0
     for y in rows {
@@ -167,7 +169,9 @@ public struct CausalVideoVAE {
   /// The first chunk holds one frame more than the others (`chunk_decode`).
   static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
     var result = [0..<min(window + 1, frameCount)]
-    while let end = result.last?.upperBound, end < frameCount { result.append(end..<min(end + window, frameCount)) }
+    while let end = result.last?.upperBound, end < frameCount {
+      result.append(end..<min(end + window, frameCount))
+    }
     return result
   }
 

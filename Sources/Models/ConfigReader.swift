@@ -42,7 +42,9 @@ struct ConfigReader {
   /// A finite positive number.
   func positive(_ key: String, default fallback: Double) throws -> Float {
     guard let value = json[key] else { return Float(fallback) }
-    guard let number = value.double, number > 0, number < 1 else { throw fault(key, "is no small positive number") }
+    guard let number = value.double, number > 0, number < 1 else {
+      throw fault(key, "is no small positive number")
+    }
     return Float(number)
   }
 

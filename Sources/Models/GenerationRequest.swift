@@ -1,6 +1,8 @@
 import Tensors
 
-/// What to generate. The defaults are those of the official demos.
+/// What to generate.
+///
+/// The defaults are those of the official demos.
 public struct GenerationRequest: Equatable, Sendable {
   /// The prompt, without the suffix that the pipeline appends.
   public var prompt: String
@@ -32,7 +34,8 @@ public struct GenerationRequest: Equatable, Sendable {
 
   /// Creates a request; ``validated()`` checks it.
   public init(
-    prompt: String, negativePrompt: String = defaultNegativePrompt, width: Int, height: Int, latentFrames: Int,
+    prompt: String, negativePrompt: String = defaultNegativePrompt, width: Int, height: Int,
+    latentFrames: Int,
     steps: [Int], videoSteps: [Int], guidanceScale: Float, videoGuidanceScale: Float
   ) {
     self.prompt = prompt
@@ -63,26 +66,31 @@ public struct GenerationRequest: Equatable, Sendable {
   public func validated() throws -> GenerationRequest {
     for (name, side) in [("width", width), ("height", height)] {
       guard side > 0, side <= Self.maximumSide, side % Self.sizeMultiple == 0 else {
-        let below = max(Self.sizeMultiple, min(side, Self.maximumSide) / Self.sizeMultiple * Self.sizeMultiple)
+        let below = max(
+          Self.sizeMultiple, min(side, Self.maximumSide) / Self.sizeMultiple * Self.sizeMultiple)
         let nearest = below < Self.maximumSide ? "\(below) or \(below + Self.sizeMultiple)" : "\(below)"
         throw BenbenError(
           .usage, "this size cannot be generated", at: "\(name) \(side)",
-          because: "it is no multiple of \(Self.sizeMultiple) up to \(Self.maximumSide)", remedies: ["Take \(nearest)."])
+          because: "it is no multiple of \(Self.sizeMultiple) up to \(Self.maximumSide)",
+          remedies: ["Take \(nearest)."])
       }
     }
     guard 1...Self.maximumLatentFrames ~= latentFrames else {
       throw BenbenError(
         .usage, "this length cannot be generated", at: "\(latentFrames) latent frames",
-        because: "the models know 1 to \(Self.maximumLatentFrames)", remedies: ["16 give five seconds, 31 give ten."])
+        because: "the models know 1 to \(Self.maximumLatentFrames)",
+        remedies: ["16 give five seconds, 31 give ten."])
     }
     for (name, steps) in [("steps", steps), ("video steps", videoSteps)] {
-      guard steps.count == PyramidFlowSchedule.stageCount, steps.allSatisfy({ 1...Self.maximumSteps ~= $0 }) else {
+      guard steps.count == PyramidFlowSchedule.stageCount, steps.allSatisfy({ 1...Self.maximumSteps ~= $0 })
+      else {
         throw BenbenError(
           .usage, "not valid", at: "\(name) \(steps.map(String.init).joined(separator: ","))",
           because: "three numbers from 1 to \(Self.maximumSteps) are needed, one a stage")
       }
     }
-    guard guidanceScale.isFinite, videoGuidanceScale.isFinite, guidanceScale >= 0, videoGuidanceScale >= 0 else {
+    guard guidanceScale.isFinite, videoGuidanceScale.isFinite, guidanceScale >= 0, videoGuidanceScale >= 0
+    else {
       throw BenbenError(
         .usage, "not valid", at: "guidance \(guidanceScale), \(videoGuidanceScale)",
         because: "guidance scales are finite and not negative")

@@ -30,8 +30,10 @@ struct BatchLayout {
     }
   }
 
-  /// A query sees what is not later than itself. Text has time 0 like the first frame, so the tokens are sorted by
-  /// time and every block of equal time sees a prefix.
+  /// A query sees what is not later than itself.
+  ///
+  /// Text has time 0 like the first frame, so the tokens are sorted by time and every block of equal time sees a
+  /// prefix.
   func attentionBlocks(sample: Int) -> [AttentionBlock] {
     var start = 0
     return frameSizes.enumerated().map { index, size in
@@ -121,7 +123,8 @@ func modulatedNorm(_ x: Tensor, rows: [Range<Int>], scales: [Tensor], shifts: [T
   Tensor.concatenated(
     rows.indices.map { sample in
       Normalization.layerNorm(
-        x.rows(rows[sample]), scale: scales[sample], shift: shifts[sample], epsilon: PyramidFluxConfig.epsilon)
+        x.rows(rows[sample]), scale: scales[sample], shift: shifts[sample], epsilon: PyramidFluxConfig.epsilon
+      )
     })
 }
 
@@ -142,8 +145,10 @@ struct JointBlock {
     func update(
       _ x: Tensor, attended: Tensor, modulation: [[Tensor]], rows: [Range<Int>], in context: KernelContext
     ) throws {
-      try output(attended, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }), in: context)
-      let normed = modulatedNorm(x, rows: rows, scales: modulation.map { $0[4] }, shifts: modulation.map { $0[3] })
+      try output(
+        attended, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }), in: context)
+      let normed = modulatedNorm(
+        x, rows: rows, scales: modulation.map { $0[4] }, shifts: modulation.map { $0[3] })
       let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
       try feedForward2(
         hidden, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[5] }), in: context)
@@ -182,7 +187,8 @@ struct JointBlock {
     let textModulation = try text.modulation(condition, in: context)
     // Of each sample's six rows: shift, scale and gate of the attention, then of the feed-forward.
     let imageInput = modulatedNorm(
-      imageStream, rows: imageRows, scales: imageModulation.map { $0[1] }, shifts: imageModulation.map { $0[0] })
+      imageStream, rows: imageRows, scales: imageModulation.map { $0[1] },
+      shifts: imageModulation.map { $0[0] })
     let textInput = modulatedNorm(
       textStream, rows: textRows, scales: textModulation.map { $0[1] }, shifts: textModulation.map { $0[0] })
     let ofImage = try image.projection(imageInput, in: context)
@@ -200,9 +206,11 @@ struct JointBlock {
       imageAttended.append(attended.rows(textRange.count..<attended.shape[0]))
     }
     try image.update(
-      imageStream, attended: .concatenated(imageAttended), modulation: imageModulation, rows: imageRows, in: context)
+      imageStream, attended: .concatenated(imageAttended), modulation: imageModulation, rows: imageRows,
+      in: context)
     try text.update(
-      textStream, attended: .concatenated(textAttended), modulation: textModulation, rows: textRows, in: context)
+      textStream, attended: .concatenated(textAttended), modulation: textModulation, rows: textRows,
+      in: context)
   }
 }
 
@@ -237,7 +245,8 @@ struct SingleBlock {
     let attended = try layout.samples.map { sample in
       let range = rows[sample]
       return try rotaryAttention(
-        query: query.rows(range), key: key.rows(range), value: value.rows(range), sample: sample, layout: layout,
+        query: query.rows(range), key: key.rows(range), value: value.rows(range), sample: sample,
+        layout: layout,
         config: config, in: context)
     }
     try output(

@@ -36,7 +36,8 @@ public struct PyramidFluxConfig: Equatable, Sendable {
     pooledWidth = try reader.integer("pooled_projection_dim", in: 1...65536, default: 768)
     // The pipeline passes these axes whatever the config says; they only fit heads of 64.
     rotaryAxes = [16, 24, 24]
-    try reader.require(headDim == rotaryAxes.reduce(0, +), "attention_head_dim", "is not 64, as the rotary axes demand")
+    try reader.require(
+      headDim == rotaryAxes.reduce(0, +), "attention_head_dim", "is not 64, as the rotary axes demand")
     try reader.require(inputWidth % 4 == 0, "in_channels", "is no multiple of 4")
     // The blocks' feed-forward is four times as wide, so this bounds every product of sizes below.
     try reader.require(width <= 65536, "num_attention_heads", "makes the model too wide")

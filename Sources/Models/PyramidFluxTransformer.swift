@@ -41,7 +41,9 @@ public struct PyramidFluxTransformer {
       pooledWidth: config.pooledWidth, width: config.width, scope.scope("time_text_embed"))
     contextEmbedder = try scope.linear("context_embedder", config.textWidth, config.width)
     latentEmbedder = try scope.linear("x_embedder", config.inputWidth, config.width)
-    jointBlocks = try (0..<config.jointLayers).map { try JointBlock(config, scope.scope("transformer_blocks.\($0)")) }
+    jointBlocks = try (0..<config.jointLayers).map {
+      try JointBlock(config, scope.scope("transformer_blocks.\($0)"))
+    }
     singleBlocks = try (0..<config.singleLayers).map {
       try SingleBlock(config, scope.scope("single_transformer_blocks.\($0)"))
     }
@@ -91,7 +93,9 @@ public struct PyramidFluxTransformer {
 
     let modulation = try outputModulation(activated, in: context)  // scale, shift
     let imageOutput = Tensor.concatenated(
-      layout.samples.map { joint.rows(jointRows[$0].lowerBound + layout.textCounts[$0]..<jointRows[$0].upperBound) })
+      layout.samples.map {
+        joint.rows(jointRows[$0].lowerBound + layout.textCounts[$0]..<jointRows[$0].upperBound)
+      })
     let normed = modulatedNorm(
       imageOutput, rows: imageRows, scales: modulation.map { $0[0] }, shifts: modulation.map { $0[1] })
     observer?.observe("norm_out", 0, .image, normed, rows: imageRows)
@@ -105,7 +109,9 @@ public struct PyramidFluxTransformer {
 
   /// [channels, frames, height, width] → [tokens, 4·channels]: a token holds its four pixels one after the other.
   private static func patchified(_ latent: Tensor) -> Tensor {
-    let (channels, frames, height, width) = (latent.shape[0], latent.shape[1], latent.shape[2], latent.shape[3])
+    let (channels, frames, height, width) = (
+      latent.shape[0], latent.shape[1], latent.shape[2], latent.shape[3]
+    )
     let result = Tensor([frames * (height / 2) * (width / 2), 4 * channels])
     forEachPixel(channels, frames, height, width) { result.elements[$0] = latent.elements[$1] }
     return result
@@ -138,7 +144,9 @@ public struct PyramidFluxTransformer {
 
 extension ActivationObserver {
   /// Shows a batch's rows, cut into samples.
-  func observe(_ module: String, _ output: Int, _ stream: ObservedStream, _ tensor: Tensor, rows: [Range<Int>]) {
+  func observe(
+    _ module: String, _ output: Int, _ stream: ObservedStream, _ tensor: Tensor, rows: [Range<Int>]
+  ) {
     observe(module: module, output: output, stream: stream, samples: rows.map(tensor.rows))
   }
 }

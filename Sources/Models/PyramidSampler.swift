@@ -51,14 +51,14 @@ public struct PyramidSampler {
   /// stage coarser, and so on, all older ones at the coarsest.
   ///
   /// - Returns: one list of clips a stage; empty lists for the first unit.
-  public func history(_ latents: [Tensor]) -> [[Tensor]] {
+  public static func history(_ latents: [Tensor]) -> [[Tensor]] {
     let pyramids = latents.map(Resampling.pyramid)
     return (0..<PyramidFlowSchedule.stageCount).map { stage in
       // The newest latents stand alone, the coarsest size being used for one of them only at the coarsest stage.
       let sizes = stage == 0 ? [0] : Array((1...stage).reversed())
       let alone = zip(pyramids.reversed(), sizes).map { $0[$1] }
       let rest = pyramids.dropLast(sizes.count).map { $0[0] }
-      return (rest.isEmpty ? [] : [Self.joined(rest)]) + alone.reversed()
+      return (rest.isEmpty ? [] : [joined(rest)]) + alone.reversed()
     }
   }
 
@@ -74,7 +74,8 @@ public struct PyramidSampler {
     observer: (any ActivationObserver)? = nil
   ) throws -> [Tensor] {
     let samples = texts.map {
-      TransformerSample(text: $0.tokens, pooled: $0.pooled, clips: history + [latent], timestep: Float(timestep))
+      TransformerSample(
+        text: $0.tokens, pooled: $0.pooled, clips: history + [latent], timestep: Float(timestep))
     }
     return try transformer(samples, observer: observer, in: context)
   }
@@ -110,12 +111,13 @@ public struct PyramidSampler {
     for unit in 0..<request.latentFrames {
       let steps = unit == 0 ? request.steps : request.videoSteps
       let scale = unit == 0 ? request.guidanceScale : request.videoGuidanceScale
-      let history = history(finished)
+      let history = Self.history(finished)
       var latent = starts[unit]
       for stage in 0..<PyramidFlowSchedule.stageCount {
         if stage > 0 {
           let shape = [channels, 1, 2 * latent.shape[2], 2 * latent.shape[3]]
-          latent = enter(stage: stage, from: latent, noise: try noise.block(unit: unit, stage: stage, shape: shape))
+          latent = enter(
+            stage: stage, from: latent, noise: try noise.block(unit: unit, stage: stage, shape: shape))
         }
         let sigmas = schedule.sigmas(count: steps[stage])
         for (index, time) in schedule.timesteps(stage: stage, count: steps[stage]).enumerated() {

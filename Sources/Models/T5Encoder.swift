@@ -79,7 +79,9 @@ public struct T5Encoder {
       }
     }
     finalNorm = try scope.weight("final_layer_norm.weight", [config.width])
-    guard let bias else { throw BenbenError(.internalDefect, "T5 was built", at: "block 0", because: "no block") }
+    guard let bias else {
+      throw BenbenError(.internalDefect, "T5 was built", at: "block 0", because: "no block")
+    }
     relativeBias = bias
   }
 

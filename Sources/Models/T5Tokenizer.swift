@@ -3,6 +3,11 @@ import JSON
 import Tensors
 
 /// T5's SentencePiece tokenizer (`transformers`, `T5TokenizerFast`).
+///
+/// Ids are those of SentencePiece, which `transformers` reproduces with code of its own. One difference is known: where
+/// two or more combining marks follow a letter (as in decomposed Vietnamese), or a mark or joiner follows a
+/// compatibility character such as `ﬁ` or `２`, SentencePiece normalises the parts and `transformers` the whole cluster.
+/// Composed (NFC) text, as keyboards give it, is not affected.
 public final class T5Tokenizer {
   /// The files it is made from, in its folder.
   public static let fileNames = ["spiece.model", "tokenizer_config.json"]
@@ -28,7 +33,9 @@ public final class T5Tokenizer {
     var tokens: [(text: String, id: Int)] = []
     if let bytes = try file("tokenizer_config.json") {
       let config: JSONValue
-      do { config = try JSONValue(parsing: bytes) } catch { throw tokenizerFault(configPath, error.description) }
+      do { config = try JSONValue(parsing: bytes) } catch {
+        throw tokenizerFault(configPath, error.description)
+      }
       for (key, value) in config["added_tokens_decoder"]?.object ?? [:] {
         guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string else {
           throw tokenizerFault(configPath, "added token \"\(key.prefix(40))\" has no id or content")

@@ -9,9 +9,28 @@ import Foundation
 /// references, and names written in capitals. Such text stays as it is, and ids differ from the official ones.
 enum TextCleaning {
   static func cleaned(_ text: String) -> String {
-    // A '<' hints at markup, in which references are meant to stay.
-    let unescapes = !text.unicodeScalars.contains("<")
-    var current = text
+    // ftfy works line by line. A '<' hints at markup, in which references are meant to stay: from its line on they do.
+    var unescapes = true
+    var fixed = ""
+    for line in lines(text) {
+      if line.unicodeScalars.contains("<") { unescapes = false }
+      fixed += fixedLine(line, unescapes: unescapes)
+    }
+    return lowercased(foldedWhitespace(fixed))
+  }
+
+  /// The lines of a text, each with its line feed.
+  private static func lines(_ text: String) -> [String] {
+    var lines = [String.UnicodeScalarView()]
+    for scalar in text.unicodeScalars {
+      lines[lines.count - 1].append(scalar)
+      if scalar == "\n" { lines.append(String.UnicodeScalarView()) }
+    }
+    return lines.map { String($0) }
+  }
+
+  private static func fixedLine(_ line: String, unescapes: Bool) -> String {
+    var current = line
     // Like ftfy, repeat until nothing changes: one fix can uncover another. Each round shortens what it changes, and
     // the bound is never met by text.
     for _ in 0..<100 {
@@ -23,7 +42,7 @@ enum TextCleaning {
       if next.unicodeScalars.elementsEqual(current.unicodeScalars) { break }
       current = next
     }
-    return lowercased(foldedWhitespace(current))
+    return current
   }
 
   /// Runs of white space become one space; none is left at the ends.
@@ -153,7 +172,8 @@ enum TextCleaning {
 
   private static let punctuationNames: [String: Unicode.Scalar] = [
     "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "ndash": "–", "mdash": "—", "lsquo": "‘",
-    "rsquo": "’", "sbquo": "‚", "ldquo": "“", "rdquo": "”", "bdquo": "„", "hellip": "…", "bull": "•", "trade": "™",
+    "rsquo": "’", "sbquo": "‚", "ldquo": "“", "rdquo": "”", "bdquo": "„", "hellip": "…", "bull": "•",
+    "trade": "™",
     "euro": "€", "dagger": "†", "Dagger": "‡", "permil": "‰", "prime": "′", "Prime": "″", "lsaquo": "‹",
     "rsaquo": "›", "larr": "←", "rarr": "→", "uarr": "↑", "darr": "↓", "minus": "−", "infin": "∞", "ne": "≠",
     "le": "≤", "ge": "≥", "OElig": "Œ", "oelig": "œ", "Scaron": "Š", "scaron": "š", "Yuml": "Ÿ",

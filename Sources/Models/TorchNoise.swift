@@ -59,8 +59,10 @@ public final class SeededNoise: NoiseSource {
     return result
   }
 
-  /// The Cholesky factor of the block covariance (1 + γ)·I − γ·1·1ᵀ. At γ = 1/3 the covariance is singular (a block's
-  /// values sum to zero), so the last pivot is zero up to rounding and is taken as zero.
+  /// The Cholesky factor of the block covariance (1 + γ)·I − γ·1·1ᵀ.
+  ///
+  /// At γ = 1/3 the covariance is singular (a block's values sum to zero), so the last pivot is zero up to rounding
+  /// and is taken as zero.
   static let blockFactor: [[Double]] = {
     let gamma = PyramidFlowSchedule.gamma
     var factor = [[Double]](repeating: [0, 0, 0, 0], count: 4)

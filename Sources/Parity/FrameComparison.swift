@@ -24,7 +24,7 @@ public struct FrameComparison: Sendable {
   /// The PSNR of every frame over all three channels, 10·log10(255²/MSE); identical frames are given
   /// ``identicalPSNR``.
   public let psnrDb: [Double]
-  /// The SSIM of every frame's luma: Wang et al. 2004, Gaussian window of 11×11 with σ = 1.5.
+  /// The SSIM of every frame's luma, with a Gaussian window of 11×11 and σ = 1.5 (Wang and others, 2004).
   public let ssim: [Double]
   /// The largest difference of a value.
   public let maxAbs: Int
@@ -36,14 +36,17 @@ public struct FrameComparison: Sendable {
 
   /// Compares; both clips have the same size and number of frames.
   public init(_ clip: FrameSequence, reference: FrameSequence) {
-    precondition(clip.width == reference.width && clip.height == reference.height && clip.count == reference.count)
+    precondition(
+      clip.width == reference.width && clip.height == reference.height && clip.count == reference.count)
     let size = clip.width * clip.height * 3
     var psnr: [Double] = []
     var ssim: [Double] = []
     var largest = 0
     var equal = 0
     for frame in 0..<clip.count {
-      let (a, b) = (clip.bytes[frame * size..<(frame + 1) * size], reference.bytes[frame * size..<(frame + 1) * size])
+      let (a, b) = (
+        clip.bytes[frame * size..<(frame + 1) * size], reference.bytes[frame * size..<(frame + 1) * size]
+      )
       var squares = 0
       for (x, y) in zip(a, b) {
         let difference = abs(Int(x) - Int(y))
@@ -53,7 +56,8 @@ public struct FrameComparison: Sendable {
       }
       psnr.append(
         squares == 0 ? Self.identicalPSNR : 10 * log10(255.0 * 255.0 * Double(size) / Double(squares)))
-      ssim.append(StructuralSimilarity.mean(Self.luma(a), Self.luma(b), width: clip.width, height: clip.height))
+      ssim.append(
+        StructuralSimilarity.mean(Self.luma(a), Self.luma(b), width: clip.width, height: clip.height))
     }
     psnrDb = psnr
     self.ssim = ssim

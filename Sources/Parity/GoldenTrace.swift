@@ -71,14 +71,19 @@ public final class GoldenTrace {
     }
     let json: JSONValue
     do { json = try JSONValue(parsing: text) } catch { throw fault(error.description) }
-    guard let variant = json["variant"]?.string, let mode = json["mode"]?.string, let prompt = json["prompt"]?.string,
-      let width = json["width"]?.integer, let height = json["height"]?.integer, let temp = json["temp"]?.integer,
-      let steps = json["num_inference_steps"]?.integers, let videoSteps = json["video_num_inference_steps"]?.integers,
+    guard let variant = json["variant"]?.string, let mode = json["mode"]?.string,
+      let prompt = json["prompt"]?.string,
+      let width = json["width"]?.integer, let height = json["height"]?.integer,
+      let temp = json["temp"]?.integer,
+      let steps = json["num_inference_steps"]?.integers,
+      let videoSteps = json["video_num_inference_steps"]?.integers,
       let guidance = json["guidance_scale"]?.double, let videoGuidance = json["video_guidance_scale"]?.double
     else { throw fault("a field is missing or has another type") }
     return Request(
-      variant: variant, mode: mode, prompt: prompt, negativePrompt: json["negative_prompt"]?.string, width: width,
-      height: height, latentFrames: temp, steps: steps, videoSteps: videoSteps, guidanceScale: Float(guidance),
+      variant: variant, mode: mode, prompt: prompt, negativePrompt: json["negative_prompt"]?.string,
+      width: width,
+      height: height, latentFrames: temp, steps: steps, videoSteps: videoSteps,
+      guidanceScale: Float(guidance),
       videoGuidanceScale: Float(videoGuidance), framesPerSecond: json["fps"]?.integer ?? 24)
   }
 
@@ -119,7 +124,8 @@ public final class GoldenTrace {
       let pooled = try tensor("\(group)/pooled", shape: [1, -1]), let mask = try tokens(kind, "t5_mask")
     else { return nil }
     let count = mask.prefix { $0 == 1 }.count
-    guard mask.count == embeddings.shape[1], mask.allSatisfy({ 0...1 ~= $0 }), mask.reduce(0, +) == count, count > 0
+    guard mask.count == embeddings.shape[1], mask.allSatisfy({ 0...1 ~= $0 }), mask.reduce(0, +) == count,
+      count > 0
     else { throw fault(group, "its mask is not a run of ones followed by zeros") }
     return (embeddings.reshaped(Array(embeddings.shape[1...])).rows(0..<count), pooled)
   }

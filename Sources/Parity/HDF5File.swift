@@ -55,7 +55,9 @@ final class HDF5File {
   }
 
   private func visit(_ group: hid_t, prefix: String, depth: Int) throws {
-    guard depth < Self.maximumDepth else { throw fault(prefix, "groups are nested too deeply or form a cycle") }
+    guard depth < Self.maximumDepth else {
+      throw fault(prefix, "groups are nested too deeply or form a cycle")
+    }
     var info = H5G_info_t()
     guard H5Gget_info(group, &info) >= 0 else { throw fault(prefix, "the group cannot be read") }
     for index in 0..<info.nlinks {
@@ -65,7 +67,8 @@ final class HDF5File {
       guard H5Lget_info(group, name, &link, benben_h5p_default()) >= 0, link.type == H5L_TYPE_HARD else {
         throw fault(full, "it is a soft or external link")
       }
-      let object = try HDF5Handle(H5Oopen(group, name, benben_h5p_default()), close: H5Oclose, "object", at: path)
+      let object = try HDF5Handle(
+        H5Oopen(group, name, benben_h5p_default()), close: H5Oclose, "object", at: path)
       switch H5Iget_type(object.id) {
       case H5I_GROUP:
         entries[full] = .group
@@ -191,7 +194,9 @@ final class HDF5File {
       let size = H5Tget_size(type.id)
       guard 0...(1 << 20) ~= size else { throw fault(object, "attribute \(name) is too long") }
       var bytes = [UInt8](repeating: 0, count: size)
-      guard H5Aread(attribute, type.id, &bytes) >= 0 else { throw fault(object, "attribute \(name) cannot be read") }
+      guard H5Aread(attribute, type.id, &bytes) >= 0 else {
+        throw fault(object, "attribute \(name) cannot be read")
+      }
       return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
   }

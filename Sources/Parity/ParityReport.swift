@@ -131,7 +131,8 @@ public struct ParityReport: Sendable {
     var members: [String: JSONValue] = [
       "path": .string(stage.path), "mode": .string(stage.mode.rawValue), "nmse": number(stage.metrics.nmse),
       "maxAbs": number(stage.metrics.maxAbs), "sqnrDb": number(stage.metrics.sqnrDb),
-      "threshold": .number(stage.threshold), "passed": .bool(stage.passed), "count": .integer(stage.metrics.count),
+      "threshold": .number(stage.threshold), "passed": .bool(stage.passed),
+      "count": .integer(stage.metrics.count),
     ]
     if let note = stage.note { members["note"] = .string(note) }
     return .object(members)

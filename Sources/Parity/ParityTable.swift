@@ -19,7 +19,8 @@ extension ParityReport {
     for failure in failures.prefix(10) {
       lines.append(
         String(
-          format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path, failure.mode.rawValue,
+          format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path,
+          failure.mode.rawValue,
           failure.metrics.nmse, failure.threshold, failure.metrics.maxAbs))
     }
     if failures.count > 10 { lines.append("  and \(failures.count - 10) more") }
@@ -34,8 +35,10 @@ extension ParityReport {
     func pad(_ text: String, _ width: Int) -> String {
       text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
     }
-    return [pad(name, 26), pad(mode, 15), pad(count, 8), pad(worst, 11), pad(allowed, 9), verdict].joined(separator: " ")
-      .trimmingCharacters(in: .whitespaces)
+    return [pad(name, 26), pad(mode, 15), pad(count, 8), pad(worst, 11), pad(allowed, 9), verdict].joined(
+      separator: " "
+    )
+    .trimmingCharacters(in: .whitespaces)
   }
 
   /// Stages of one kind and mode in one line, in order of first appearance.

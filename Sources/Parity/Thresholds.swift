@@ -18,7 +18,9 @@ public struct FrameThresholds: Equatable, Sendable {
   }
 }
 
-/// What a verification must reach. Defaults come from measurement, stated beside each.
+/// What a verification must reach.
+///
+/// Defaults come from measurement, stated beside each.
 public struct Thresholds: Equatable, Sendable {
   /// The largest nmse of a tensor computed from the golden's inputs.
   public var teacherForced: Double

@@ -30,7 +30,8 @@ public struct BenbenError: Error, CustomStringConvertible {
   public let remedies: [String]
 
   /// Creates an error; every text is written for a user.
-  public init(_ kind: Kind, _ what: String, at subject: String, because why: String, remedies: [String] = []) {
+  public init(_ kind: Kind, _ what: String, at subject: String, because why: String, remedies: [String] = [])
+  {
     self.kind = kind
     self.what = what
     self.subject = subject

@@ -3,7 +3,9 @@
 /// Written without branches so that the compiler vectorises the loops; tests compare every 16-bit pattern, and the
 /// neighbourhood of every rounding boundary, with `Float16`.
 public enum FloatConversion {
-  /// Widens stored values to f32; `output` holds as many elements as `bytes` stores. Unaligned bytes are fine.
+  /// Widens stored values to f32; `output` holds as many elements as `bytes` stores.
+  ///
+  /// Unaligned bytes are fine.
   ///
   /// The type must be computable: it is checked when a model is opened.
   public static func widen(

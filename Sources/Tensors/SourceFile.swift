@@ -77,7 +77,8 @@ public final class SourceFile {
     let file = try SourceFile(path: path)
     guard file.size <= limit else {
       throw BenbenError(
-        .malformed, "the file is too large", at: path, because: "\(file.size) bytes, at most \(limit) expected")
+        .malformed, "the file is too large", at: path,
+        because: "\(file.size) bytes, at most \(limit) expected")
     }
     return try file.bytes(at: 0, count: file.size)
   }
@@ -87,7 +88,8 @@ public final class SourceFile {
     if try FileIdentity(path: path) != identity {
       throw BenbenError(
         .inputOutput, "the file changed while it was read", at: path,
-        because: "its size, time or inode is another one now", remedies: ["Run again when nothing writes to it."])
+        because: "its size, time or inode is another one now",
+        remedies: ["Run again when nothing writes to it."])
     }
   }
 
@@ -124,7 +126,8 @@ struct FileIdentity: Equatable {
     guard status.st_mode & S_IFMT == S_IFREG else {
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw BenbenError(
-        .missing, "not a regular file", at: path, because: isFolder ? "it is a folder" : "it is a device or a pipe")
+        .missing, "not a regular file", at: path,
+        because: isFolder ? "it is a folder" : "it is a device or a pipe")
     }
     size = Int(status.st_size)
     inode = UInt64(status.st_ino)

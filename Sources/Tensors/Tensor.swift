@@ -10,7 +10,9 @@ public final class Tensor {
   /// Keeps the elements of a view alive.
   private let owner: FloatBuffer
 
-  /// A tensor of undefined elements. The shape must be a valid one: shapes from files are checked where they are read.
+  /// A tensor of undefined elements.
+  ///
+  /// The shape must be a valid one: shapes from files are checked where they are read.
   public init(_ shape: Shape) {
     guard let count = shape.checkedElementCount else { preconditionFailure("invalid shape \(shape)") }
     self.shape = shape
@@ -88,7 +90,9 @@ public final class Tensor {
   public func combined(with other: Tensor, _ transform: (Float, Float) -> Float) -> Tensor {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
     let result = Tensor(shape)
-    for index in elements.indices { result.elements[index] = transform(elements[index], other.elements[index]) }
+    for index in elements.indices {
+      result.elements[index] = transform(elements[index], other.elements[index])
+    }
     return result
   }
 }

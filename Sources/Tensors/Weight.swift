@@ -13,7 +13,9 @@ public struct Weight {
   private let range: Range<Int>
 
   /// A weight that has a name and a shape but no values: what a model is built from when only its declarations are
-  /// wanted. Reading its values is a programmer's error.
+  /// wanted.
+  ///
+  /// Reading its values is a programmer's error.
   public init(declared declaration: WeightDeclaration) {
     name = declaration.name
     shape = declaration.shape
@@ -26,7 +28,8 @@ public struct Weight {
   ///
   /// Returns nil when the range does not lie in the file, or its length is not the shape's.
   public init?(name: String, shape: Shape, type: ElementType, file: MappedFile, range: Range<Int>) {
-    guard range.lowerBound >= 0, range.upperBound <= file.size, shape.checkedByteCount(of: type) == range.count
+    guard range.lowerBound >= 0, range.upperBound <= file.size,
+      shape.checkedByteCount(of: type) == range.count
     else { return nil }
     self.name = name
     self.shape = shape

@@ -39,13 +39,18 @@ final class ActivationComparison: ActivationObserver {
   ) throws -> StageResult {
     let width = samples[0].shape[1]
     let isMatrix = stream == .samples
-    guard golden.shape.count == (isMatrix ? 2 : 3), golden.shape[0] == samples.count, golden.shape.last == width else {
+    guard golden.shape.count == (isMatrix ? 2 : 3), golden.shape[0] == samples.count,
+      golden.shape.last == width
+    else {
       throw mismatch(path, golden, samples)
     }
     var metrics = ErrorMetrics()
     for (index, sample) in samples.enumerated() {
-      let rows = isMatrix ? golden.rows(index..<index + 1) : golden.rows(index..<index + 1).reshaped(
-        [golden.shape[1], width])
+      let rows =
+        isMatrix
+        ? golden.rows(index..<index + 1)
+        : golden.rows(index..<index + 1).reshaped(
+          [golden.shape[1], width])
       // Recorded text has its padding, ours has not: the tokens of the text come first, the image's last.
       let text =
         switch stream {
@@ -71,6 +76,8 @@ final class ActivationComparison: ActivationObserver {
   private func mismatch(_ path: String, _ golden: Tensor, _ samples: [Tensor]) -> BenbenError {
     BenbenError(
       .malformed, "the trace is of another model or run", at: "\(trace.path):/\(path)",
-      because: "it has the shape \(golden.shape.text), ours is \(samples.map(\.shape.text).joined(separator: " and "))")
+      because:
+        "it has the shape \(golden.shape.text), ours is \(samples.map(\.shape.text).joined(separator: " and "))"
+    )
   }
 }

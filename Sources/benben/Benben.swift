@@ -3,13 +3,16 @@ import Foundation
 import Media
 import Tensors
 
-/// The command. Its contract — names, exit codes, JSON keys — is relied on by scripts: only ever add to it.
+/// The command.
+///
+/// Its contract — names, exit codes, JSON keys — is relied on by scripts: only ever add to it.
 struct Benben: ParsableCommand {
   static let version = "0.1.0"
 
   static let configuration = CommandConfiguration(
     commandName: "benben",
-    abstract: "Converts Pyramid Flow checkpoints, runs them without a GPU, and proves that they compute the same clip.",
+    abstract:
+      "Converts Pyramid Flow checkpoints, runs them without a GPU, and proves that they compute the same clip.",
     version: version,
     subcommands: [Convert.self, Inspect.self, Check.self, Generate.self, Verify.self, Demo.self])
 }

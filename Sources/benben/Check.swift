@@ -23,7 +23,9 @@ struct Check: ParsableCommand {
     let total = max(native.manifest["bytes"]?.integer ?? 0, 1)
     let damage = try native.damage { file, bytes in
       done += bytes
-      try progress.update("checking \(file)", done: min(done, total), of: total) { Console.bytes(Int($0)) + "/s" }
+      try progress.update("checking \(file)", done: min(done, total), of: total) {
+        Console.bytes(Int($0)) + "/s"
+      }
     }
     for item in damage {
       Console.error("damaged: \(item.file)\(item.tensor.map { ": tensor \($0)" } ?? ""): \(item.why)")
@@ -34,7 +36,10 @@ struct Check: ParsableCommand {
           "passed": .bool(damage.isEmpty),
           "damage": .array(
             damage.map {
-              ["file": .string($0.file), "tensor": $0.tensor.map(JSONValue.string) ?? .null, "why": .string($0.why)]
+              [
+                "file": .string($0.file), "tensor": $0.tensor.map(JSONValue.string) ?? .null,
+                "why": .string($0.why),
+              ]
             }),
         ], to: json)
     }

@@ -15,7 +15,8 @@ enum CheckpointImport {
     guard known.contains(where: subfolders.contains) else {
       throw BenbenError(
         .malformed, "not a checkpoint", at: path,
-        because: "it holds none of \(family.sharedComponents.joined(separator: ", ")), diffusion_transformer_*",
+        because:
+          "it holds none of \(family.sharedComponents.joined(separator: ", ")), diffusion_transformer_*",
         remedies: ["Give the folder that was downloaded from rain1011/pyramid-flow-miniflux."])
     }
     guard !transformers.isEmpty || !wanted.isEmpty else {
@@ -30,7 +31,8 @@ enum CheckpointImport {
       return try ComponentPlan(
         component,
         declaration: ComponentDeclaration(
-          weights: try family.declarations(of: name, config: component.config), ignoreRules: ignoreRules(name)),
+          weights: try family.declarations(of: name, config: component.config), ignoreRules: ignoreRules(name)
+        ),
         request: request)
     }
     return Conversion(

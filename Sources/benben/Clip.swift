@@ -13,8 +13,10 @@ enum Clip {
   }
 
   static func frames(_ decoded: Tensor) throws -> FrameSequence {
-    guard let frames = FrameSequence(width: decoded.shape[2], height: decoded.shape[1], bytes: bytes(decoded)) else {
-      throw BenbenError(.internalDefect, "the clip has no whole frames", at: decoded.shape.text, because: "decoding")
+    guard let frames = FrameSequence(width: decoded.shape[2], height: decoded.shape[1], bytes: bytes(decoded))
+    else {
+      throw BenbenError(
+        .internalDefect, "the clip has no whole frames", at: decoded.shape.text, because: "decoding")
     }
     return frames
   }

@@ -17,7 +17,8 @@ struct ClipVerification {
   private let options: CommonOptions
 
   init(
-    _ loaded: LoadedModel, golden: String, tracePath: String?, lossless: Thresholds, variant: String?, options: CommonOptions,
+    _ loaded: LoadedModel, golden: String, tracePath: String?, lossless: Thresholds, variant: String?,
+    options: CommonOptions,
     adjust: @escaping (inout Thresholds) throws -> Void
   ) throws {
     let path = tracePath ?? (golden as NSString).deletingPathExtension + ".h5"
@@ -37,10 +38,12 @@ struct ClipVerification {
 
   func run() throws -> ParityReport {
     let reference = try ClipReader.read(golden)
-    guard let expected = FrameSequence(width: reference.width, height: reference.height, bytes: reference.frames)
+    guard
+      let expected = FrameSequence(width: reference.width, height: reference.height, bytes: reference.frames)
     else { throw BenbenError(.malformed, "no clip", at: golden, because: "it holds no whole frame") }
     let request = try TraceRequest.generation(trace.request).validated()
-    guard (expected.width, expected.height, expected.count) == (request.width, request.height, request.frameCount)
+    guard
+      (expected.width, expected.height, expected.count) == (request.width, request.height, request.frameCount)
     else {
       throw BenbenError(
         .malformed, "the clip is of another run than the trace", at: golden,
@@ -58,7 +61,8 @@ struct ClipVerification {
       failFast: false)
     try report.add(
       FramesResult(
-        mode: .freeRunning, comparison: FrameComparison(clip, reference: expected), thresholds: thresholds.frames))
+        mode: .freeRunning, comparison: FrameComparison(clip, reference: expected),
+        thresholds: thresholds.frames))
     return report
   }
 
@@ -73,7 +77,10 @@ struct ClipVerification {
       clip.bytes, width: clip.width, height: clip.height, framesPerSecond: trace.request.framesPerSecond)
     guard let frames = FrameSequence(width: encoded.width, height: encoded.height, bytes: encoded.frames),
       frames.count == clip.count
-    else { throw BenbenError(.internalDefect, "the encoded clip has other frames", at: golden, because: "its floor") }
+    else {
+      throw BenbenError(
+        .internalDefect, "the encoded clip has other frames", at: golden, because: "its floor")
+    }
     return FrameComparison(frames, reference: clip)
   }
 }

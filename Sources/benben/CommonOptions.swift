@@ -14,7 +14,9 @@ struct CommonOptions: ParsableArguments {
   var verbose = false
 
   func validate() throws {
-    if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads must be 1 to 1024, not \(threads)") }
+    if let threads, !(1...1024 ~= threads) {
+      throw ValidationError("--threads must be 1 to 1024, not \(threads)")
+    }
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }
 

@@ -67,7 +67,8 @@ struct Convert: ParsableCommand {
     progress.begin("converting \(checkpoint)")
     var done = 0
     let total = conversion.sourceByteCount
-    let report = try conversion.write(to: output, mayReplace: force, version: Benben.version) { component, bytes in
+    let report = try conversion.write(to: output, mayReplace: force, version: Benben.version) {
+      component, bytes in
       done += bytes
       try progress.update("converting \(component)", done: done, of: total) { Console.bytes(Int($0)) + "/s" }
     }
@@ -81,7 +82,9 @@ struct Convert: ParsableCommand {
       overrides: try tensorType.map { text in
         guard let separator = text.lastIndex(of: "="),
           let type = WeightType(rawValue: String(text[text.index(after: separator)...]))
-        else { throw ValidationError("--tensor-type \(text): REGEX=TYPE is needed, TYPE being f32, bf16 or f16") }
+        else {
+          throw ValidationError("--tensor-type \(text): REGEX=TYPE is needed, TYPE being f32, bf16 or f16")
+        }
         let pattern = String(text[..<separator])
         guard let expression = try? Regex(pattern) else {
           throw ValidationError("--tensor-type \(text): the regular expression is not valid")

@@ -29,18 +29,23 @@ struct Demo: ParsableCommand {
     }
     let model = output + "/model"
     let shared = commonArguments
-    try step("convert", [bundle + "/checkpoint", "--output", model, "--force", "--json", output + "/convert.json"], shared)
+    try step(
+      "convert", [bundle + "/checkpoint", "--output", model, "--force", "--json", output + "/convert.json"],
+      shared)
     try step("inspect", [model], [])
     try step("check", [model], shared)
     // The golden's request and noise, so that the clip is the golden clip.
     let request = [
-      model, "--prompt", "a red ball moving right", "--width", "128", "--height", "128", "--temp", "2", "--steps",
+      model, "--prompt", "a red ball moving right", "--width", "128", "--height", "128", "--temp", "2",
+      "--steps",
       "8,8,8", "--video-steps", "8,8,8", "--guidance-scale", "2", "--video-guidance-scale", "2", "--noise",
       bundle + "/golden.h5",
     ]
     try step("generate", request + ["--output", output + "/clip.mp4"], shared)
-    try step("generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
-    try step("verify", [model, "--golden", bundle + "/golden.mp4", "--json", output + "/video-parity.json"], shared)
+    try step(
+      "generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
+    try step(
+      "verify", [model, "--golden", bundle + "/golden.mp4", "--json", output + "/video-parity.json"], shared)
     try step("verify", [model, "--golden", bundle + "/golden.h5", "--json", output + "/parity.json"], shared)
     common.say("clip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.json")
   }

@@ -82,7 +82,8 @@ struct Generate: ParsableCommand {
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let variant = try loaded.variant(variant)
     let request = try request(variant: variant).validated()
-    let frames = try Generator(loaded, variant: variant, quiet: common.quiet).run(request, noise: noiseSource(request))
+    let frames = try Generator(loaded, variant: variant, quiet: common.quiet).run(
+      request, noise: noiseSource(request))
     try ClipWriter.write(
       frames.bytes, width: frames.width, height: frames.height, framesPerSecond: fps, to: output)
     common.say("\(output): \(frames.count) frames of \(frames.width)×\(frames.height)")
@@ -105,6 +106,7 @@ struct Generate: ParsableCommand {
       prompt: prompt, negativePrompt: negativePrompt ?? GenerationRequest.defaultNegativePrompt,
       width: width ?? size.width, height: height ?? size.height, latentFrames: temp ?? (isImage ? 1 : 16),
       steps: steps?.counts ?? [20, 20, 20], videoSteps: videoSteps?.counts ?? [10, 10, 10],
-      guidanceScale: guidanceScale ?? (variant == "image" ? 9 : 7), videoGuidanceScale: videoGuidanceScale ?? 5)
+      guidanceScale: guidanceScale ?? (variant == "image" ? 9 : 7),
+      videoGuidanceScale: videoGuidanceScale ?? 5)
   }
 }

@@ -39,7 +39,8 @@ struct Generator {
   /// [negative, prompt], or the prompt alone without guidance.
   private func embeddings(_ request: GenerationRequest) throws -> [TextEmbedding] {
     let encoders = try loaded.textEncoders()
-    let texts = request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
+    let texts =
+      request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
     return try texts.map { try encoders.encode(encoders.tokenize($0), in: loaded.context) }
   }
 
@@ -55,7 +56,8 @@ struct Generator {
     ) { event in
       switch event {
       case .step(let number, let total, let unit, let stage):
-        let title = "latent \(unit + 1)/\(request.latentFrames), stage \(stage + 1)/3, step \(number)/\(total)"
+        let title =
+          "latent \(unit + 1)/\(request.latentFrames), stage \(stage + 1)/3, step \(number)/\(total)"
         try progress.update(title, done: number, of: total, rate: Self.pace)
       case .stage(let unit, let stage, let latent): try onStage(unit, stage, latent)
       }
@@ -103,7 +105,8 @@ struct GoldenNoise: NoiseSource {
     guard let tensor = try trace.tensor(name, shape: shape) else {
       throw BenbenError(
         .malformed, "the trace has not the noise that this run needs", at: "\(trace.path):/\(name)",
-        because: "it was not recorded", remedies: ["Ask for the size, length and stages of the recorded run."])
+        because: "it was not recorded", remedies: ["Ask for the size, length and stages of the recorded run."]
+      )
     }
     return tensor
   }

@@ -6,7 +6,8 @@ import Tensors
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what a weights file or folder holds.",
-    discussion: "Knows safetensors, sharded indexes, released checkpoints, native models and single .benben files.")
+    discussion:
+      "Knows safetensors, sharded indexes, released checkpoints, native models and single .benben files.")
 
   @Argument(help: "The file or folder.")
   var path: String
@@ -26,7 +27,9 @@ struct Inspect: ParsableCommand {
     for item in inspection.summary {
       let types = item.types.map(\.rawValue).joined(separator: "+")
       let name = item.component.isEmpty ? "" : item.component + "  "
-      print("\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))")
+      print(
+        "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))"
+      )
     }
     guard common.verbose || inspection.summary.count == 1 else {
       print("(--verbose or --json lists every tensor)")

@@ -3,8 +3,9 @@ import Kernels
 import Models
 import Tensors
 
-/// A native model with its parts ready to run. Parts are opened when they are asked for; opening maps, and costs
-/// neither time nor memory to speak of.
+/// A native model with its parts ready to run.
+///
+/// Parts are opened when they are asked for; opening maps, and costs neither time nor memory to speak of.
 struct LoadedModel {
   let native: NativeModel
   let context: KernelContext
@@ -36,12 +37,14 @@ struct LoadedModel {
 
   /// The only variant, or 384p where there are several; or the one that was asked for.
   func variant(_ wanted: String?) throws -> String {
-    if let chosen = wanted ?? (variants.contains("384p") ? "384p" : variants.first), variants.contains(chosen) {
+    if let chosen = wanted ?? (variants.contains("384p") ? "384p" : variants.first), variants.contains(chosen)
+    {
       return chosen
     }
     throw BenbenError(
       .missing, "the model has no transformer \(wanted ?? "")", at: native.path,
-      because: variants.isEmpty ? "it was converted without one" : "it has \(variants.joined(separator: ", "))")
+      because: variants.isEmpty
+        ? "it was converted without one" : "it has \(variants.joined(separator: ", "))")
   }
 
   func transformer(variant: String) throws -> PyramidFluxTransformer {

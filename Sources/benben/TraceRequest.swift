@@ -7,7 +7,8 @@ import Parity
 enum TraceRequest {
   static func generation(_ request: GoldenTrace.Request) -> GenerationRequest {
     GenerationRequest(
-      prompt: request.prompt, negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+      prompt: request.prompt,
+      negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
       width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
       videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
       videoGuidanceScale: request.videoGuidanceScale)

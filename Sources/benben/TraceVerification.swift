@@ -13,7 +13,8 @@ struct TraceVerification {
   private(set) var report: ParityReport
 
   init(
-    _ loaded: LoadedModel, trace: GoldenTrace, thresholds: Thresholds, variant: String?, options: CommonOptions,
+    _ loaded: LoadedModel, trace: GoldenTrace, thresholds: Thresholds, variant: String?,
+    options: CommonOptions,
     failFast: Bool
   ) throws {
     guard trace.request.variant == loaded.native.family else {
@@ -39,7 +40,8 @@ struct TraceVerification {
     } catch is ParityReport.StoppedAtFirstFailure {}
     guard !(report.stages.isEmpty && report.frames.isEmpty) else {
       throw BenbenError(
-        .malformed, "nothing to compare", at: trace.path, because: "the trace holds nothing that this mode computes")
+        .malformed, "nothing to compare", at: trace.path,
+        because: "the trace holds nothing that this mode computes")
     }
     return report
   }
@@ -85,7 +87,8 @@ struct TraceVerification {
       else { continue }
       // The golden's own ids, so that a wrong token does not show twice.
       let forced = TextEncoders.Tokens(
-        clip: TokenizedText(ids: clip, count: clip.count), t5: TokenizedText(ids: t5, count: golden.tokens.shape[0]))
+        clip: TokenizedText(ids: clip, count: clip.count),
+        t5: TokenizedText(ids: t5, count: golden.tokens.shape[0]))
       let embedding = try encoders.encode(forced, in: loaded.context)
       try add(
         "\(group)/t5_embeds", embedding.tokens, golden.tokens, mode: .teacherForced,
@@ -103,7 +106,8 @@ struct TraceVerification {
     }
     try report.add(
       StageResult(
-        path: path, mode: .teacherForced, metrics: ErrorMetrics(ids.map(Float.init), reference: golden.map(Float.init)),
+        path: path, mode: .teacherForced,
+        metrics: ErrorMetrics(ids.map(Float.init), reference: golden.map(Float.init)),
         threshold: 0))
   }
 
@@ -133,7 +137,7 @@ struct TraceVerification {
     var call = 0
     var finished: [Tensor] = []
     for unit in 0..<request.latentFrames {
-      let history = sampler.history(finished)
+      let history = PyramidSampler.history(finished)
       var latent = starts?[unit]
       for stage in 0..<PyramidFlowSchedule.stageCount {
         if stage > 0, let before = latent {
@@ -147,7 +151,9 @@ struct TraceVerification {
             sampler, place, latent: latent, history: history[stage], texts: texts, stepCount: count,
             guidance: unit == 0 ? request.guidanceScale : request.videoGuidanceScale)
           call += 1
-          try progress.update("call \(call)/\(total)", done: call, of: total) { "\(($0 * 100).rounded() / 100)/s" }
+          try progress.update("call \(call)/\(total)", done: call, of: total) {
+            "\(($0 * 100).rounded() / 100)/s"
+          }
         }
         latent = try verifyLatent(unit: unit, stage: stage, computed: latent)
       }
@@ -167,7 +173,9 @@ struct TraceVerification {
     _ sampler: PyramidSampler, unit: Int, stage: Int, from latent: Tensor
   ) throws -> Tensor? {
     let shape = [latent.shape[0], 1, 2 * latent.shape[2], 2 * latent.shape[3]]
-    guard let noise = try trace.tensor("noise/block/unit\(unit)/stage\(stage)", shape: [1] + shape) else { return nil }
+    guard let noise = try trace.tensor("noise/block/unit\(unit)/stage\(stage)", shape: [1] + shape) else {
+      return nil
+    }
     return sampler.enter(stage: stage, from: latent, noise: noise.reshaped(shape))
   }
 
@@ -222,7 +230,8 @@ struct TraceVerification {
     let flows = (0..<texts.count).map { golden.rows($0..<$0 + 1).reshaped(input.shape) }
     let sigmas = sampler.schedule.sigmas(count: stepCount)
     return sampler.step(
-      input, along: sampler.guided(flows, scale: guidance), from: sigmas[place.step], to: sigmas[place.step + 1])
+      input, along: sampler.guided(flows, scale: guidance), from: sigmas[place.step],
+      to: sigmas[place.step + 1])
   }
 
   /// Compares a stage's latent; the golden's own goes on.
@@ -279,7 +288,8 @@ struct TraceVerification {
     else {
       throw BenbenError(
         .malformed, "the trace is of another run", at: "\(trace.path):/frames",
-        because: "its shape is \(golden.shape.text), ours is \(frames.count)×\(frames.height)×\(frames.width)×3")
+        because:
+          "its shape is \(golden.shape.text), ours is \(frames.count)×\(frames.height)×\(frames.width)×3")
     }
     try report.add(
       FramesResult(
@@ -305,7 +315,9 @@ struct TraceVerification {
     for (path, latent) in latents {
       if let golden = try trace.tensor(path) { try add(path, latent, golden, mode: .freeRunning) }
     }
-    if let input, let golden = try trace.tensor("vae/input") { try add("vae/input", input, golden, mode: .freeRunning) }
+    if let input, let golden = try trace.tensor("vae/input") {
+      try add("vae/input", input, golden, mode: .freeRunning)
+    }
     if let output { try compareDecoded(output, mode: .freeRunning) }
   }
 }

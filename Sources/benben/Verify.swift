@@ -66,7 +66,8 @@ struct Verify: ParsableCommand {
     } else {
       report = try ClipVerification(
         loaded, golden: golden, tracePath: trace,
-        lossless: .defaults(coarsestLossyType: loaded.native.coarsestLossyType), variant: variant, options: common,
+        lossless: .defaults(coarsestLossyType: loaded.native.coarsestLossyType), variant: variant,
+        options: common,
         adjust: apply
       ).run()
     }
@@ -78,9 +79,12 @@ struct Verify: ParsableCommand {
   private func apply(_ thresholds: inout Thresholds) throws {
     for text in threshold {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2, let value = Double(parts[1]), value.isFinite, thresholds.set(parts[0], to: value) else {
+      guard parts.count == 2, let value = Double(parts[1]), value.isFinite,
+        thresholds.set(parts[0], to: value)
+      else {
         throw ValidationError(
-          "--threshold \(text): METRIC=VALUE is needed, METRIC being \(Thresholds.names.joined(separator: ", "))")
+          "--threshold \(text): METRIC=VALUE is needed, METRIC being \(Thresholds.names.joined(separator: ", "))"
+        )
       }
     }
   }

@@ -1,0 +1,209 @@
+import Foundation
+import JSON
+import Tensors
+import Testing
+
+@testable import Checkpoints
+
+struct NativeFormatTests {
+  private let folder: TemporaryFolder
+  private let checkpoint: String
+  private static let shapes: [(name: String, shape: [Int])] = [
+    ("b.weight", [3, 5]), ("a", [7]), ("large", [130, 130]),
+  ]
+  private static let declarations = shapes.map { WeightDeclaration(name: $0.name, shape: $0.shape) }
+
+  init() throws {
+    folder = try TemporaryFolder()
+    checkpoint = folder.path + "/checkpoint"
+    _ = try folder.write(safetensors(Self.shapes), "checkpoint/part/model.safetensors")
+    _ = try folder.write(Array("{\"x\":1}".utf8), "checkpoint/part/config.json")
+  }
+
+  private func plan(
+    _ declarations: [WeightDeclaration] = declarations, type: ElementType? = nil,
+    rules: [ComponentDeclaration.IgnoreRule] = []
+  ) throws -> ComponentPlan {
+    try ComponentPlan(
+      try CheckpointFolder(path: checkpoint).component("part"),
+      declaration: ComponentDeclaration(weights: declarations, ignoreRules: rules),
+      request: TypeRequest(type: type))
+  }
+
+  @discardableResult
+  private func convert(_ plan: ComponentPlan, to name: String = "model", replace: Bool = false) throws
+    -> String
+  {
+    let output = folder.path + "/" + name
+    _ = try Conversion(plans: [plan], carried: [], family: "miniflux", request: TypeRequest(type: nil)).write(
+      to: output, mayReplace: replace, version: "test"
+    ) { _, _ in }
+    return output
+  }
+
+  private func bytes(_ path: String) throws -> [UInt8] {
+    Array(try #require(FileManager.default.contents(atPath: path)))
+  }
+
+  @Test(arguments: [ElementType?.none, .f32, .bf16, .f16])
+  func givesBackWhatWasWritten(type: ElementType?) throws {
+    let model = try convert(plan(type: type))
+    let component = try NativeModel(path: model).component("part")
+    #expect(component.config == ["x": 1])
+    for (index, shape) in Self.shapes.enumerated() {
+      let weight = try component.weight(Self.declarations[index])
+      #expect(weight.type == type ?? .f32)
+      let expected = (0..<shape.shape.reduce(1, *)).map { Float(index) + Float($0) / 100 }
+      let tolerance: Float = type == .bf16 ? 1 / 256 : type == .f16 ? 1 / 2048 : 0
+      #expect(zip(weight.tensor().array, expected).allSatisfy { abs($0 - $1) <= tolerance * abs($1) })
+    }
+    #expect(try NativeModel(path: model).damage().isEmpty)
+    #expect(folder.entries == ["checkpoint", "model"])
+  }
+
+  @Test func sameInputSameBytes() throws {
+    let first = try convert(plan(), to: "one")
+    let second = try convert(plan(), to: "deeper-two")
+    for file in ["part.benben", "manifest.json"] {
+      #expect(try bytes(first + "/" + file) == bytes(second + "/" + file))
+    }
+  }
+
+  @Test func everyBitOfPreambleAndHeaderCounts() throws {
+    let model = try convert(plan())
+    let original = try bytes(model + "/part.benben")
+    let headerLength = Int(original[16]) | Int(original[17]) << 8
+    for bit in 0..<(64 + headerLength) * 8 {
+      var damaged = original
+      damaged[bit / 8] ^= 1 << (bit % 8)
+      let path = try folder.write(damaged, "damaged.benben")
+      #expect(throws: BenbenError.self, "bit \(bit)") { try NativeComponent(path: path) }
+    }
+  }
+
+  @Test func everyTruncationIsRefused() throws {
+    let original = try bytes(try convert(plan()) + "/part.benben")
+    for length in Array(0..<9000) + [original.count - 1] where length < original.count {
+      let path = try folder.write(Array(original.prefix(length)), "short.benben")
+      #expect(throws: BenbenError.self, "\(length)") { try NativeComponent(path: path) }
+    }
+    let path = try folder.write(original + [0], "long.benben")
+    #expect(throws: BenbenError.self) { try NativeComponent(path: path) }
+  }
+
+  @Test func checkNamesTheTensorOfAFlippedBit() throws {
+    let model = try convert(plan())
+    let path = model + "/part.benben"
+    let original = try bytes(path)
+    let component = try NativeComponent(path: path)
+    // Wherever the bit is behind the header, in a tensor or in the padding before it.
+    let headerEnd = 64 + (Int(original[16]) | Int(original[17]) << 8)
+    for offset in stride(from: headerEnd, to: original.count, by: 101) {
+      var damaged = original
+      damaged[offset] ^= 0x10
+      let found = try NativeComponent(path: try folder.write(damaged, "damaged.benben")).damage()
+      #expect(found.count == 1, "\(offset)")
+      let name = try #require(found.first?.tensor)
+      #expect(component.tensors.contains { $0.name == name })
+    }
+  }
+
+  @Test func namesWhatDoesNotFitTheModel() throws {
+    func message(_ declarations: [WeightDeclaration]) -> String {
+      do { _ = try plan(declarations) } catch { return "\(error)" }
+      return ""
+    }
+    #expect(message(Self.declarations + [.init(name: "absent", shape: [1])]).contains("\"absent\""))
+    #expect(message(Array(Self.declarations.dropLast())).contains("\"large\""))
+    let wrong = Self.declarations.dropLast() + [.init(name: "large", shape: [131, 130])]
+    #expect(message(Array(wrong)).contains("130×130"))
+    let rule = ComponentDeclaration.IgnoreRule(name: "left out") { $0 == "large" }
+    let ignored = try plan(Array(Self.declarations.dropLast()), rules: [rule]).ignored
+    #expect(ignored.map(\.name) == ["large"] && ignored.map(\.rule) == ["left out"])
+  }
+
+  @Test func tiedTensorsMustBeEqual() throws {
+    let tied = [WeightDeclaration(name: "b.weight", shape: [3, 5], aliases: ["a"])]
+    #expect(throws: BenbenError.self) { try plan(tied) }
+    _ = try folder.write(safetensors([("alias", [2])]), "checkpoint/part/model.safetensors")
+    let accepted = try plan([WeightDeclaration(name: "real", shape: [2], aliases: ["alias"])])
+    #expect(accepted.rows.map(\.name) == ["real"])
+  }
+
+  @Test func valuesBeyondF16StayWide() throws {
+    var bytes = safetensors([("a", [2])])
+    withUnsafeBytes(of: Float(1e6).bitPattern) {
+      bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: $0)
+    }
+    _ = try folder.write(bytes, "checkpoint/part/model.safetensors")
+    let accepted = try plan([WeightDeclaration(name: "a", shape: [2])], type: .f16)
+    #expect(accepted.rows[0].type == .f32 && accepted.rows[0].reason.contains("range of f16"))
+  }
+
+  @Test func keepsAnExistingOutputUnlessForced() throws {
+    let model = try convert(plan())
+    #expect(throws: BenbenError.self) { try convert(plan()) }
+    try convert(plan(type: .bf16), replace: true)
+    #expect(try NativeModel(path: model).component("part").tensors.allSatisfy { $0.type == .bf16 })
+    #expect(folder.entries == ["checkpoint", "model"])
+  }
+
+  @Test func aStoppedRunLeavesNothingAndAStaleOneIsCleaned() throws {
+    struct Stop: Error {}
+    let output = folder.path + "/model"
+    let conversion = Conversion(
+      plans: [try plan()], carried: [], family: "miniflux", request: TypeRequest(type: nil))
+    #expect(throws: Stop.self) {
+      try conversion.write(to: output, mayReplace: false, version: "test") { _, _ in throw Stop() }
+    }
+    #expect(folder.entries == ["checkpoint"])
+    _ = try folder.write([1, 2, 3], ".model.partial/stale")
+    try convert(plan())
+    #expect(folder.entries == ["checkpoint", "model"])
+    #expect(!FileManager.default.fileExists(atPath: output + "/stale"))
+  }
+
+  @Test func twoRunsOnOneOutputExcludeEachOther() throws {
+    let first = try StagedFolder(destination: folder.path + "/model", mayReplace: false)
+    #expect { try convert(plan()) } throws: { "\($0)".contains("another run") }
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func aManifestCannotLeadOut() throws {
+    let model = try convert(plan())
+    let manifest = String(decoding: try bytes(model + "/manifest.json"), as: UTF8.self)
+    for path in ["../part.benben", "/etc/passwd", "a//b", ".", "x\\u0000"] {
+      let changed = manifest.replacingOccurrences(of: "\"part.benben\"", with: "\"\(path)\"")
+      _ = try folder.write(Array(changed.utf8), "model/manifest.json")
+      #expect(throws: BenbenError.self) { try NativeModel(path: model) }
+    }
+  }
+
+  /// 8 GB with a sound header and no data: opening touches the header only.
+  @Test func opensAFullSizeFileInMilliseconds() throws {
+    let tensors = (0..<256).map {
+      (name: "t\($0)", shape: [4096, 2048], type: ElementType.f32, byteCount: 1 << 25)
+    }
+    let header = NativeHeader(
+      component: "diffusion_transformer_384p", config: .object([:]), source: [],
+      entries: NativeHeader.layOut(tensors))
+    let total = NativeHeader.dataStart(headerLength: header.bytes.count) + header.dataLength
+    #expect(total > 8_000_000_000)
+    let preamble = NativePreamble(header: header.bytes, totalLength: total)
+    let path = try folder.write(preamble.bytes + header.bytes, "large.benben")
+    #expect(truncate(path, total) == 0)
+    let before = try residentBytes()
+    let start = ContinuousClock.now
+    let component = try NativeComponent(path: path)
+    let elapsed = ContinuousClock.now - start
+    let weight = try component.weight(WeightDeclaration(name: "t255", shape: [4096, 2048]))
+    #expect(weight.rows([4095]).array.allSatisfy { $0 == 0 })
+    #expect(elapsed < .milliseconds(250), "\(elapsed)")
+    #expect(try residentBytes() - before < 20_000_000)
+  }
+
+  private func residentBytes() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+    return try #require(Int(status.split(separator: " ")[1])) * 4096
+  }
+}

@@ -1,0 +1,274 @@
+import Foundation
+import JSON
+import Testing
+
+/// The command as a user runs it: a process with arguments, output and an exit code.
+@Suite(.serialized) struct CommandTests {
+  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Fixtures").path
+  private static let program: URL = {
+    // The tests are built beside the program.
+    let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    let beside = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("benben")
+    if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
+    // Swift Testing may be run by a helper: then the bundle's path is its argument.
+    let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? ""
+    return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("benben")
+  }()
+
+  private let folder: String
+
+  init() throws {
+    folder = NSTemporaryDirectory() + "benben-command-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+
+  private struct Outcome {
+    let code: Int32
+    let output: String
+    let errors: String
+    var json: JSONValue? { try? JSONValue(parsing: output) }
+  }
+
+  private func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
+    try run(arguments, environment: environment)
+  }
+
+  private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = Self.program
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let errorPath = folder + "/stderr-\(UUID().uuidString)"
+    _ = FileManager.default.createFile(atPath: errorPath, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: errorPath)
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit, "\(arguments)")
+    let errors = FileManager.default.contents(atPath: errorPath) ?? Data()
+    try FileManager.default.removeItem(atPath: errorPath)
+    return Outcome(
+      code: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
+      errors: String(decoding: errors, as: UTF8.self))
+  }
+
+  private var entries: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+  }
+
+  private func copy(_ fixture: String) throws -> String {
+    let path = folder + "/checkpoint"
+    try? FileManager.default.removeItem(atPath: path)
+    try FileManager.default.copyItem(atPath: "\(Self.fixtures)/\(fixture)/checkpoint", toPath: path)
+    return path
+  }
+
+  private func flip(_ path: String, at offset: Int, bit: UInt8) throws {
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+    try handle.seek(toOffset: UInt64(offset))
+    let byte = try #require(try handle.read(upToCount: 1)?.first)
+    try handle.seek(toOffset: UInt64(offset))
+    try handle.write(contentsOf: [byte ^ bit])
+    try handle.close()
+  }
+
+  private func convert(_ fixture: String = "miniflux", _ type: String = "f32") throws -> String {
+    let result = try run(
+      "convert", "\(Self.fixtures)/\(fixture)/checkpoint", "--output", "model", "--type", type, "--quiet")
+    #expect(result.code == 0, "\(result.errors)")
+    return folder + "/model"
+  }
+
+  /// Bars of the project against the official implementation.
+  private func expectParity(_ report: JSONValue?) throws {
+    let report = try #require(report)
+    #expect(report["passed"] == true && report["firstDivergence"] == .null)
+    for stage in try #require(report["stages"]?.array) {
+      let nmse = try #require(stage["nmse"]?.double)
+      let path = try #require(stage["path"]?.string)
+      let isToken = path.hasSuffix("_ids") || path.hasSuffix("_mask")
+      #expect(nmse <= (isToken ? 0 : stage["mode"] == "free-running" ? 1e-8 : 1e-10), "\(path) \(nmse)")
+    }
+    let frames = try #require(report["frames"])
+    #expect(try #require(frames["psnrMinDb"]?.double) >= 60)
+    #expect(try #require(frames["identicalFraction"]?.double) >= 0.995)
+  }
+
+  @Test(arguments: ["miniflux", "shapes"])
+  func convertedModelComputesTheGoldenClip(fixture: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert(fixture)
+    let golden = "\(Self.fixtures)/\(fixture)/golden"
+    let report = try run(
+      "verify", model, "--golden", golden + ".h5", "--mode", "both", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    try expectParity(report.json)
+    let paths = Set(try #require(report.json?["stages"]?.array).compactMap { $0["path"]?.string })
+    for path in [
+      "text/prompt/t5_embeds", "dit/unit1/stage2/step1/prediction", "vae/output", "latents/unit1/stage2",
+    ] {
+      #expect(paths.contains(path), "\(path)")
+    }
+    let video = try run("verify", model, "--golden", golden + ".mp4", "--quiet")
+    #expect(video.code == 0, "\(video.errors)")
+  }
+
+  @Test func tiledDecodingIsTheOfficialOne() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    let report = try run(
+      "verify", model, "--golden", "\(Self.fixtures)/vae_tiled/golden.h5", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    try expectParity(report.json)
+  }
+
+  @Test func aDamagedWeightIsFoundWhereItActs() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    let file = model + "/diffusion_transformer_384p.benben"
+    let header = Array(try #require(FileManager.default.contents(atPath: file)))
+    let length = Int(header[16]) | Int(header[17]) << 8 | Int(header[18]) << 16
+    let json = try JSONValue(parsing: Array(header[64..<64 + length]))
+    let dataStart = (64 + length + 4095) / 4096 * 4096
+    for block in ["single_transformer_blocks.1", "transformer_blocks.0"] {
+      let name = block + (block.hasPrefix("single") ? ".proj_mlp.weight" : ".attn.to_q.weight")
+      let tensor = try #require(json["tensors"]?.array?.first { $0["name"]?.string == name })
+      // The high exponent bit of one weight.
+      let offset = dataStart + (try #require(tensor["offset"]?.integer)) + 4 * 100 + 3
+      try flip(file, at: offset, bit: 0x40)
+      let check = try run("check", model, "--json", "-", "--quiet")
+      #expect(check.code == 1 && check.json?["damage"]?.array?.first?["tensor"]?.string == name)
+      let report = try run(
+        "verify", model, "--golden", "\(Self.fixtures)/miniflux/golden.h5", "--mode", "teacher-forced",
+        "--json", "-",
+        "--quiet")
+      #expect(report.code == 1)
+      let first = try #require(report.json?["firstDivergence"]?.string)
+      #expect(first.hasPrefix("activations/call0/\(block)/"), "\(first)")
+      try flip(file, at: offset, bit: 0x40)
+    }
+    #expect(try run("check", model, "--quiet").code == 0)
+  }
+
+  @Test func conversionsAreTheSameEverywhere() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy("miniflux")
+    #expect(try run("convert", checkpoint, "--output", "one", "--quiet").code == 0)
+    try FileManager.default.moveItem(atPath: checkpoint, toPath: folder + "/moved")
+    let second = try run(
+      "convert", "moved/", "--output", "two/", "--threads", "1", "--quiet",
+      environment: ["LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo"])
+    #expect(second.code == 0, "\(second.errors)")
+    let files = try FileManager.default.subpathsOfDirectory(atPath: folder + "/one").sorted()
+    #expect(files == (try FileManager.default.subpathsOfDirectory(atPath: folder + "/two").sorted()))
+    for file in files where !file.hasPrefix("tokenizer") || file.contains("/") {
+      #expect(
+        FileManager.default.contents(atPath: "\(folder)/one/\(file)")
+          == FileManager.default.contents(atPath: "\(folder)/two/\(file)"), "\(file)")
+    }
+  }
+
+  /// One clear line, the right exit code, nothing left behind.
+  @Test(arguments: [
+    ("missing shard", 66), ("missing tensor", 65), ("wrong shape", 65), ("extra tensor", 65),
+    ("truncated file", 65),
+    ("Git-LFS pointer", 65), ("not a checkpoint", 65), ("no folder", 66), ("missing config", 66),
+    ("missing tokenizer", 66), ("malformed config", 65), ("no weights", 66),
+  ])
+  func refusesABrokenCheckpoint(fault: String, code: Int) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy("miniflux")
+    let shard = checkpoint + "/text_encoder_2/model-00002-of-00003.safetensors"
+    let vae = checkpoint + "/causal_video_vae/diffusion_pytorch_model.safetensors"
+    let config = checkpoint + "/diffusion_transformer_384p/config.json"
+    func edit(_ path: String, _ from: String, _ to: String) throws {
+      let bytes = try #require(FileManager.default.contents(atPath: path))
+      let range = try #require(bytes.range(of: Data(from.utf8)))
+      try (bytes[..<range.lowerBound] + Data(to.utf8) + bytes[range.upperBound...]).write(
+        to: URL(fileURLWithPath: path))
+    }
+    var path = checkpoint
+    switch fault {
+    case "missing shard": try FileManager.default.removeItem(atPath: shard)
+    case "missing tensor": try edit(config, "\"num_layers\": 2", "\"num_layers\": 3")
+    case "wrong shape": try edit(config, "\"joint_attention_dim\": 64", "\"joint_attention_dim\": 63")
+    case "extra tensor": try edit(config, "\"num_layers\": 2", "\"num_layers\": 1")
+    case "truncated file":
+      try FileHandle(forUpdating: URL(fileURLWithPath: vae)).truncate(atOffset: 100_000)
+    case "Git-LFS pointer":
+      try Data("version https://git-lfs.github.com/spec/v1\n".utf8).write(to: URL(fileURLWithPath: vae))
+    case "not a checkpoint": path = checkpoint + "/tokenizer"
+    case "no folder": path = folder + "/absent"
+    case "missing config": try FileManager.default.removeItem(atPath: config)
+    case "missing tokenizer":
+      try FileManager.default.removeItem(atPath: checkpoint + "/tokenizer_2/spiece.model")
+    case "malformed config": try edit(config, "\"num_layers\": 2", "\"num_layers\": 2,,")
+    default: try FileManager.default.removeItem(atPath: vae)
+    }
+    let result = try run("convert", path, "--output", "model", "--quiet")
+    #expect(result.code == Int32(code), "\(result.errors)")
+    let first = result.errors.split(separator: "\n").first ?? ""
+    #expect(first.hasPrefix("benben: error: ") && first.split(separator: ": ").count >= 5, "\(first)")
+    #expect(entries == ["checkpoint"])
+  }
+
+  @Test func generatesFromASeed() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("shapes", "bf16")
+    func generate(_ output: String, _ seed: String) throws -> Outcome {
+      try run(
+        "generate", model, "--prompt", "a blue square moving left", "--output", output, "--width", "64",
+        "--height",
+        "64", "--temp", "2", "--steps", "2,1,1", "--video-steps", "1,1,1", "--seed", seed, "--quiet")
+    }
+    for output in ["a", "b", "c.mp4", "d.gif"] { #expect(try generate(output, "7").code == 0) }
+    #expect(try generate("e", "8").code == 0)
+    let frames = ["a", "b", "e"].map {
+      FileManager.default.contents(atPath: "\(folder)/\($0)/frame_0008.png")
+    }
+    #expect(frames[0] != nil && frames[0] == frames[1] && frames[0] != frames[2])
+    #expect(entries == ["a", "b", "c.mp4", "d.gif", "e", "model"])
+  }
+
+  @Test func speaksOfMisuse() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for arguments in [
+      ["nonsense"], ["convert", "x"], ["convert", "x", "--output", "y", "--type", "int3"],
+      ["convert", "x", "--output", "y", "--tensor-type", "("], ["verify", "m"],
+      ["generate", "m", "--prompt", "x"],
+      ["generate", "m", "--prompt", "x", "--output", "y.avi"], ["check", "m", "--threads", "0"],
+      ["generate", "m", "--prompt", "x", "--output", "y", "--steps", "1,2"],
+    ] {
+      let process = try run(arguments)
+      #expect(process.code == 64, "\(arguments): \(process.errors)")
+      #expect(process.errors.hasPrefix("benben: error: usage: "))
+    }
+    #expect(try run("--version").output.contains("0.1"))
+    #expect(try run("help", "verify").code == 0)
+    #expect(try run("check", "absent").code == 66)
+    #expect(try run("inspect", "absent").code == 66)
+    let model = try convert()
+    #expect(
+      try run("generate", model, "--prompt", "x", "--output", "y.mp4", "--width", "100").errors.contains(
+        "64 or 128"))
+  }
+
+  @Test func inspectsAnything() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = "\(Self.fixtures)/miniflux/checkpoint"
+    let model = try convert()
+    for path in [
+      checkpoint, checkpoint + "/text_encoder/model.safetensors",
+      checkpoint + "/text_encoder_2/model.safetensors.index.json", model, model + "/text_encoder.benben",
+    ] {
+      let result = try run("inspect", path, "--json")
+      #expect(result.code == 0, "\(result.errors)")
+      #expect(result.json?["tensors"]?.array?.isEmpty == false)
+    }
+    #expect(try run("inspect", model, "--json").json?["source"]?["text_encoder"]?.array?.count == 1)
+  }
+}

@@ -1,0 +1,238 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Kernels
+
+/// Every kernel against the plainest loop in double precision.
+struct KernelTests {
+  private let context: KernelContext
+
+  init() throws { context = try KernelContext(threads: 2) }
+
+  /// Reproducible values in −1…1.
+  private static func random(_ shape: Shape, seed: UInt64) -> Tensor {
+    var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    let tensor = Tensor(shape)
+    for index in tensor.elements.indices {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      tensor.elements[index] = Float(Int32(truncatingIfNeeded: state >> 32)) / Float(Int32.max)
+    }
+    return tensor
+  }
+
+  private static func weight(_ tensor: Tensor, _ type: ElementType = .f32) throws -> Weight {
+    let path = NSTemporaryDirectory() + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var bytes = [UInt8](repeating: 0, count: tensor.count * type.size)
+    bytes.withUnsafeMutableBytes {
+      FloatConversion.narrow(UnsafeBufferPointer(tensor.elements), to: type, into: $0)
+    }
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let file = try MappedFile(path: path)
+    return try #require(
+      Weight(name: "w", shape: tensor.shape, type: type, file: file, range: 0..<bytes.count))
+  }
+
+  private static func expectClose(_ a: Tensor, _ b: [Double], _ tolerance: Double = 1e-11) {
+    #expect(ErrorMetrics(a.elements, reference: b.map(Float.init)).nmse < tolerance)
+  }
+
+  private static func product(_ x: Tensor, _ w: Tensor, _ bias: Tensor?) -> [Double] {
+    let (rows, inputs, outputs) = (x.shape[0], x.shape[1], w.shape[0])
+    return (0..<rows * outputs).map { place in
+      let (row, output) = (place / outputs, place % outputs)
+      return (0..<inputs).reduce(Double(bias?.elements[output] ?? 0)) {
+        $0 + Double(x.elements[row * inputs + $1]) * Double(w.elements[output * inputs + $1])
+      }
+    }
+  }
+
+  @Test(arguments: [ElementType.f32, .bf16, .f16], [1, 7, 64])
+  func linear(type: ElementType, rows: Int) throws {
+    let x = Self.random([rows, 96], seed: 1)
+    let weight = try Self.weight(Self.random([50, 96], seed: 2), type)
+    let bias = try Self.weight(Self.random([50], seed: 3), type)
+    let expected = Self.product(x, weight.tensor(), bias.tensor())
+    let layer = Linear(weight: weight, bias: bias)
+    Self.expectClose(try layer(x, in: context), expected)
+    let geluTanh = expected.map { 0.5 * $0 * (1 + tanh(0.7978845608028654 * ($0 + 0.044715 * $0 * $0 * $0))) }
+    Self.expectClose(try layer(x, then: [.activation(.geluTanh)], in: context), geluTanh)
+    let silu = expected.map { $0 / (1 + exp(-$0)) }
+    Self.expectClose(try layer(x, then: [.activation(.silu)], in: context), silu)
+    let quick = expected.map { $0 / (1 + exp(-1.702 * $0)) }
+    Self.expectClose(try layer(x, then: [.activation(.quickGELU)], in: context), quick)
+    let gelu = expected.map { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
+    Self.expectClose(try layer(x, then: [.activation(.gelu)], in: context), gelu)
+    let factor = Self.random([rows, 50], seed: 4)
+    Self.expectClose(
+      try layer(x, then: [.multiply(factor)], in: context),
+      zip(expected, factor.elements).map { $0 * Double($1) })
+  }
+
+  @Test func linearAddsToResiduals() throws {
+    let x = Self.random([5, 32], seed: 5)
+    let weight = try Self.weight(Self.random([16, 32], seed: 6))
+    let layer = Linear(weight: weight, bias: nil)
+    let product = Self.product(x, weight.tensor(), nil)
+    let gates = [Self.random([16], seed: 7), Self.random([16], seed: 8)]
+    let output = Self.random([5, 16], seed: 9)
+    let before = output.array
+    try layer(
+      x, into: output,
+      segments: [
+        .init(rows: 0..<2, epilogue: [.gatedResidual(gates[0])]),
+        .init(rows: 2..<4, epilogue: [.gatedResidual(gates[1])]),
+        .init(rows: 4..<5, epilogue: [.residual]),
+      ], in: context)
+    let expected = (0..<80).map { place -> Double in
+      let (row, column) = (place / 16, place % 16)
+      let gate = row == 4 ? 1 : Double(gates[row / 2].elements[column])
+      return Double(before[place]) + gate * product[place]
+    }
+    Self.expectClose(output, expected)
+  }
+
+  @Test(arguments: [1, 3])
+  func attentionSeesOnlyItsBlocks(heads: Int) throws {
+    let (tokens, headDim) = (11, 8)
+    let shape = [tokens, heads * headDim]
+    let (q, k, v) = (Self.random(shape, seed: 1), Self.random(shape, seed: 2), Self.random(shape, seed: 3))
+    let bias = Self.random([heads, tokens, tokens], seed: 4)
+    let blocks = [
+      AttentionBlock(queries: 0..<4, keys: 4), .init(queries: 4..<9, keys: 9),
+      .init(queries: 9..<11, keys: 11),
+    ]
+    let result = try context.attention(
+      AttentionInput(query: q, key: k, value: v, heads: heads), blocks: blocks, scale: 0.3, bias: bias)
+    var expected = [Double](repeating: 0, count: tokens * heads * headDim)
+    for block in blocks {
+      for query in block.queries {
+        for head in 0..<heads {
+          let scores = (0..<block.keys).map { key -> Double in
+            let dot = (0..<headDim).reduce(0.0) {
+              $0 + Double(q.elements[query * shape[1] + head * headDim + $1])
+                * Double(k.elements[key * shape[1] + head * headDim + $1])
+            }
+            return exp(0.3 * dot + Double(bias.elements[(head * tokens + query) * tokens + key]))
+          }
+          let sum = scores.reduce(0, +)
+          for dim in 0..<headDim {
+            expected[query * shape[1] + head * headDim + dim] = scores.enumerated().reduce(0) {
+              $0 + $1.element / sum * Double(v.elements[$1.offset * shape[1] + head * headDim + dim])
+            }
+          }
+        }
+      }
+    }
+    Self.expectClose(result, expected)
+  }
+
+  @Test(arguments: [([1, 1, 1], 2), ([1, 2, 2], 2), ([2, 1, 1], 1), ([1, 1, 1], 0)])
+  func convolution(stride: [Int], timePadding: Int) throws {
+    let (inputs, outputs, time, height, width) = (5, 6, 4, 6, 8)
+    let x = Self.random([time, height, width, inputs], seed: 1)
+    let weights = Self.random([outputs, inputs, 3, 3, 3], seed: 2)
+    let bias = Self.random([outputs], seed: 3)
+    let layer = Convolution3D(weight: try Self.weight(weights), bias: try Self.weight(bias), stride: stride)
+    let result = try layer(x, timePadding: timePadding, in: context)
+    var expected: [Double] = []
+    for t in 0..<result.shape[0] {
+      for h in 0..<result.shape[1] {
+        for w in 0..<result.shape[2] {
+          for output in 0..<outputs {
+            var sum = Double(bias.elements[output])
+            for tap in 0..<27 {
+              let source = [
+                t * stride[0] + tap / 9 - timePadding, h * stride[1] + tap / 3 % 3 - 1,
+                w * stride[2] + tap % 3 - 1,
+              ]
+              guard 0..<time ~= source[0], 0..<height ~= source[1], 0..<width ~= source[2] else { continue }
+              for input in 0..<inputs {
+                sum +=
+                  Double(x.elements[((source[0] * height + source[1]) * width + source[2]) * inputs + input])
+                  * Double(weights.elements[(output * inputs + input) * 27 + tap])
+              }
+            }
+            expected.append(sum)
+          }
+        }
+      }
+    }
+    Self.expectClose(result, expected)
+    let residual = Self.random(result.shape, seed: 4)
+    let sum = zip(residual.array, expected).map { Double($0) + $1 }
+    Self.expectClose(try layer(x, timePadding: timePadding, addingTo: residual, in: context), sum)
+  }
+
+  @Test(arguments: [1, 37, 64])
+  func rowNorms(width: Int) {
+    let x = Self.random([3, width], seed: 1).map { 5 * $0 + 3 }
+    let (a, b) = (Self.random([width], seed: 2), Self.random([width], seed: 3))
+    func expected(
+      _ value: (_ x: Double, _ a: Double, _ b: Double, _ mean: Double, _ sd: Double, _ rms: Double) -> Double
+    )
+      -> [Double]
+    {
+      (0..<3).flatMap { row -> [Double] in
+        let values = x.rows(row..<row + 1).elements.map(Double.init)
+        let mean = values.reduce(0, +) / Double(width)
+        let sd = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width) + 1e-6).squareRoot()
+        let rms = (values.reduce(0) { $0 + $1 * $1 } / Double(width) + 1e-6).squareRoot()
+        return (0..<width).map {
+          value(values[$0], Double(a.elements[$0]), Double(b.elements[$0]), mean, sd, rms)
+        }
+      }
+    }
+    if width > 1 {
+      Self.expectClose(
+        Normalization.layerNorm(x, scale: a, shift: b, epsilon: 1e-6),
+        expected { x, a, b, mean, sd, _ in (x - mean) / sd * (1 + a) + b })
+      Self.expectClose(
+        Normalization.layerNorm(x, weight: a, bias: b, epsilon: 1e-6),
+        expected { x, a, b, mean, sd, _ in (x - mean) / sd * a + b })
+    }
+    Self.expectClose(
+      Normalization.rmsNorm(x, weight: a, epsilon: 1e-6), expected { x, a, _, _, _, rms in x / rms * a })
+  }
+
+  @Test(arguments: [false, true])
+  func groupNorm(activates: Bool) {
+    let x = Self.random([2, 3, 5, 6], seed: 1).map { $0 * 20 }
+    let (weight, bias) = (Self.random([6], seed: 2), Self.random([6], seed: 3))
+    let result = Normalization.groupNorm(
+      x, groups: 3, weight: weight, bias: bias, epsilon: 1e-6, activates: activates)
+    var expected: [Double] = []
+    for frame in 0..<2 {
+      let values = x.rows(frame..<frame + 1).elements.map(Double.init)
+      let stats = (0..<3).map { group -> (Double, Double) in
+        let members = values.enumerated().filter { $0.offset % 6 / 2 == group }.map(\.element)
+        let mean = members.reduce(0, +) / Double(members.count)
+        let variance = members.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(members.count)
+        return (mean, (variance + 1e-6).squareRoot())
+      }
+      expected += values.enumerated().map { index, value in
+        let channel = index % 6
+        let (mean, deviation) = stats[channel / 2]
+        let y = (value - mean) / deviation * Double(weight.elements[channel]) + Double(bias.elements[channel])
+        return activates ? y / (1 + exp(-y)) : y
+      }
+    }
+    Self.expectClose(result, expected)
+  }
+
+  @Test func rotationKeepsLengthsAndTurns() {
+    let x = Tensor([1, 4], [1, 0, 0, 2])
+    RotaryEmbedding.rotate(x, cosines: Tensor([1, 2], [0, 1]), sines: Tensor([1, 2], [1, 0]), heads: 1)
+    #expect(x.array == [0, 1, 0, 2])
+  }
+
+  @Test func extremeActivationsStayFinite() {
+    let x = Tensor([1, 1, 4, 2], [-1e4, 1e4, -100, 100, -1, 1, 0, 0])
+    let result = Normalization.groupNorm(
+      x, groups: 1, weight: Tensor([2], [300, 300]), bias: Tensor([2], [0, 0]), epsilon: 1e-6, activates: true
+    )
+    let areFinite = result.elements.allSatisfy(\.isFinite)
+    #expect(areFinite)
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import JSON
+import Tensors
+import Testing
+
+@testable import Parity
+
+private let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .appendingPathComponent("Fixtures").path
+
+struct GoldenTraceTests {
+  @Test func readsARequestAndTensors() throws {
+    let trace = try GoldenTrace(path: fixtures + "/miniflux/golden.h5")
+    #expect(trace.request.prompt == "a red ball rolling over green hills")
+    #expect(trace.request.negativePrompt == nil)
+    #expect((trace.request.width, trace.request.height, trace.request.latentFrames) == (128, 64, 3))
+    #expect(try trace.decoding() == .init(window: 1, tileSize: nil))
+    #expect(try trace.text(.prompt)?.hasSuffix(", hyper quality, Ultra HD, 8K") == true)
+    let embedding = try #require(try trace.embedding(.prompt))
+    let mask = try #require(try trace.tokens(.prompt, "t5_mask"))
+    #expect(embedding.tokens.shape == [mask.reduce(0, +), 64])
+    #expect(try trace.tensor("noise/initial", shape: [1, 16, 3, 8, 16])?.count == 6144)
+    #expect(try trace.tensor("not/recorded") == nil)
+    #expect(throws: BenbenError.self) { try trace.tensor("noise/initial", shape: [1, 16, 4, 8, 16]) }
+    #expect(trace.recordedActivations(call: 0).count == 11 && trace.recordedActivations(call: 1).isEmpty)
+    #expect(try trace.frames()?.shape == [17, 64, 128, 3])
+  }
+
+  @Test func readsTiling() throws {
+    #expect(
+      try GoldenTrace(path: fixtures + "/vae_tiled/golden.h5").decoding() == .init(window: 1, tileSize: 256))
+  }
+
+  @Test(arguments: [0, 1, 8, 96, 512, 2048, 100_000, 1_000_000])
+  func refusesTruncatedFiles(length: Int) throws {
+    let path = NSTemporaryDirectory() + UUID().uuidString + ".h5"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let bytes = try #require(FileManager.default.contents(atPath: fixtures + "/vae_tiled/golden.h5"))
+    try bytes.prefix(length).write(to: URL(fileURLWithPath: path))
+    #expect(throws: BenbenError.self) { try GoldenTrace(path: path) }
+  }
+
+  /// The same request without anything hostile opens, packed values included.
+  @Test func readsTheSoundTwinOfTheHostileFiles() throws {
+    let trace = try GoldenTrace(path: fixtures + "/hostile-hdf5/sound.h5")
+    #expect(try trace.tensor("noise/initial")?.count == 1024)
+    #expect(try trace.tensor("packed")?.array == (0..<1000).map(Float.init))
+  }
+
+  /// The files of this folder were made with h5py: an external link, a soft link, external storage, a virtual dataset,
+  /// a shape bomb, a cycle of groups.
+  @Test(arguments: ["external-link", "soft-link", "external-storage", "virtual", "bomb", "cycle"])
+  func refusesHostileFiles(name: String) throws {
+    #expect(throws: BenbenError.self) { try GoldenTrace(path: "\(fixtures)/hostile-hdf5/\(name).h5") }
+  }
+}
+
+struct FrameComparisonTests {
+  private func frames(_ value: (Int) -> UInt8, count: Int = 2) throws -> FrameSequence {
+    try #require(FrameSequence(width: 16, height: 12, bytes: (0..<16 * 12 * 3 * count).map(value)))
+  }
+
+  @Test func equalClipsAreIdentical() throws {
+    let clip = try frames { UInt8(truncatingIfNeeded: $0 &* 37) }
+    let comparison = FrameComparison(clip, reference: clip)
+    #expect(comparison.psnrMinDb == 100 && comparison.identicalFraction == 1 && comparison.maxAbs == 0)
+    #expect(abs(comparison.ssimMin - 1) < 1e-12)
+  }
+
+  @Test func aLevelOffIsFortyEightDecibels() throws {
+    let comparison = FrameComparison(try frames { _ in 100 }, reference: try frames { _ in 101 })
+    #expect(abs(comparison.psnrMinDb - 48.1308) < 1e-3)
+    #expect(comparison.maxAbs == 1 && comparison.identicalFraction == 0)
+  }
+
+  @Test func ssimSeesStructure() throws {
+    let pattern = try frames { $0 / 3 % 4 < 2 ? 40 : 200 }
+    let inverse = try frames { $0 / 3 % 4 < 2 ? 200 : 40 }
+    #expect(FrameComparison(pattern, reference: inverse).ssimMin < 0)
+  }
+
+  @Test func partialFramesAreNoClip() {
+    #expect(FrameSequence(width: 4, height: 4, bytes: [1, 2, 3]) == nil)
+    #expect(FrameSequence(width: 0, height: 4, bytes: []) == nil)
+  }
+}
+
+struct ParityReportTests {
+  private func report(_ errors: [(String, ComparisonMode, Float)], failFast: Bool = false) throws
+    -> ParityReport
+  {
+    var report = ParityReport(golden: .null, model: .null, failFast: failFast)
+    for (path, mode, error) in errors {
+      try report.add(
+        StageResult(
+          path: path, mode: mode, metrics: ErrorMetrics([1 + error], reference: [1]), threshold: 1e-10))
+    }
+    return report
+  }
+
+  @Test func namesTheFirstDivergence() throws {
+    let good = try report([("a", .teacherForced, 0), ("b", .freeRunning, 1e-6)])
+    #expect(good.passed && good.firstDivergence == nil && good.table.hasSuffix("PASS\n"))
+    let bad = try report([("z", .freeRunning, 1), ("a", .teacherForced, 0), ("b", .teacherForced, 1)])
+    #expect(!bad.passed && bad.firstDivergence == "b" && bad.table.hasSuffix("FAIL\n"))
+    #expect(bad.json["firstDivergence"] == "b" && bad.json["passed"] == false)
+  }
+
+  @Test func nothingComparedIsNoPass() throws {
+    #expect(try report([]).passed == false)
+  }
+
+  @Test func aNaNFails() throws {
+    #expect(try report([("a", .teacherForced, .nan)]).passed == false)
+  }
+
+  @Test func stopsAtTheFirstFailureWhenAsked() {
+    #expect(throws: ParityReport.StoppedAtFirstFailure.self) {
+      _ = try report([("a", .teacherForced, 1), ("b", .teacherForced, 0)], failFast: true)
+    }
+  }
+
+  @Test func thresholdsAreSetByName() {
+    var thresholds = Thresholds.exact
+    for name in Thresholds.names {
+      let isKnown = thresholds.set(name, to: 0.5)
+      #expect(isKnown)
+    }
+    let isKnown = thresholds.set("nonsense", to: 1)
+    #expect(!isKnown)
+    #expect(thresholds.teacherForced == 0.5 && thresholds.frames.identicalFraction == 0.5)
+  }
+}
