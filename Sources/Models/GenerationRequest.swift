@@ -14,7 +14,9 @@ public struct GenerationRequest: Equatable, Sendable {
   public var latentFrames: Int
   /// Steps of each stage for the first latent frame, and for later ones.
   public var steps: [Int], videoSteps: [Int]
-  /// Guidance for the first latent frame, and for later ones. No guidance is computed when the first is 0.
+  /// Guidance for the first latent frame, and for later ones.
+  ///
+  /// None is computed when the first is 0.
   public var guidanceScale: Float, videoGuidanceScale: Float
 
   /// Pixels: 8 for the VAE, 4 for the pyramid, 2 for the patch.
