@@ -53,6 +53,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Checkpoints", "Kernels", "Models", "Media", "Parity", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ]),
 
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),

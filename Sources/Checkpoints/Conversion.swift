@@ -78,6 +78,9 @@ public struct Conversion {
     let report = Manifest.report(self, outcomes: outcomes, source: sources)
     let manifest = Manifest.json(self, report: report, components: components, version: version)
     try folder.write(Array(manifest.prettyText.utf8), to: Manifest.fileName)
+    // What cannot be read back is not put in place; opening maps and costs nothing.
+    let written = try NativeModel(path: folder.stagingPath)
+    for name in written.componentNames { _ = try written.component(name) }
     try folder.commit()
     return report
   }

@@ -48,7 +48,7 @@ public struct Inspection {
       let components = try names.map { try folder.component($0) }
       kind = "released checkpoint"
       rows = components.flatMap { component in Self.rows(component.weights, component: component.name) }
-      configs = Dictionary(uniqueKeysWithValues: components.map { ($0.name, $0.config) })
+      configs = Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first }
       provenance = nil
       return
     }

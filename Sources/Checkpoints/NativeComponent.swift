@@ -14,6 +14,7 @@ public final class NativeComponent: WeightSource {
   public let identity: String
   private let file: MappedFile
   private let header: NativeHeader
+  private let headerLength: Int
   private let dataStart: Int
   private let indexByName: [String: Int]
 
@@ -40,6 +41,7 @@ public final class NativeComponent: WeightSource {
     self.file = file
     self.header = header
     identity = preamble.headerHash.hexadecimal
+    headerLength = preamble.headerLength
     dataStart = NativeHeader.dataStart(headerLength: preamble.headerLength)
     indexByName = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
   }
@@ -77,7 +79,7 @@ public final class NativeComponent: WeightSource {
   /// - Returns: what is damaged, with the tensor it belongs to; empty when the file is sound.
   public func damage(progress: (_ bytes: Int) throws -> Void = { _ in }) rethrows -> [Damage] {
     var found: [Damage] = []
-    var end = NativePreamble.length + header.bytes.count
+    var end = NativePreamble.length + headerLength
     for entry in header.entries {
       let start = dataStart + entry.offset
       let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false

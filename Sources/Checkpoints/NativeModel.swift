@@ -60,6 +60,27 @@ public struct NativeModel {
     self.files = try files.map {
       try Self.listed($0, name: "path", path: "path", hash: "sha256", manifestPath)
     }
+    let names = self.components.map(\.name)
+    let paths = (self.components + self.files).map(\.path)
+    guard Set(names).count == names.count, Set(paths).count == paths.count else {
+      throw malformed("malformed manifest", manifestPath, "a component or file is listed twice")
+    }
+  }
+
+  /// What stands directly in the model's folder.
+  var topLevelEntries: Set<String> {
+    let paths = (components + files).map(\.path) + [Manifest.fileName]
+    return Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) })
+  }
+
+  /// Throws when a file of the model is missing, has another size than listed, or is a link out of the model.
+  private func requireOwn(_ listed: Listed) throws {
+    let file = path + "/" + listed.path
+    try CheckpointFolder(path: path).requireInside(file)
+    let size = try SourceFile(path: file).size
+    guard size == listed.bytes else {
+      throw malformed("a file of the model has another size", file, "\(size) bytes, \(listed.bytes) are listed")
+    }
   }
 
   private static func listed(
@@ -96,6 +117,7 @@ public struct NativeModel {
         .missing, "the model has no component \(quoted(name))", at: path,
         because: "it holds \(componentNames.joined(separator: ", "))")
     }
+    try requireOwn(listed)
     let component = try NativeComponent(path: path + "/" + listed.path)
     guard component.identity == listed.sha256 else {
       throw malformed(
@@ -107,6 +129,7 @@ public struct NativeModel {
   /// Reads a carried file, and its hash with it; nil when the model has none of that name.
   public func carriedFile(_ file: String) throws -> [UInt8]? {
     guard let listed = files.first(where: { $0.path == file }) else { return nil }
+    try requireOwn(listed)
     let bytes = try SourceFile.contents(of: path + "/" + file, limit: CheckpointFolder.maximumCarriedLength)
     guard Digest.sha256(bytes) == listed.sha256 else {
       throw malformed(

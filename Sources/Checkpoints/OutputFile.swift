@@ -20,7 +20,9 @@ final class OutputFile {
           .ownerReadWrite, .groupRead, .otherRead,
         ])
     } catch let error as Errno {
-      throw BenbenError(.cannotCreate, "cannot create", at: path, because: error.description)
+      let isFull = error == .noSpace || error == .diskQuotaExceeded
+      throw BenbenError(
+        isFull ? .inputOutput : .cannotCreate, "cannot create", at: path, because: error.description)
     }
     if size > 0 {
       let status = posix_fallocate(descriptor.rawValue, 0, off_t(size))

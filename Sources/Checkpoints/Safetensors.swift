@@ -17,14 +17,15 @@ public enum Safetensors {
   /// - Throws: ``BenbenError`` that names file, tensor and offset.
   public static func open(_ path: String) throws -> WeightFiles {
     let file = try SourceFile(path: path)
-    try refuseKnownImpostors(file)
     guard file.size >= 8 else {
+      try refuseKnownImpostors(file)
       throw malformed(
         "not a safetensors file", path, "\(file.size) bytes are too few for the header's length")
     }
     let lengthBytes = try file.bytes(at: 0, count: 8)
     let declared = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard declared >= 2, declared <= UInt64(maximumHeaderLength) else {
+      try refuseKnownImpostors(file)
       throw malformed(
         "not a safetensors file", path,
         "a header of \(declared) bytes is declared at offset 0; 2 to \(maximumHeaderLength) are possible")

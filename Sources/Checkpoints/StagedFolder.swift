@@ -28,11 +28,16 @@ public final class StagedFolder {
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     self.destination = trimmed
     self.mayReplace = mayReplace
+    guard !trimmed.isEmpty, !["/", ".", ".."].contains(lastComponent(trimmed)) else {
+      throw BenbenError(
+        .usage, "not a place for a model", at: "\"\(destination)\"", because: "the folder needs a name of its own")
+    }
     if CheckpointFolder.exists(trimmed), !mayReplace {
       throw BenbenError(
         .cannotCreate, "the output exists", at: trimmed, because: "it would be overwritten",
         remedies: ["Choose another --output, or replace it with --force."])
     }
+    try Self.requireReplaceable(trimmed)
     let parent = Self.parent(of: trimmed)
     stagingPath = parent + "/." + lastComponent(trimmed) + ".partial"
     lock = try Self.lockFolder(stagingPath)
@@ -48,6 +53,18 @@ public final class StagedFolder {
   private static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// Throws unless a path is free, an empty folder, or a model with nothing else in it: whatever is replaced is lost.
+  private static func requireReplaceable(_ path: String) throws {
+    guard CheckpointFolder.exists(path) else { return }
+    let entries = try? FileManager.default.contentsOfDirectory(atPath: path)
+    if entries?.isEmpty == true { return }
+    let own = (try? NativeModel(path: path))?.topLevelEntries ?? []
+    if let entries, entries.allSatisfy(own.contains) { return }
+    throw BenbenError(
+      .cannotCreate, "the output would replace something else", at: path,
+      because: "it is no model of ours, or holds more than one", remedies: ["Choose another --output."])
   }
 
   private static func lockFolder(_ path: String) throws -> FileDescriptor {
@@ -82,8 +99,13 @@ public final class StagedFolder {
   }
 
   private func removeContents() throws {
-    for entry in try FileManager.default.contentsOfDirectory(atPath: stagingPath) {
-      try FileManager.default.removeItem(atPath: stagingPath + "/" + entry)
+    do {
+      for entry in try FileManager.default.contentsOfDirectory(atPath: stagingPath) {
+        try FileManager.default.removeItem(atPath: stagingPath + "/" + entry)
+      }
+    } catch {
+      throw BenbenError(
+        .cannotCreate, "cannot clean up after an earlier run", at: stagingPath, because: error.localizedDescription)
     }
   }
 
@@ -106,6 +128,10 @@ public final class StagedFolder {
 
   /// Swaps old and new in one step, then removes the old one.
   private func exchange() throws {
+    // The old model's folder is locked before it takes the staging folder's name, so that no other run writes into it.
+    let old = try? FileDescriptor.open(FilePath(destination), .readOnly, options: [.directory, .closeOnExec])
+    defer { try? old?.close() }
+    if let old { flock(old.rawValue, LOCK_EX | LOCK_NB) }
     try funnel(benben_exchange(stagingPath, destination), destination)
     try? FileManager.default.removeItem(atPath: stagingPath)
   }
@@ -119,8 +145,12 @@ public final class StagedFolder {
 
   /// Syncs a folder and every folder below it; files are synced by their writer.
   private static func sync(folder: String) throws {
-    let descriptor = try FileDescriptor.open(
-      FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
+    } catch let error as Errno {
+      throw BenbenError(.inputOutput, "cannot sync", at: folder, because: error.description)
+    }
     defer { try? descriptor.close() }
     guard fsync(descriptor.rawValue) == 0 else {
       throw BenbenError(
@@ -133,7 +163,11 @@ public final class StagedFolder {
     let path = stagingPath + "/" + relativePath
     if let slash = relativePath.lastIndex(of: "/") {
       let folder = stagingPath + "/" + relativePath[..<slash]
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      do {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      } catch {
+        throw BenbenError(.inputOutput, "cannot create", at: folder, because: error.localizedDescription)
+      }
     }
     let file = try OutputFile(path: path)
     try contents.withUnsafeBytes { try file.write($0, at: 0) }

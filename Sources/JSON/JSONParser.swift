@@ -12,6 +12,8 @@ public struct JSONError: Error, Equatable, CustomStringConvertible {
 extension JSONValue {
   /// How deep arrays and objects may be nested.
   public static let maximumDepth = 64
+  /// How many values a document may hold: each takes more memory than its text, and headers have thousands.
+  public static let maximumValues = 2_000_000
 
   /// Parses a whole text as JSON (RFC 8259), more strictly than most readers do.
   ///
@@ -46,6 +48,7 @@ struct JSONParser {
   let bytes: UnsafeRawBufferPointer
   var position = 0
   var depth = 0
+  var values = 0
 
   init(bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
@@ -68,6 +71,8 @@ struct JSONParser {
   }
 
   private mutating func parseValue() throws(JSONError) -> JSONValue {
+    values += 1
+    if values > JSONValue.maximumValues { throw error("more than \(JSONValue.maximumValues) values") }
     switch current {
     case nil: throw error("unexpected end")
     case UInt8(ascii: "{"): return try parseObject()

@@ -18,32 +18,40 @@ public enum ClipReader {
 
   /// Reads a clip.
   ///
+  /// - Parameter maximumFrames: a clip with more frames is refused as soon as that shows.
   /// - Throws: ``MediaError``, also when a size changes in mid-stream.
-  public static func read(_ path: String) throws -> DecodedClip {
+  public static func read(_ path: String, maximumFrames: Int = .max) throws -> DecodedClip {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw MediaError(
         kind: .missing, what: "cannot open", path: path, why: "there is no such file or folder")
     }
-    guard isFolder.boolValue else { return try decode(path) }
+    guard isFolder.boolValue else { return try decode(path, maximumFrames: maximumFrames) }
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
       .filter { $0.lowercased().hasSuffix(".png") }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard let first = names.first else {
       throw MediaError(kind: .malformed, what: "no clip", path: path, why: "the folder holds no PNG")
     }
-    var clip = try decode(path + "/" + first)
+    guard names.count <= maximumFrames else { throw tooLong(path, maximumFrames) }
+    let clip = try decode(path + "/" + first, maximumFrames: 1)
+    var frames = clip.frames
     for name in names.dropFirst() {
-      let next = try decode(path + "/" + name)
+      let next = try decode(path + "/" + name, maximumFrames: 1)
       guard next.width == clip.width, next.height == clip.height else {
         throw MediaError(
           kind: .malformed, what: "frames differ in size", path: path + "/" + name,
           why: "\(next.width)×\(next.height) after \(clip.width)×\(clip.height)")
       }
-      try checkTotal(clip.frames.count + next.frames.count, path)
-      clip = DecodedClip(width: clip.width, height: clip.height, frames: clip.frames + next.frames)
+      try checkTotal(frames.count + next.frames.count, path)
+      frames += next.frames
     }
-    return clip
+    return DecodedClip(width: clip.width, height: clip.height, frames: frames)
+  }
+
+  private static func tooLong(_ path: String, _ maximumFrames: Int) -> MediaError {
+    MediaError(
+      kind: .malformed, what: "the clip is too long", path: path, why: "it has more than \(maximumFrames) frames")
   }
 
   private static func checkTotal(_ bytes: Int, _ path: String) throws {
@@ -53,9 +61,19 @@ public enum ClipReader {
     }
   }
 
-  private static func decode(_ path: String) throws -> DecodedClip {
+  private static func decode(_ path: String, maximumFrames: Int) throws -> DecodedClip {
+    // A pipe would block and a device never end.
+    let attributes = try? FileManager.default.attributesOfItem(
+      atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
+    guard attributes?[.type] as? FileAttributeType == .typeRegular else {
+      throw MediaError(kind: .missing, what: "cannot open", path: path, why: "it is no regular file")
+    }
+    guard FileManager.default.isReadableFile(atPath: path) else {
+      throw MediaError(kind: .missing, what: "cannot open", path: path, why: "permission denied")
+    }
     let decoder = try Decoder(path)
     var frames: [UInt8] = []
+    var count = 0
     var size: (width: Int, height: Int)?
     try decoder.forEachFrame { frame in
       let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
@@ -69,6 +87,8 @@ public enum ClipReader {
           why: "\(width)×\(height) after \(size.width)×\(size.height)")
       }
       size = (width, height)
+      count += 1
+      guard count <= maximumFrames else { throw tooLong(path, maximumFrames) }
       try checkTotal(frames.count + width * height * 3, path)
       frames += try rgb(frame, width, height, path)
     }
@@ -115,7 +135,7 @@ private final class Decoder {
     defer { av_dict_free(&options) }
     av_dict_set(&options, "protocol_whitelist", "file", 0)
     av_dict_set(
-      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,image2,avi",
+      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,avi",
       0)
     try ffmpeg(
       avformat_open_input(&container, "file:" + path, nil, &options), .malformed, "cannot read", path)
@@ -140,7 +160,10 @@ private final class Decoder {
   func forEachFrame(_ body: (FrameBuffer) throws -> Void) throws {
     var packet = av_packet_alloc()
     defer { av_packet_free(&packet) }
-    while av_read_frame(container, packet) >= 0 {
+    while true {
+      let status = av_read_frame(container, packet)
+      if status == benben_averror_eof() { break }
+      try ffmpeg(status, .malformed, "reading failed", path)
       defer { av_packet_unref(packet) }
       guard packet?.pointee.stream_index == stream else { continue }
       try ffmpeg(avcodec_send_packet(codec, packet), .malformed, "decoding failed", path)

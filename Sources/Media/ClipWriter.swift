@@ -64,10 +64,8 @@ public enum ClipWriter {
         kind: .usage, what: "a clip is no image", path: path,
         why: "it has \(images.count) frames; use a folder")
     }
-    let url = URL(fileURLWithPath: path)
-    let partial = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).partial")
-      .path
-    try? FileManager.default.removeItem(atPath: partial)
+    removeStalePartials(of: path)
+    let partial = partialPath(of: path, process: getpid())
     defer { try? FileManager.default.removeItem(atPath: partial) }
     switch format {
     case .mp4: try writeMP4(images, width, height, framesPerSecond, quality, to: partial)
@@ -87,16 +85,54 @@ public enum ClipWriter {
     try put(partial, inPlaceOf: path, format)
   }
 
-  /// Syncs and renames.
-  ///
-  /// A folder that is there is replaced only when it holds nothing but such frames.
-  private static func put(_ partial: String, inPlaceOf path: String, _ format: Format) throws {
-    let descriptor = open(partial, O_RDONLY)
+  /// Where this process writes before it renames; of its own, so that two runs on one output never mix.
+  private static func partialPath(of path: String, process: pid_t) -> String {
+    let url = URL(fileURLWithPath: path)
+    return url.deletingLastPathComponent().appendingPathComponent(
+      ".\(url.lastPathComponent).\(process).partial").path
+  }
+
+  /// Removes what runs that were killed have left of this output.
+  private static func removeStalePartials(of path: String) {
+    let url = URL(fileURLWithPath: path)
+    let parent = url.deletingLastPathComponent().path
+    let prefix = "." + url.lastPathComponent + "."
+    for entry in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] {
+      guard entry.hasPrefix(prefix), entry.hasSuffix(".partial"),
+        let process = pid_t(entry.dropFirst(prefix.count).dropLast(".partial".count)),
+        process == getpid() || kill(process, 0) != 0
+      else { continue }
+      try? FileManager.default.removeItem(atPath: parent + "/" + entry)
+    }
+  }
+
+  /// Throws unless an output can be created there; called before long work.
+  public static func requireWritable(_ path: String) throws {
+    let partial = partialPath(of: path, process: getpid())
+    guard FileManager.default.createFile(atPath: partial, contents: nil) else {
+      throw MediaError(
+        kind: .cannotCreate, what: "cannot create", path: path, why: String(cString: strerror(errno)))
+    }
+    try? FileManager.default.removeItem(atPath: partial)
+  }
+
+  private static func sync(_ path: String) throws {
+    let descriptor = open(path, O_RDONLY)
     defer { close(descriptor) }
     guard descriptor >= 0, fsync(descriptor) == 0 else {
       throw MediaError(
         kind: .inputOutput, what: "cannot sync", path: path, why: String(cString: strerror(errno)))
     }
+  }
+
+  /// Syncs and renames.
+  ///
+  /// A folder that is there is replaced only when it holds nothing but such frames.
+  private static func put(_ partial: String, inPlaceOf path: String, _ format: Format) throws {
+    if format == .folder {
+      for entry in try FileManager.default.contentsOfDirectory(atPath: partial) { try sync(partial + "/" + entry) }
+    }
+    try sync(partial)
     if format == .folder, let entries = try? FileManager.default.contentsOfDirectory(atPath: path) {
       guard entries.allSatisfy({ $0.hasPrefix("frame_") && $0.hasSuffix(".png") }) else {
         throw MediaError(
@@ -110,6 +146,7 @@ public enum ClipWriter {
         kind: .cannotCreate, what: "cannot put the output in place", path: path,
         why: String(cString: strerror(errno)))
     }
+    try sync(URL(fileURLWithPath: path).deletingLastPathComponent().path)
   }
 
   private static func writeMP4(

@@ -10,12 +10,16 @@ struct AddedTokens {
   }
 
   private let ids: [[Unicode.Scalar]: Int]
-  private let longest: Int
+  /// The lengths that occur, longest first.
+  private let lengths: [Int]
+
+  /// Longer tokens are refused where they are read.
+  static let maximumLength = 256
 
   init(_ tokens: [(text: String, id: Int)]) {
     let named = tokens.filter { !$0.text.isEmpty }.map { (Array($0.text.unicodeScalars), $0.id) }
     ids = Dictionary(named) { first, _ in first }
-    longest = named.map(\.0.count).max() ?? 0
+    lengths = Set(named.map(\.0.count)).sorted(by: >)
   }
 
   /// Cuts a text, taking the longest token at every place.
@@ -29,8 +33,10 @@ struct AddedTokens {
     }
     var index = 0
     while index < scalars.count {
-      let lengths = stride(from: min(longest, scalars.count - index), to: 0, by: -1)
-      if let length = lengths.first(where: { ids[Array(scalars[index..<index + $0])] != nil }),
+      let match = lengths.first {
+        $0 <= scalars.count - index && ids[Array(scalars[index..<index + $0])] != nil
+      }
+      if let length = match,
         let id = ids[Array(scalars[index..<index + length])]
       {
         flush()

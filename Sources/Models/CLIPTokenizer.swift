@@ -54,7 +54,7 @@ public struct CLIPTokenizer {
     func special(_ key: String, default fallback: String) throws -> (text: String, id: Int) {
       let candidates = [config[key], map?[key]]
       let text = candidates.lazy.compactMap { $0?.string ?? $0?["content"]?.string }.first ?? fallback
-      guard let id = vocabulary[text] else {
+      guard let id = vocabulary[text], text.unicodeScalars.count <= AddedTokens.maximumLength else {
         throw tokenizerFault(vocabularyPath, "the \(key) \"\(text.prefix(40))\" is not in the vocabulary")
       }
       return (text, id)
@@ -85,13 +85,14 @@ public struct CLIPTokenizer {
     }
     // The first line names the version; a released file has more merges than the model uses.
     let lines = text.trimmingCharacters(in: .whitespacesAndNewlines).split(
-      separator: "\n", omittingEmptySubsequences: false)
+      omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     var ranks: [Pair: Int] = [:]
     for (rank, line) in lines.dropFirst().prefix(49152 - 256 - 2).enumerated() {
       let parts = line.split(whereSeparator: \.isWhitespace)
       guard parts.count == 2 else { throw tokenizerFault(path, "line \(rank + 2) is no pair") }
       ranks[Pair(left: String(parts[0]), right: String(parts[1]))] = rank
     }
+    guard !ranks.isEmpty else { throw tokenizerFault(path, "it holds no merges") }
     return ranks
   }
 

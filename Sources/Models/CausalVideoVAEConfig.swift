@@ -46,6 +46,8 @@ public struct CausalVideoVAEConfig: Equatable, Sendable {
     latentChannels = decoder.inputChannels
     try reader.require(
       encoder.outputChannels == latentChannels, "encoder_out_channels", "differs from decoder_in_channels")
+    try reader.require(encoder.inputChannels == 3, "encoder_in_channels", "is not 3: images are RGB")
+    try reader.require(decoder.outputChannels == 3, "decoder_out_channels", "is not 3: images are RGB")
     for half in [encoder, decoder] {
       try reader.require(
         half.spatial.count(where: { $0 }) == 3 && half.temporal.count(where: { $0 }) == 3, "downsample_scale",

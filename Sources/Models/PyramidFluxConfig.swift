@@ -23,6 +23,11 @@ public struct PyramidFluxConfig: Equatable, Sendable {
   static let patch = 2
   static let epsilon: Float = 1e-6
 
+  /// Whether an embedding has the widths that the transformer expects.
+  public func accepts(_ text: TextEmbedding) -> Bool {
+    text.tokens.shape[1] == textWidth && text.pooled.shape[1] == pooledWidth
+  }
+
   /// Reads `config.json`.
   public init(json: JSONValue, component: String) throws {
     let reader = ConfigReader(component: component, json: json)

@@ -24,6 +24,7 @@ public final class T5Tokenizer {
     guard let model = try file("spiece.model") else {
       throw BenbenError(.missing, "the tokenizer is not complete", at: modelPath, because: "it is not there")
     }
+    if let fault = SentencePieceModel.fault(in: model) { throw tokenizerFault(modelPath, fault) }
     guard let processor = bb_sentencepiece_create(model, model.count) else {
       throw tokenizerFault(modelPath, "SentencePiece cannot read it")
     }
@@ -37,8 +38,10 @@ public final class T5Tokenizer {
         throw tokenizerFault(configPath, error.description)
       }
       for (key, value) in config["added_tokens_decoder"]?.object ?? [:] {
-        guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string else {
-          throw tokenizerFault(configPath, "added token \"\(key.prefix(40))\" has no id or content")
+        guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string,
+          text.unicodeScalars.count <= AddedTokens.maximumLength
+        else {
+          throw tokenizerFault(configPath, "added token \"\(key.prefix(40))\" has no id or no sensible content")
         }
         tokens.append((text, id))
       }

@@ -45,6 +45,8 @@ public final class GoldenTrace {
 
   /// The schema that is read.
   public static let schema = "benben.golden/1"
+  /// Longer texts are refused; only 128 tokens of one are used.
+  public static let maximumTextLength = 100_000
   /// The file.
   public let path: String
   /// The run.
@@ -79,12 +81,16 @@ public final class GoldenTrace {
       let videoSteps = json["video_num_inference_steps"]?.integers,
       let guidance = json["guidance_scale"]?.double, let videoGuidance = json["video_guidance_scale"]?.double
     else { throw fault("a field is missing or has another type") }
+    let rate = json["fps"]?.integer ?? 24
+    guard 1...240 ~= rate else { throw fault("\(rate) frames a second") }
+    let longest = max(prompt.utf8.count, json["negative_prompt"]?.string?.utf8.count ?? 0)
+    guard longest <= maximumTextLength else { throw fault("a prompt is longer than \(maximumTextLength) bytes") }
     return Request(
       variant: variant, mode: mode, prompt: prompt, negativePrompt: json["negative_prompt"]?.string,
       width: width,
       height: height, latentFrames: temp, steps: steps, videoSteps: videoSteps,
       guidanceScale: Float(guidance),
-      videoGuidanceScale: Float(videoGuidance), framesPerSecond: json["fps"]?.integer ?? 24)
+      videoGuidanceScale: Float(videoGuidance), framesPerSecond: rate)
   }
 
   private func fault(_ name: String, _ why: String) -> BenbenError {
@@ -114,7 +120,9 @@ public final class GoldenTrace {
   /// The text that was really encoded.
   public func text(_ kind: TextKind) throws -> String? {
     let group = "text/\(kind.rawValue)"
-    return file.contains(group) ? try file.string("text", of: group) : nil
+    guard file.contains(group), let text = try file.string("text", of: group) else { return nil }
+    guard text.utf8.count <= Self.maximumTextLength else { throw fault(group, "its text is too long") }
+    return text
   }
 
   /// Embeddings of a text, [tokens, width], without padding; and the pooled vector [1, width].

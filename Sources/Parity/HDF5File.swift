@@ -25,6 +25,9 @@ final class HDF5File {
   private let file: HDF5Handle
   private let fileSize: Int
   private var entries: [String: Entry] = [:]
+  private var childNames: [String: [String]] = [:]
+  /// The addresses of all objects, to refuse cycles and bombs made of links.
+  private var seen: Set<haddr_t> = []
 
   enum Entry {
     case group
@@ -32,7 +35,7 @@ final class HDF5File {
   }
 
   static let maximumDepth = 16
-  static let maximumEntries = 1_000_000
+  static let maximumEntries = 100_000
   static let maximumElements = 1 << 30
   /// Deflate packs at most about a thousandfold; more is a bomb.
   static let maximumRatio = 1100
@@ -60,6 +63,7 @@ final class HDF5File {
     }
     var info = H5G_info_t()
     guard H5Gget_info(group, &info) >= 0 else { throw fault(prefix, "the group cannot be read") }
+    guard info.nlinks <= Self.maximumEntries else { throw fault(prefix, "it has \(info.nlinks) members") }
     for index in 0..<info.nlinks {
       let name = try linkName(group, index, prefix)
       let full = prefix.isEmpty ? name : prefix + "/" + name
@@ -69,6 +73,11 @@ final class HDF5File {
       }
       let object = try HDF5Handle(
         H5Oopen(group, name, benben_h5p_default()), close: H5Oclose, "object", at: path)
+      var identity = H5O_info_t()
+      guard H5Oget_info2(object.id, &identity, UInt32(H5O_INFO_BASIC)) >= 0, seen.insert(identity.addr).inserted else {
+        throw fault(full, "the same object stands under two names")
+      }
+      childNames[prefix, default: []].append(name)
       switch H5Iget_type(object.id) {
       case H5I_GROUP:
         entries[full] = .group
@@ -90,15 +99,39 @@ final class HDF5File {
 
   /// Checks how a dataset is stored, and gives its shape.
   private func shape(of dataset: hid_t, _ name: String) throws -> Shape {
+    // Where the values lie comes first: asking a virtual dataset for its shape already opens other files.
+    let properties = try storage(of: dataset, name)
     let space = try HDF5Handle(H5Dget_space(dataset), close: H5Sclose, "data space", at: path)
     let rank = H5Sget_simple_extent_ndims(space.id)
     guard 0...8 ~= rank else { throw fault(name, "its rank is \(rank)") }
     var dimensions = [UInt64](repeating: 0, count: max(Int(rank), 1))
     H5Sget_simple_extent_dims(space.id, &dimensions, nil)
     let shape = dimensions.prefix(Int(rank)).map { Int(exactly: $0) ?? -1 }
-    guard let count = shape.checkedElementCount, count <= Self.maximumElements else {
-      throw fault(name, "its shape \(dimensions) is too large")
+    guard let count = shape.checkedElementCount, 1...Self.maximumElements ~= count else {
+      throw fault(name, "its shape \(dimensions) is empty or too large")
     }
+    let type = try HDF5Handle(H5Dget_type(dataset), close: H5Tclose, "type", at: path)
+    let elementSize = H5Tget_size(type.id)
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: elementSize)
+    // What is not packed must all be there; what is may have grown by the most that deflate can do.
+    let isChunked = H5Pget_layout(properties.id) == H5D_CHUNKED
+    let stored = Int(clamping: H5Dget_storage_size(dataset))
+    guard !overflow, stored <= fileSize, isChunked ? bytes / Self.maximumRatio <= stored : bytes == stored else {
+      throw fault(name, "\(bytes) bytes are declared, \(stored) stored in a file of \(fileSize)")
+    }
+    if isChunked {
+      var chunk = [UInt64](repeating: 0, count: 8)
+      let chunkRank = H5Pget_chunk(properties.id, 8, &chunk)
+      let extents = chunk.prefix(max(0, Int(chunkRank))).map { Int(clamping: $0) }
+      guard let elements = extents.checkedElementCount, elements <= max(count, 1 << 20) else {
+        throw fault(name, "its chunks \(extents) are larger than itself")
+      }
+    }
+    return shape
+  }
+
+  /// Makes sure that a dataset's values lie in the file itself, packed by known filters only.
+  private func storage(of dataset: hid_t, _ name: String) throws -> HDF5Handle {
     let properties = try HDF5Handle(H5Dget_create_plist(dataset), close: H5Pclose, "properties", at: path)
     let layout = H5Pget_layout(properties.id)
     guard layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED,
@@ -110,19 +143,12 @@ final class HDF5File {
         throw fault(name, "it uses the unknown filter \(filter)")
       }
     }
-    let type = try HDF5Handle(H5Dget_type(dataset), close: H5Tclose, "type", at: path)
-    let (bytes, overflow) = count.multipliedReportingOverflow(by: H5Tget_size(type.id))
-    guard !overflow, bytes / Self.maximumRatio <= fileSize else {
-      throw fault(name, "\(bytes) bytes are declared in a file of \(fileSize)")
-    }
-    return shape
+    return properties
   }
 
   /// The names of the children of a group, sorted; empty when there is none.
   func children(of group: String) -> [String] {
-    let prefix = group.isEmpty ? "" : group + "/"
-    return entries.keys.filter { $0.hasPrefix(prefix) && !$0.dropFirst(prefix.count).contains("/") }
-      .map { String($0.dropFirst(prefix.count)) }.sorted()
+    (childNames[group] ?? []).sorted()
   }
 
   func contains(_ name: String) -> Bool { entries[name] != nil }

@@ -33,8 +33,8 @@ public struct StageResult: Sendable {
     self.note = note
   }
 
-  /// Whether the error is within the threshold.
-  public var passed: Bool { metrics.nmse <= threshold }
+  /// Whether something was compared and the error is within the threshold.
+  public var passed: Bool { metrics.count > 0 && metrics.nmse <= threshold }
 }
 
 /// How the frames of a clip compare, and whether that is enough.
@@ -66,6 +66,8 @@ public struct ParityReport: Sendable {
   public private(set) var stages: [StageResult] = []
   /// The comparisons of frames.
   public private(set) var frames: [FramesResult] = []
+  /// Calls of the transformer that were recorded and compared; a trace may hold some of a run's calls only.
+  public var callsCompared = 0
   /// The golden and the model, as the report names them.
   public let golden: JSONValue, model: JSONValue
   /// Whether to stop at the first failure.
@@ -118,6 +120,7 @@ public struct ParityReport: Sendable {
       "firstDivergence": firstDivergence.map(JSONValue.string) ?? .null,
       "golden": golden,
       "model": model,
+      "callsCompared": .integer(callsCompared),
       "stages": .array(stages.map(Self.json)),
       "frames": shown.map(Self.json) ?? .null,
       "framesByMode": .object(byMode),

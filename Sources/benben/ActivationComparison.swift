@@ -8,10 +8,9 @@ final class ActivationComparison: ActivationObserver {
   private let call: Int
   private let threshold: Double
   private var pending: Set<String>
-  /// The comparisons so far, in order of computation.
-  private(set) var results: [StageResult] = []
+  private var results: [StageResult] = []
   /// The first error, since an observer cannot throw.
-  private(set) var failure: (any Error)?
+  private var failure: (any Error)?
 
   /// Nil when nothing was recorded for the call.
   init?(_ trace: GoldenTrace, call: Int, threshold: Double) {
@@ -21,6 +20,19 @@ final class ActivationComparison: ActivationObserver {
     self.call = call
     self.threshold = threshold
     pending = Set(recorded)
+  }
+
+  /// The comparisons in order of computation.
+  ///
+  /// - Throws: what went wrong meanwhile, and when the trace holds modules that this model does not have.
+  func finish() throws -> [StageResult] {
+    if let failure { throw failure }
+    if let unknown = pending.min() {
+      throw BenbenError(
+        .malformed, "the trace is of another model", at: "\(trace.path):/\(unknown)",
+        because: "this model has no such module")
+    }
+    return results
   }
 
   func observe(module: String, output: Int, stream: ObservedStream, samples: [Tensor]) {

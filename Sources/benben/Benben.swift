@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Media
+import SystemPackage
 import Tensors
 
 /// The command.
@@ -54,8 +55,16 @@ enum Failure {
   private static func reportArguments(_ error: any Error) -> Int32 {
     let code = Benben.exitCode(for: error)
     if code == .success {
-      print(Benben.fullMessage(for: error))
-      return 0
+      return (try? Console.print(Benben.fullMessage(for: error) + "\n")) == nil ? 74 : 0
+    }
+    if let error = error as? CocoaError {
+      let isFull = error.code == .fileWriteOutOfSpace
+      Console.error("a file operation failed: \(error.filePath ?? "unknown file"): \(error.localizedDescription)")
+      return isFull ? 74 : 73
+    }
+    if let error = error as? Errno {
+      Console.error("a file operation failed: system: \(error)")
+      return 74
     }
     guard code == .validationFailure else {
       Console.error("unexpected error: \(error)")

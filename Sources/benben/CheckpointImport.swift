@@ -24,6 +24,14 @@ enum CheckpointImport {
         .missing, "the checkpoint is not complete", at: path, because: "it holds no diffusion_transformer_*",
         remedies: ["Download diffusion_transformer_384p, _768p or _image into it."])
     }
+    if let unknown = wanted.first(where: { !known.contains($0) }) {
+      throw BenbenError(
+        .usage, "no such component", at: unknown, because: "the checkpoint has \(known.joined(separator: ", "))")
+    }
+    guard Set(wanted).count == wanted.count else {
+      throw BenbenError(
+        .usage, "a component is named twice", at: wanted.joined(separator: ", "), because: "each is converted once")
+    }
     let names = wanted.isEmpty ? family.sharedComponents + transformers : wanted
     let plans = try names.map { name in
       let component = try folder.component(name)

@@ -10,6 +10,7 @@ struct ClipVerification {
   private let loaded: LoadedModel
   private let golden: String
   private let trace: GoldenTrace
+  private let request: GenerationRequest
   /// For lossless frames; those of a video follow from the clip.
   private let lossless: Thresholds
   private let adjust: (inout Thresholds) throws -> Void
@@ -27,21 +28,27 @@ struct ClipVerification {
         .missing, "nothing says how this clip was made", at: golden, because: "there is no trace \(path)",
         remedies: ["Name the trace with the run's request and noise: --trace FILE.h5"])
     }
+    let trace = try GoldenTrace(path: path)
+    guard trace.request.mode == "t2v" else {
+      throw BenbenError(
+        .malformed, "this kind of run cannot be repeated yet", at: path,
+        because: "it is \(trace.request.mode); text-to-video (t2v) is supported")
+    }
+    request = try TraceRequest.generation(trace, for: loaded.native)
+    self.trace = trace
     self.loaded = loaded
     self.golden = golden
     self.lossless = lossless
     self.adjust = adjust
     self.variant = variant
     self.options = options
-    trace = try GoldenTrace(path: path)
   }
 
   func run() throws -> ParityReport {
-    let reference = try ClipReader.read(golden)
+    let reference = try ClipReader.read(golden, maximumFrames: request.frameCount)
     guard
       let expected = FrameSequence(width: reference.width, height: reference.height, bytes: reference.frames)
     else { throw BenbenError(.malformed, "no clip", at: golden, because: "it holds no whole frame") }
-    let request = try TraceRequest.generation(trace.request).validated()
     guard
       (expected.width, expected.height, expected.count) == (request.width, request.height, request.frameCount)
     else {
@@ -51,7 +58,7 @@ struct ClipVerification {
           + "the trace \(request.frameCount) of \(request.width)×\(request.height)")
     }
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
-    let clip = try Generator(loaded, variant: try loaded.variant(variant), quiet: options.quiet).run(
+    let clip = try Generator(loaded, variant: variant, quiet: options.quiet).run(
       request, noise: GoldenNoise(trace), tiling: tiling)
     var thresholds = lossless
     if !isLossless { thresholds.frames = .lossyVideo(floor: try floor(of: clip)) }

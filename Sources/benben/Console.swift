@@ -4,8 +4,21 @@ import Tensors
 
 /// Messages go to standard error; standard output is for what was asked for.
 enum Console {
+  /// A line on standard error; when that cannot be written there is nobody to tell.
   static func note(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  }
+
+  /// Text on standard output.
+  ///
+  /// - Throws: ``BenbenError`` when it cannot be written.
+  static func print(_ text: String) throws {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    } catch {
+      throw BenbenError(
+        .inputOutput, "writing failed", at: "standard output", because: error.localizedDescription)
+    }
   }
 
   static func error(_ line: String) {
@@ -24,17 +37,23 @@ enum Console {
     return unit == 0 ? "\(count) B" : String(format: "%.1f %@", value, units[unit])
   }
 
-  /// Writes a JSON document to a file, whole or not at all; "-" is standard output.
+  /// Writes a JSON document: to standard output for "-", into a pipe or device that exists, else to a file that
+  /// appears whole or not at all.
   static func write(_ json: JSONValue, to path: String) throws {
+    if path == "-" { return try print(json.prettyText) }
     let data = Data(json.prettyText.utf8)
-    if path == "-" {
-      FileHandle.standardOutput.write(data)
-      return
-    }
+    let url = URL(fileURLWithPath: path)
     do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+      let type = try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+      if let type, type != .typeRegular, type != .typeSymbolicLink {
+        try FileHandle(forWritingTo: url).write(contentsOf: data)
+      } else {
+        try data.write(to: url, options: .atomic)
+      }
     } catch {
-      throw BenbenError(.cannotCreate, "cannot write", at: path, because: error.localizedDescription)
+      let isFull = (error as? CocoaError)?.code == .fileWriteOutOfSpace
+      throw BenbenError(
+        isFull ? .inputOutput : .cannotCreate, "cannot write", at: path, because: error.localizedDescription)
     }
   }
 }
@@ -75,7 +94,7 @@ final class Progress {
     if seconds > 0, done > 0 { line += ", " + rate(Double(done) / seconds) }
     line += isLast ? String(format: ", %.1f s", seconds) : ", " + Self.duration(left) + " left"
     if isTerminal {
-      FileHandle.standardError.write(Data("\r\u{1B}[K\(line)".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K\(line)".utf8))
       isLineOpen = !isLast
       if isLast { Console.note("") }
     } else {

@@ -75,13 +75,20 @@ struct Generate: ParsableCommand {
       throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
     }
     if !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
-    if prompt.utf8.count > 100_000 { throw ValidationError("--prompt is longer than 100000 bytes") }
+    if max(prompt.utf8.count, negativePrompt?.utf8.count ?? 0) > 100_000 {
+      throw ValidationError("a prompt is longer than 100000 bytes")
+    }
   }
 
   mutating func run() throws {
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let variant = try loaded.variant(variant)
     let request = try request(variant: variant).validated()
+    // Hours of work must not end at an output that cannot be written.
+    if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
+      throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
+    }
+    try ClipWriter.requireWritable(output)
     let frames = try Generator(loaded, variant: variant, quiet: common.quiet).run(
       request, noise: noiseSource(request))
     try ClipWriter.write(

@@ -7,11 +7,11 @@ import Tensors
 /// The road from a request to frames: text, latents, pixels.
 struct Generator {
   private let loaded: LoadedModel
-  private let variant: String
+  private let variant: String?
   private let progress: Progress
   private let isQuiet: Bool
 
-  init(_ loaded: LoadedModel, variant: String, quiet: Bool) {
+  init(_ loaded: LoadedModel, variant: String? = nil, quiet: Bool) {
     self.loaded = loaded
     self.variant = variant
     isQuiet = quiet
@@ -28,12 +28,29 @@ struct Generator {
     onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void = { _, _, _ in },
     onDecoded: (_ input: Tensor, _ output: Tensor) throws -> Void = { _, _ in }
   ) throws -> FrameSequence {
+    let transformer = try loaded.transformer(variant: try loaded.variant(variant))
+    let vae = try loaded.vae()
+    guard transformer.config.latentChannels == vae.config.latentChannels else {
+      throw mismatch(
+        "latents of \(transformer.config.latentChannels) and of \(vae.config.latentChannels) channels")
+    }
     let texts = try embeddings(request)
-    let latents = try sample(request, texts: texts, noise: noise, onStage: onStage)
+    guard texts.allSatisfy(transformer.config.accepts) else {
+      throw mismatch(
+        "the text encoders are \(texts[0].tokens.shape[1]) and \(texts[0].pooled.shape[1]) wide, the transformer "
+          + "expects \(transformer.config.textWidth) and \(transformer.config.pooledWidth)")
+    }
+    let latents = try sample(request, with: transformer, texts: texts, noise: noise, onStage: onStage)
     let input = LatentNormalization.miniFLUX.decoderInput(latents)
-    let decoded = try decode(input, tiling: tiling)
+    let decoded = try decode(input, with: vae, tiling: tiling)
     try onDecoded(input, decoded)
     return try Clip.frames(decoded)
+  }
+
+  private func mismatch(_ why: String) -> BenbenError {
+    BenbenError(
+      .malformed, "the model's components do not fit together", at: loaded.native.path, because: why,
+      remedies: ["Convert a checkpoint whose folders are all of one release."])
   }
 
   /// [negative, prompt], or the prompt alone without guidance.
@@ -45,10 +62,9 @@ struct Generator {
   }
 
   private func sample(
-    _ request: GenerationRequest, texts: [TextEmbedding], noise: any NoiseSource,
+    _ request: GenerationRequest, with transformer: PyramidFluxTransformer, texts: [TextEmbedding], noise: any NoiseSource,
     onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void
   ) throws -> [Tensor] {
-    let transformer = try loaded.transformer(variant: variant)
     let sampler = PyramidSampler(transformer, in: loaded.context)
     progress.begin("generating \(request.frameCount) frames of \(request.width)×\(request.height)")
     return try sampler.generate(
@@ -65,13 +81,7 @@ struct Generator {
   }
 
   /// Decodes a latent with progress.
-  func decode(_ input: Tensor, tiling: CausalVideoVAE.Tiling) throws -> Tensor {
-    let vae = try loaded.vae()
-    guard input.shape[0] == vae.config.latentChannels else {
-      throw BenbenError(
-        .malformed, "the transformer and the VAE do not fit", at: loaded.native.path,
-        because: "latents of \(input.shape[0]) and of \(vae.config.latentChannels) channels")
-    }
+  func decode(_ input: Tensor, with vae: CausalVideoVAE, tiling: CausalVideoVAE.Tiling) throws -> Tensor {
     progress.begin("decoding")
     return try vae.decode(input, tiling: tiling, in: loaded.context) { done, total in
       try progress.update("decoding chunk \(done)/\(total)", done: done, of: total, rate: Self.pace)

@@ -23,21 +23,21 @@ struct Inspect: ParsableCommand {
       try Console.write(inspection.json, to: "-")
       return
     }
-    print(inspection.kind)
+    var lines = [inspection.kind]
     for item in inspection.summary {
       let types = item.types.map(\.rawValue).joined(separator: "+")
       let name = item.component.isEmpty ? "" : item.component + "  "
-      print(
-        "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))"
-      )
+      lines.append(
+        "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))")
     }
-    guard common.verbose || inspection.summary.count == 1 else {
-      print("(--verbose or --json lists every tensor)")
-      return
+    if common.verbose || inspection.summary.count == 1 {
+      for row in inspection.rows {
+        let name = row.component.isEmpty ? row.name : "\(row.component)/\(row.name)"
+        lines.append("\(name)  \(row.type.rawValue)  \(row.shape.text)")
+      }
+    } else {
+      lines.append("(--verbose or --json lists every tensor)")
     }
-    for row in inspection.rows {
-      let name = row.component.isEmpty ? row.name : "\(row.component)/\(row.name)"
-      print("\(name)  \(row.type.rawValue)  \(row.shape.text)")
-    }
+    try Console.print(lines.joined(separator: "\n") + "\n")
   }
 }

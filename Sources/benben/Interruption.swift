@@ -9,6 +9,8 @@ enum Interruption {
   private static let requested = Atomic<Bool>(false)
 
   static func install() {
+    // A file size limit becomes an error that is reported and cleaned up after.
+    signal(SIGXFSZ, SIG_IGN)
     // Touched before the handler can run: initialising a global inside a signal handler is not safe.
     _ = requested.load(ordering: .relaxed)
     signal(SIGINT) { _ in

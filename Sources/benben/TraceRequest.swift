@@ -2,16 +2,32 @@ import Checkpoints
 import JSON
 import Models
 import Parity
+import Tensors
 
 /// What a trace says about its run, in the terms of the runner.
 enum TraceRequest {
-  static func generation(_ request: GoldenTrace.Request) -> GenerationRequest {
-    GenerationRequest(
-      prompt: request.prompt,
-      negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+  /// The recorded request.
+  ///
+  /// - Throws: ``BenbenError`` of kind malformed when it is of another family, or could not be carried out.
+  static func generation(_ trace: GoldenTrace, for model: NativeModel) throws -> GenerationRequest {
+    let request = trace.request
+    guard request.variant == model.family else {
+      throw BenbenError(
+        .malformed, "the trace is of another family", at: trace.path,
+        because: "it is of \(request.variant), the model is \(model.family)")
+    }
+    let generation = GenerationRequest(
+      prompt: request.prompt, negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
       width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
       videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
       videoGuidanceScale: request.videoGuidanceScale)
+    do {
+      return try generation.validated()
+    } catch let error as BenbenError {
+      throw BenbenError(
+        .malformed, "malformed golden trace", at: "\(trace.path): request",
+        because: "\(error.what): \(error.subject): \(error.why)")
+    }
   }
 
   static func tiling(_ trace: GoldenTrace) throws -> CausalVideoVAE.Tiling? {

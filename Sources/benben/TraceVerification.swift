@@ -8,6 +8,8 @@ struct TraceVerification {
   let loaded: LoadedModel
   let trace: GoldenTrace
   let thresholds: Thresholds
+  /// The recorded run, valid.
+  private let request: GenerationRequest
   let variant: String?
   let options: CommonOptions
   private(set) var report: ParityReport
@@ -17,11 +19,7 @@ struct TraceVerification {
     options: CommonOptions,
     failFast: Bool
   ) throws {
-    guard trace.request.variant == loaded.native.family else {
-      throw BenbenError(
-        .malformed, "the trace is of another family", at: trace.path,
-        because: "it is of \(trace.request.variant), the model is \(loaded.native.family)")
-    }
+    request = try TraceRequest.generation(trace, for: loaded.native)
     self.loaded = loaded
     self.trace = trace
     self.thresholds = thresholds
@@ -115,17 +113,16 @@ struct TraceVerification {
     guard trace.request.mode == "t2v", let prompt = try trace.embedding(.prompt) else { return }
     let transformer = try loaded.transformer(variant: try loaded.variant(variant))
     let config = transformer.config
-    guard prompt.tokens.shape[1] == config.textWidth, prompt.pooled.shape[1] == config.pooledWidth else {
+    let sampler = PyramidSampler(transformer, in: loaded.context)
+    var texts = [TextEmbedding(tokens: prompt.tokens, pooled: prompt.pooled)]
+    if request.guidanceScale > 0, let negative = try trace.embedding(.negative) {
+      texts.insert(TextEmbedding(tokens: negative.tokens, pooled: negative.pooled), at: 0)
+    }
+    guard texts.allSatisfy(config.accepts) else {
       throw BenbenError(
         .malformed, "the trace is of another model", at: trace.path,
         because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
     }
-    let sampler = PyramidSampler(transformer, in: loaded.context)
-    var texts = [TextEmbedding(tokens: prompt.tokens, pooled: prompt.pooled)]
-    if trace.request.guidanceScale > 0, let negative = try trace.embedding(.negative) {
-      texts.insert(TextEmbedding(tokens: negative.tokens, pooled: negative.pooled), at: 0)
-    }
-    let request = try TraceRequest.generation(trace.request).validated()
     let shape = [config.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth]
     let starts = try trace.tensor("noise/initial", shape: [1] + shape).map {
       sampler.startingPoints($0.reshaped(shape))
@@ -140,6 +137,7 @@ struct TraceVerification {
       let history = PyramidSampler.history(finished)
       var latent = starts?[unit]
       for stage in 0..<PyramidFlowSchedule.stageCount {
+        let shape = latentShape(stage: stage, channels: config.latentChannels)
         if stage > 0, let before = latent {
           latent = try entered(sampler, unit: unit, stage: stage, from: before)
         }
@@ -148,14 +146,14 @@ struct TraceVerification {
         for step in 0..<count {
           let place = Place(unit: unit, stage: stage, step: step, call: call)
           latent = try verifyStep(
-            sampler, place, latent: latent, history: history[stage], texts: texts, stepCount: count,
+            sampler, place, latent: latent, shape: shape, history: history[stage], texts: texts, stepCount: count,
             guidance: unit == 0 ? request.guidanceScale : request.videoGuidanceScale)
           call += 1
           try progress.update("call \(call)/\(total)", done: call, of: total) {
             "\(($0 * 100).rounded() / 100)/s"
           }
         }
-        latent = try verifyLatent(unit: unit, stage: stage, computed: latent)
+        latent = try verifyLatent(unit: unit, stage: stage, shape: shape, computed: latent)
       }
       guard let latent else { return }
       finished.append(latent)
@@ -167,6 +165,12 @@ struct TraceVerification {
     let unit: Int, stage: Int, step: Int, call: Int
 
     var path: String { "dit/unit\(unit)/stage\(stage)/step\(step)" }
+  }
+
+  /// The shape of a latent at a stage; a recorded one must have exactly it.
+  private func latentShape(stage: Int, channels: Int) -> Shape {
+    let halvings = PyramidFlowSchedule.stageCount - 1 - stage
+    return [channels, 1, request.latentHeight >> halvings, request.latentWidth >> halvings]
   }
 
   private func entered(
@@ -197,35 +201,35 @@ struct TraceVerification {
   ///
   /// - Returns: the latent after the step, or nil when it does not follow from what was recorded.
   private mutating func verifyStep(
-    _ sampler: PyramidSampler, _ place: Place, latent: Tensor?, history: [Tensor], texts: [TextEmbedding],
+    _ sampler: PyramidSampler, _ place: Place, latent: Tensor?, shape: Shape, history: [Tensor], texts: [TextEmbedding],
     stepCount: Int, guidance: Float
   ) throws -> Tensor? {
     let time = sampler.schedule.timesteps(stage: place.stage, count: stepCount)[place.step]
-    if let golden = try trace.tensor("\(place.path)/timestep") {
+    if let golden = try trace.tensor("\(place.path)/timestep", shape: [texts.count]) {
       let ours = Tensor(golden.shape, Array(repeating: Float(time), count: golden.count))
       try add("\(place.path)/timestep", ours, golden, mode: .teacherForced)
     }
     // Our own history and latent, made from the golden's earlier ones, must be the golden's inputs.
     let computed = history + (latent.map { [$0] } ?? [])
+    let shapes = history.map(\.shape) + [shape]
     var inputs: [Tensor] = []
-    for index in 0...history.count {
+    for (index, shape) in shapes.enumerated() {
       let path = "\(place.path)/input\(index)"
-      guard let golden = try trace.tensor(path, shape: [texts.count, -1, -1, -1, -1]) else { break }
-      let shape = Array(golden.shape[1...])
+      guard let golden = try trace.tensor(path, shape: [texts.count] + shape) else { break }
       if index < computed.count {
         let ours = Tensor.concatenated(texts.map { _ in computed[index] })
         try add(path, ours, golden, mode: .teacherForced)
       }
       inputs.append(golden.rows(0..<1).reshaped(shape))
     }
-    guard inputs.count == history.count + 1, let input = inputs.last,
+    guard inputs.count == shapes.count, let input = inputs.last,
       let golden = try trace.tensor("\(place.path)/prediction", shape: [texts.count] + input.shape)
     else { return nil }
     let observer = ActivationComparison(trace, call: place.call, threshold: thresholds.teacherForced)
     let predictions = try sampler.predict(
       latent: input, history: Array(inputs.dropLast()), timestep: time, texts: texts, observer: observer)
-    if let failure = observer?.failure { throw failure }
-    for result in observer?.results ?? [] { try report.add(result) }
+    for result in try observer?.finish() ?? [] { try report.add(result) }
+    report.callsCompared += 1
     try add("\(place.path)/prediction", .concatenated(predictions), golden, mode: .teacherForced)
     let flows = (0..<texts.count).map { golden.rows($0..<$0 + 1).reshaped(input.shape) }
     let sigmas = sampler.schedule.sigmas(count: stepCount)
@@ -235,23 +239,20 @@ struct TraceVerification {
   }
 
   /// Compares a stage's latent; the golden's own goes on.
-  private mutating func verifyLatent(unit: Int, stage: Int, computed: Tensor?) throws -> Tensor? {
+  private mutating func verifyLatent(
+    unit: Int, stage: Int, shape: Shape, computed: Tensor?
+  ) throws -> Tensor? {
     let path = "latents/unit\(unit)/stage\(stage)"
-    guard let golden = try trace.tensor(path, shape: [1, -1, 1, -1, -1]) else { return computed }
+    guard let golden = try trace.tensor(path, shape: [1] + shape) else { return computed }
     if let computed { try add(path, computed, golden, mode: .teacherForced) }
-    return golden.reshaped(Array(golden.shape[1...]))
+    return golden.reshaped(shape)
   }
 
   /// The latent's distribution of an image-to-video run's first image.
   private mutating func verifyEncoding() throws {
-    guard let image = try trace.tensor("vae/encode/input", shape: [1, 3, 1, -1, -1]) else { return }
-    let multiple = GenerationRequest.sizeMultiple
-    guard image.shape[3] % multiple == 0, image.shape[4] % multiple == 0, image.count > 0 else {
-      throw BenbenError(
-        .malformed, "the trace is of no valid run", at: "\(trace.path):/vae/encode/input",
-        because: "its sides are no multiples of \(multiple)")
-    }
-    let frame = CausalVideoVAE.channelsLast(image.reshaped(Array(image.shape[1...])))
+    let shape = [3, 1, request.height, request.width]
+    guard let image = try trace.tensor("vae/encode/input", shape: [1] + shape) else { return }
+    let frame = CausalVideoVAE.channelsLast(image.reshaped(shape))
     let (mean, deviation) = try loaded.vae().encode(frame, in: loaded.context)
     for (path, values) in [("vae/encode/mean", mean), ("vae/encode/std", deviation)] {
       if let golden = try trace.tensor(path) { try add(path, values, golden, mode: .teacherForced) }
@@ -260,14 +261,19 @@ struct TraceVerification {
 
   private mutating func verifyDecoding() throws {
     guard let tiling = try TraceRequest.tiling(trace) else { return }
-    guard let golden = try trace.tensor("vae/input", shape: [1, -1, -1, -1, -1]) else { return }
-    let input = golden.reshaped(Array(golden.shape[1...]))
-    let units = (0..<input.shape[1]).compactMap { try? trace.tensor("latents/unit\($0)/stage2") }
-    if units.count == input.shape[1], trace.request.mode == "t2v" {
-      let shaped = units.map { $0.reshaped(Array($0.shape[1...])) }
-      try add("vae/input", LatentNormalization.miniFLUX.decoderInput(shaped), golden, mode: .teacherForced)
+    let vae = try loaded.vae()
+    let frame = [vae.config.latentChannels, 1, request.latentHeight, request.latentWidth]
+    let shape = [frame[0], request.latentFrames, frame[2], frame[3]]
+    guard let golden = try trace.tensor("vae/input", shape: [1] + shape) else { return }
+    if trace.request.mode == "t2v" {
+      let units = try (0..<request.latentFrames).compactMap {
+        try trace.tensor("latents/unit\($0)/stage2", shape: [1] + frame)?.reshaped(frame)
+      }
+      if units.count == request.latentFrames {
+        try add("vae/input", LatentNormalization.miniFLUX.decoderInput(units), golden, mode: .teacherForced)
+      }
     }
-    let decoded = try Generator(loaded, variant: "", quiet: options.quiet).decode(input, tiling: tiling)
+    let decoded = try Generator(loaded, quiet: options.quiet).decode(golden.reshaped(shape), with: vae, tiling: tiling)
     try compareDecoded(decoded, mode: .teacherForced)
   }
 
@@ -300,9 +306,8 @@ struct TraceVerification {
 
   private mutating func freeRunning() throws {
     guard trace.request.mode == "t2v" else { return }
-    let request = try TraceRequest.generation(trace.request).validated()
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
-    let generator = Generator(loaded, variant: try loaded.variant(variant), quiet: options.quiet)
+    let generator = Generator(loaded, variant: variant, quiet: options.quiet)
     var latents: [(path: String, latent: Tensor)] = []
     var output: Tensor?
     var input: Tensor?

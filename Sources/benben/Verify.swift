@@ -52,6 +52,11 @@ struct Verify: ParsableCommand {
     }
   }
 
+  func validate() throws {
+    var thresholds = Thresholds.exact
+    try apply(&thresholds)
+  }
+
   mutating func run() throws {
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let isTrace = golden.lowercased().hasSuffix(".h5") || golden.lowercased().hasSuffix(".hdf5")
@@ -72,7 +77,7 @@ struct Verify: ParsableCommand {
       ).run()
     }
     if let json { try Console.write(report.json, to: json) }
-    if json != "-" && !common.quiet { print(report.table, terminator: "") }
+    if json != "-" && !common.quiet { try Console.print(report.table) }
     if !report.passed { throw ExitCode(1) }
   }
 
