@@ -79,7 +79,8 @@ public struct NativeModel {
     try CheckpointFolder(path: path).requireInside(file)
     let size = try SourceFile(path: file).size
     guard size == listed.bytes else {
-      throw malformed("a file of the model has another size", file, "\(size) bytes, \(listed.bytes) are listed")
+      throw malformed(
+        "a file of the model has another size", file, "\(size) bytes, \(listed.bytes) are listed")
     }
   }
 

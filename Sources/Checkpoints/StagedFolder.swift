@@ -30,7 +30,8 @@ public final class StagedFolder {
     self.mayReplace = mayReplace
     guard !trimmed.isEmpty, !["/", ".", ".."].contains(lastComponent(trimmed)) else {
       throw BenbenError(
-        .usage, "not a place for a model", at: "\"\(destination)\"", because: "the folder needs a name of its own")
+        .usage, "not a place for a model", at: "\"\(destination)\"",
+        because: "the folder needs a name of its own")
     }
     if CheckpointFolder.exists(trimmed), !mayReplace {
       throw BenbenError(
@@ -105,7 +106,8 @@ public final class StagedFolder {
       }
     } catch {
       throw BenbenError(
-        .cannotCreate, "cannot clean up after an earlier run", at: stagingPath, because: error.localizedDescription)
+        .cannotCreate, "cannot clean up after an earlier run", at: stagingPath,
+        because: error.localizedDescription)
     }
   }
 

@@ -51,7 +51,8 @@ public enum ClipReader {
 
   private static func tooLong(_ path: String, _ maximumFrames: Int) -> MediaError {
     MediaError(
-      kind: .malformed, what: "the clip is too long", path: path, why: "it has more than \(maximumFrames) frames")
+      kind: .malformed, what: "the clip is too long", path: path,
+      why: "it has more than \(maximumFrames) frames")
   }
 
   private static func checkTotal(_ bytes: Int, _ path: String) throws {

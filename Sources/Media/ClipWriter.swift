@@ -89,7 +89,8 @@ public enum ClipWriter {
   private static func partialPath(of path: String, process: pid_t) -> String {
     let url = URL(fileURLWithPath: path)
     return url.deletingLastPathComponent().appendingPathComponent(
-      ".\(url.lastPathComponent).\(process).partial").path
+      ".\(url.lastPathComponent).\(process).partial"
+    ).path
   }
 
   /// Removes what runs that were killed have left of this output.
@@ -130,7 +131,9 @@ public enum ClipWriter {
   /// A folder that is there is replaced only when it holds nothing but such frames.
   private static func put(_ partial: String, inPlaceOf path: String, _ format: Format) throws {
     if format == .folder {
-      for entry in try FileManager.default.contentsOfDirectory(atPath: partial) { try sync(partial + "/" + entry) }
+      for entry in try FileManager.default.contentsOfDirectory(atPath: partial) {
+        try sync(partial + "/" + entry)
+      }
     }
     try sync(partial)
     if format == .folder, let entries = try? FileManager.default.contentsOfDirectory(atPath: path) {

@@ -41,7 +41,8 @@ public final class T5Tokenizer {
         guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string,
           text.unicodeScalars.count <= AddedTokens.maximumLength
         else {
-          throw tokenizerFault(configPath, "added token \"\(key.prefix(40))\" has no id or no sensible content")
+          throw tokenizerFault(
+            configPath, "added token \"\(key.prefix(40))\" has no id or no sensible content")
         }
         tokens.append((text, id))
       }

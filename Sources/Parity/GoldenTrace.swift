@@ -84,7 +84,9 @@ public final class GoldenTrace {
     let rate = json["fps"]?.integer ?? 24
     guard 1...240 ~= rate else { throw fault("\(rate) frames a second") }
     let longest = max(prompt.utf8.count, json["negative_prompt"]?.string?.utf8.count ?? 0)
-    guard longest <= maximumTextLength else { throw fault("a prompt is longer than \(maximumTextLength) bytes") }
+    guard longest <= maximumTextLength else {
+      throw fault("a prompt is longer than \(maximumTextLength) bytes")
+    }
     return Request(
       variant: variant, mode: mode, prompt: prompt, negativePrompt: json["negative_prompt"]?.string,
       width: width,

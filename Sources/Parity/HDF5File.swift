@@ -74,7 +74,9 @@ final class HDF5File {
       let object = try HDF5Handle(
         H5Oopen(group, name, benben_h5p_default()), close: H5Oclose, "object", at: path)
       var identity = H5O_info_t()
-      guard H5Oget_info2(object.id, &identity, UInt32(H5O_INFO_BASIC)) >= 0, seen.insert(identity.addr).inserted else {
+      guard H5Oget_info2(object.id, &identity, UInt32(H5O_INFO_BASIC)) >= 0,
+        seen.insert(identity.addr).inserted
+      else {
         throw fault(full, "the same object stands under two names")
       }
       childNames[prefix, default: []].append(name)
@@ -116,7 +118,8 @@ final class HDF5File {
     // What is not packed must all be there; what is may have grown by the most that deflate can do.
     let isChunked = H5Pget_layout(properties.id) == H5D_CHUNKED
     let stored = Int(clamping: H5Dget_storage_size(dataset))
-    guard !overflow, stored <= fileSize, isChunked ? bytes / Self.maximumRatio <= stored : bytes == stored else {
+    guard !overflow, stored <= fileSize, isChunked ? bytes / Self.maximumRatio <= stored : bytes == stored
+    else {
       throw fault(name, "\(bytes) bytes are declared, \(stored) stored in a file of \(fileSize)")
     }
     if isChunked {

@@ -59,7 +59,8 @@ enum Failure {
     }
     if let error = error as? CocoaError {
       let isFull = error.code == .fileWriteOutOfSpace
-      Console.error("a file operation failed: \(error.filePath ?? "unknown file"): \(error.localizedDescription)")
+      Console.error(
+        "a file operation failed: \(error.filePath ?? "unknown file"): \(error.localizedDescription)")
       return isFull ? 74 : 73
     }
     if let error = error as? Errno {

@@ -26,11 +26,13 @@ enum CheckpointImport {
     }
     if let unknown = wanted.first(where: { !known.contains($0) }) {
       throw BenbenError(
-        .usage, "no such component", at: unknown, because: "the checkpoint has \(known.joined(separator: ", "))")
+        .usage, "no such component", at: unknown,
+        because: "the checkpoint has \(known.joined(separator: ", "))")
     }
     guard Set(wanted).count == wanted.count else {
       throw BenbenError(
-        .usage, "a component is named twice", at: wanted.joined(separator: ", "), because: "each is converted once")
+        .usage, "a component is named twice", at: wanted.joined(separator: ", "),
+        because: "each is converted once")
     }
     let names = wanted.isEmpty ? family.sharedComponents + transformers : wanted
     let plans = try names.map { name in

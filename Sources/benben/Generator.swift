@@ -62,7 +62,8 @@ struct Generator {
   }
 
   private func sample(
-    _ request: GenerationRequest, with transformer: PyramidFluxTransformer, texts: [TextEmbedding], noise: any NoiseSource,
+    _ request: GenerationRequest, with transformer: PyramidFluxTransformer, texts: [TextEmbedding],
+    noise: any NoiseSource,
     onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void
   ) throws -> [Tensor] {
     let sampler = PyramidSampler(transformer, in: loaded.context)

@@ -28,7 +28,8 @@ struct Inspect: ParsableCommand {
       let types = item.types.map(\.rawValue).joined(separator: "+")
       let name = item.component.isEmpty ? "" : item.component + "  "
       lines.append(
-        "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))")
+        "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))"
+      )
     }
     if common.verbose || inspection.summary.count == 1 {
       for row in inspection.rows {

@@ -17,7 +17,8 @@ enum TraceRequest {
         because: "it is of \(request.variant), the model is \(model.family)")
     }
     let generation = GenerationRequest(
-      prompt: request.prompt, negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+      prompt: request.prompt,
+      negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
       width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
       videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
       videoGuidanceScale: request.videoGuidanceScale)

@@ -146,7 +146,8 @@ struct TraceVerification {
         for step in 0..<count {
           let place = Place(unit: unit, stage: stage, step: step, call: call)
           latent = try verifyStep(
-            sampler, place, latent: latent, shape: shape, history: history[stage], texts: texts, stepCount: count,
+            sampler, place, latent: latent, shape: shape, history: history[stage], texts: texts,
+            stepCount: count,
             guidance: unit == 0 ? request.guidanceScale : request.videoGuidanceScale)
           call += 1
           try progress.update("call \(call)/\(total)", done: call, of: total) {
@@ -201,7 +202,8 @@ struct TraceVerification {
   ///
   /// - Returns: the latent after the step, or nil when it does not follow from what was recorded.
   private mutating func verifyStep(
-    _ sampler: PyramidSampler, _ place: Place, latent: Tensor?, shape: Shape, history: [Tensor], texts: [TextEmbedding],
+    _ sampler: PyramidSampler, _ place: Place, latent: Tensor?, shape: Shape, history: [Tensor],
+    texts: [TextEmbedding],
     stepCount: Int, guidance: Float
   ) throws -> Tensor? {
     let time = sampler.schedule.timesteps(stage: place.stage, count: stepCount)[place.step]
@@ -273,7 +275,8 @@ struct TraceVerification {
         try add("vae/input", LatentNormalization.miniFLUX.decoderInput(units), golden, mode: .teacherForced)
       }
     }
-    let decoded = try Generator(loaded, quiet: options.quiet).decode(golden.reshaped(shape), with: vae, tiling: tiling)
+    let decoded = try Generator(loaded, quiet: options.quiet).decode(
+      golden.reshaped(shape), with: vae, tiling: tiling)
     try compareDecoded(decoded, mode: .teacherForced)
   }
 

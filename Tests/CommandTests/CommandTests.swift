@@ -30,11 +30,15 @@ import Testing
     var json: JSONValue? { try? JSONValue(parsing: output) }
   }
 
-  private func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
-    try run(arguments, environment: environment)
+  private func run(
+    _ arguments: String..., environment: [String: String] = [:], output: String? = nil
+  ) throws -> Outcome {
+    try run(arguments, environment: environment, output: output)
   }
 
-  private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+  private func run(
+    _ arguments: [String], environment: [String: String] = [:], output path: String? = nil
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = Self.program
     process.arguments = arguments
@@ -44,9 +48,9 @@ import Testing
     _ = FileManager.default.createFile(atPath: errorPath, contents: nil)
     process.standardError = FileHandle(forWritingAtPath: errorPath)
     let pipe = Pipe()
-    process.standardOutput = pipe
+    process.standardOutput = path.flatMap(FileHandle.init(forWritingAtPath:)) ?? pipe
     try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    let output = path == nil ? pipe.fileHandleForReading.readDataToEndOfFile() : Data()
     process.waitUntilExit()
     #expect(process.terminationReason == .exit, "\(arguments)")
     let errors = FileManager.default.contents(atPath: errorPath) ?? Data()
@@ -214,6 +218,43 @@ import Testing
     let first = result.errors.split(separator: "\n").first ?? ""
     #expect(first.hasPrefix("benben: error: ") && first.split(separator: ": ").count >= 5, "\(first)")
     #expect(entries == ["checkpoint"])
+  }
+
+  /// Traces whose shapes are not those of their request, recorded for the miniFLUX fixture's family.
+  @Test(arguments: [
+    "odd-input", "fewer-channels", "permuted-shape", "narrow-negative", "other-length", "no-frames",
+    "empty-datasets",
+  ])
+  func refusesTracesOfOtherShapes(name: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    let result = try run("verify", model, "--golden", "\(Self.fixtures)/hostile-traces/\(name).h5", "--quiet")
+    #expect(result.code == 65, "\(result.errors)")
+  }
+
+  @Test func replacesNothingButModels() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy("miniflux")
+    let before = try FileManager.default.subpathsOfDirectory(atPath: checkpoint).count
+    #expect(try run("convert", checkpoint, "--output", checkpoint, "--force", "--quiet").code == 73)
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: checkpoint).count == before)
+    for output in ["", ".", "..", "/"] {
+      #expect(
+        try run("convert", checkpoint, "--output", output, "--force", "--quiet").code == 64, "\(output)")
+    }
+    #expect(try run("convert", checkpoint, "--output", "model", "--quiet").code == 0)
+    #expect(try run("convert", checkpoint, "--output", "model", "--quiet").code == 73)
+    #expect(try run("convert", checkpoint, "--output", "model", "--force", "--quiet").code == 0)
+    try Data().write(to: URL(fileURLWithPath: folder + "/model/notes.txt"))
+    #expect(try run("convert", checkpoint, "--output", "model", "--force", "--quiet").code == 73)
+    #expect(entries == ["checkpoint", "model"])
+  }
+
+  @Test func aFullDeviceIsAnErrorAndNoTrap() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    #expect(try run("inspect", model, "--json", output: "/dev/full").code == 74)
+    #expect(try run("check", model, "--json", "/dev/full", "--quiet").code != 0)
   }
 
   @Test func generatesFromASeed() throws {

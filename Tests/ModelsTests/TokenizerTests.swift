@@ -55,6 +55,27 @@ struct TokenizerTests {
     }
   }
 
+  /// Rules whose trie leads outside of it; the library itself would read there.
+  @Test func t5RefusesATrieThatLeadsOutside() throws {
+    let model = try #require(try Self.file("t5_small")("spiece.model"))
+    #expect(SentencePieceModel.fault(in: model) == nil)
+    // The charsmap is the longest value: its trie starts behind the four bytes of its length, 0x0002BC00.
+    let start = try #require(model.indices.first { model[$0...].starts(with: [0x00, 0xBC, 0x02, 0x00]) })
+    var refused = 0
+    for unit in stride(from: 0, to: 2048, by: 4) {
+      var damaged = model
+      damaged[start + 4 + unit + 3] = 0x7F
+      if SentencePieceModel.fault(in: damaged) != nil { refused += 1 }
+    }
+    // Most places of the first pages are reachable.
+    #expect(refused > 100)
+    var damaged = model
+    damaged[start + 4 + 3] = 0x7F
+    #expect(throws: (any Error).self) {
+      _ = try T5Tokenizer(folder: "t5") { $0 == "spiece.model" ? damaged : nil }
+    }
+  }
+
   @Test(arguments: [0, 1, 10, 100_000])
   func t5RefusesTruncatedModels(length: Int) throws {
     let model = try #require(try Self.file("t5_small")("spiece.model"))

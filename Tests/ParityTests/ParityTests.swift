@@ -49,7 +49,10 @@ struct GoldenTraceTests {
 
   /// The files of this folder were made with h5py: an external link, a soft link, external storage, a virtual dataset,
   /// a shape bomb, a cycle of groups.
-  @Test(arguments: ["external-link", "soft-link", "external-storage", "virtual", "bomb", "cycle"])
+  @Test(arguments: [
+    "external-link", "soft-link", "external-storage", "virtual", "virtual-unlimited", "bomb", "cycle",
+    "links",
+  ])
   func refusesHostileFiles(name: String) throws {
     #expect(throws: BenbenError.self) { try GoldenTrace(path: "\(fixtures)/hostile-hdf5/\(name).h5") }
   }
