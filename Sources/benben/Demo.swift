@@ -44,10 +44,10 @@ struct Demo: ParsableCommand {
     try step("generate", request + ["--output", output + "/clip.mp4"], shared)
     try step(
       "generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
+    common.say("\nclip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.json")
     try step(
       "verify", [model, "--golden", bundle + "/golden.mp4", "--json", output + "/video-parity.json"], shared)
     try step("verify", [model, "--golden", bundle + "/golden.h5", "--json", output + "/parity.json"], shared)
-    common.say("clip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.json")
   }
 
   private var commonArguments: [String] {
