@@ -43,24 +43,124 @@ public struct Convolution3D {
       let padded = extents[axis] + padding[axis] + after[axis]
       return (padded - kernel[axis]) / stride[axis] + 1
     }
-    let output = residual ?? Tensor(outputExtents + [weight.shape[0]])
-    precondition(output.shape == outputExtents + [weight.shape[0]])
     let geometry = ConvolutionGeometry(
       inputChannels: channels, outputChannels: weight.shape[0], input: extents, output: outputExtents,
       kernel: kernel, stride: stride, before: padding, after: after)
+    let output = residual ?? Tensor.zeros(outputExtents + [weight.shape[0]])
+    precondition(output.shape == outputExtents + [weight.shape[0]])
     let bias = bias.tensor()
     try weight.withFloats(scratch: context.weightScratch) { weights in
-      try context.convolve(
-        geometry, source: UnsafePointer(x.elements.baseAddress), weights: weights.baseAddress,
-        bias: UnsafePointer(bias.elements.baseAddress), addsResidual: residual != nil,
-        destination: output.elements.baseAddress)
+      if stride == [1, 1, 1] {
+        try context.addSumOfTaps(geometry, x, weights: weights.baseAddress, bias: bias, to: output)
+      } else {
+        try context.convolve(geometry, x, weights: weights.baseAddress, bias: bias, addingTo: output)
+      }
     }
-    withExtendedLifetime(bias) {}
     return output
   }
 }
 
 extension KernelContext {
+  /// Rows of a product that stay in the cache while all taps are added to them.
+  private static let rowsAtOnce = 4096
+
+  /// A convolution without strides as a sum of matrix products, one a tap of the kernel: output += conv(x) + bias.
+  ///
+  /// oneDNN's direct convolution sums all taps and channels one after the other, 13,824 numbers in the largest layer,
+  /// which costs more accuracy than parity allows. Its matrix products sum in blocks, and so do the taps here.
+  ///
+  /// With zeros around the frames, a tap sees the same pixels shifted by a constant number of rows, so each product reads
+  /// the padded input in place. The few results between the frames' lines are not used.
+  fileprivate func addSumOfTaps(
+    _ geometry: ConvolutionGeometry, _ x: Tensor, weights: UnsafePointer<Float>?, bias: Tensor,
+    to output: Tensor
+  ) throws {
+    let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
+    let (paddedHeight, paddedWidth) = (
+      geometry.input[1] + geometry.before[1] + geometry.after[1],
+      geometry.input[2] + geometry.before[2] + geometry.after[2]
+    )
+    let padded = Self.padded(x, geometry)
+    let taps = try tapMajor(weights, geometry)
+    let (height, width) = (geometry.output[1], geometry.output[2])
+    let lineCount = (geometry.output[0] - 1) * paddedHeight + height
+    let linesAtOnce = max(1, Self.rowsAtOnce / paddedWidth)
+    for first in stride(from: 0, to: lineCount, by: linesAtOnce) {
+      let lines = min(linesAtOnce, lineCount - first)
+      let rows = lines * paddedWidth
+      let sums = Tensor([rows, outputs])
+      for tap in 0..<geometry.kernel.reduce(1, *) {
+        let (time, rest) = tap.quotientAndRemainder(dividingBy: geometry.kernel[1] * geometry.kernel[2])
+        let shift =
+          (time * paddedHeight + rest / geometry.kernel[2]) * paddedWidth + rest % geometry.kernel[2]
+        let start = (first * paddedWidth + shift) * inputs
+        try product(
+          MatrixView(
+            padded.elements.baseAddress.map { UnsafePointer($0 + start) }, rows: rows, columns: inputs,
+            rowStride: inputs),
+          MatrixView(
+            taps.elements.baseAddress.map { UnsafePointer($0 + tap * inputs * outputs) }, rows: inputs,
+            columns: outputs, rowStride: outputs),
+          bias: tap == 0 ? UnsafePointer(bias.elements.baseAddress) : nil,
+          into: MatrixView(
+            UnsafePointer(sums.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
+          after: tap == 0 ? [] : [(.accumulate, nil)])
+      }
+      for line in first..<first + lines {
+        let (frame, y) = line.quotientAndRemainder(dividingBy: paddedHeight)
+        guard y < height else { continue }
+        let source = (line - first) * paddedWidth
+        let target = (frame * height + y) * width
+        Elementwise.add(
+          sums.rows(source..<source + width),
+          to: output.reshaped([output.count / outputs, outputs]).rows(target..<target + width))
+      }
+    }
+    withExtendedLifetime((padded, taps, bias)) {}
+  }
+
+  /// The frames with their zeros, and behind them as many pixels as the last tap reaches too far.
+  private static func padded(_ x: Tensor, _ geometry: ConvolutionGeometry) -> Tensor {
+    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    if geometry.kernel == [1, 1, 1] { return x }
+    let paddedHeight = height + geometry.before[1] + geometry.after[1]
+    let paddedWidth = width + geometry.before[2] + geometry.after[2]
+    let pixels = (frames + geometry.before[0]) * paddedHeight * paddedWidth + geometry.kernel[2] - 1
+    let result = Tensor.zeros([pixels, channels])
+    for frame in 0..<frames {
+      for y in 0..<height {
+        let source = (frame * height + y) * width * channels
+        let line = (frame + geometry.before[0]) * paddedHeight + y + geometry.before[1]
+        let target = (line * paddedWidth + geometry.before[2]) * channels
+        _ = result.elements[target...].update(fromContentsOf: x.elements[source..<source + width * channels])
+      }
+    }
+    return result
+  }
+
+  /// Weights [outputs, inputs, taps] as [taps, inputs, outputs].
+  private func tapMajor(_ weights: UnsafePointer<Float>?, _ geometry: ConvolutionGeometry) throws -> Tensor {
+    let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
+    let taps = geometry.kernel.reduce(1, *)
+    let result = Tensor([taps, inputs, outputs])
+    let shape = [outputs, inputs, taps]
+    let stored = Layout(shape)
+    let wanted = Layout(shape, strides: [1, outputs, inputs * outputs])
+    var from = try stored.descriptor()
+    var to = try wanted.descriptor()
+    let reorder = try primitive(.transposition(from: stored, to: wanted), "weight layout") {
+      engine, descriptor in
+      dnnl_reorder_primitive_desc_create(&descriptor, &from, engine, &to, engine, nil)
+    }
+    try execute(
+      reorder,
+      [
+        Argument(DNNL_ARG_FROM, from, reading: weights),
+        Argument(DNNL_ARG_TO, to, UnsafeMutableRawPointer(result.elements.baseAddress)),
+      ], "weight layout")
+    return result
+  }
+
   /// oneDNN's dimension order is batch, channels, time, height, width; the strides make it channels-last.
   private static func frames(_ extents: [Int], channels: Int) -> Layout {
     let (height, width) = (extents[1], extents[2])
@@ -71,9 +171,10 @@ extension KernelContext {
       ])
   }
 
+  /// A convolution with strides: output += conv(x) + bias.
   fileprivate func convolve(
-    _ geometry: ConvolutionGeometry, source: UnsafePointer<Float>?, weights: UnsafePointer<Float>?,
-    bias: UnsafePointer<Float>?, addsResidual: Bool, destination: UnsafeMutablePointer<Float>?
+    _ geometry: ConvolutionGeometry, _ x: Tensor, weights: UnsafePointer<Float>?, bias: Tensor,
+    addingTo output: Tensor
   ) throws {
     var sourceLayout = try Self.frames(geometry.input, channels: geometry.inputChannels).descriptor()
     var outputLayout = try Self.frames(geometry.output, channels: geometry.outputChannels).descriptor()
@@ -81,7 +182,7 @@ extension KernelContext {
     let weightShape = [geometry.outputChannels, geometry.inputChannels] + geometry.kernel
     var plainWeights = try Layout(weightShape).descriptor()
     let primitive = try primitive(
-      .convolution(geometry, addsResidual: addsResidual), "convolution"
+      .convolution(geometry), "convolution"
     ) { engine, result in
       var anyWeights = dnnl_memory_desc_t()
       try dnnl(
@@ -96,7 +197,7 @@ extension KernelContext {
           &outputLayout, geometry.stride.map(Int64.init), geometry.before.map(Int64.init),
           geometry.after.map(Int64.init)),
         "convolution")
-      return try Self.withAttributes(addsResidual ? [.accumulate] : []) {
+      return try Self.withAttributes([.accumulate]) {
         dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
       }
     }
@@ -106,7 +207,7 @@ extension KernelContext {
     let packedCount = dnnl_memory_desc_get_size(&wanted) / MemoryLayout<Float>.stride
     try packedScratch.with(count: packedCount) { packed in
       let reorder = try self.primitive(
-        .reorder(geometry, addsResidual: addsResidual), "weight layout"
+        .reorder(geometry), "weight layout"
       ) { engine, result in
         dnnl_reorder_primitive_desc_create(&result, &plainWeights, engine, &wanted, engine, nil)
       }
@@ -119,10 +220,10 @@ extension KernelContext {
       try execute(
         primitive,
         [
-          Argument(DNNL_ARG_SRC, sourceLayout, reading: source),
+          Argument(DNNL_ARG_SRC, sourceLayout, reading: UnsafePointer(x.elements.baseAddress)),
           Argument(DNNL_ARG_WEIGHTS, wanted, UnsafeMutableRawPointer(packed.baseAddress)),
-          Argument(DNNL_ARG_BIAS, biasLayout, reading: bias),
-          Argument(DNNL_ARG_DST, outputLayout, UnsafeMutableRawPointer(destination)),
+          Argument(DNNL_ARG_BIAS, biasLayout, reading: UnsafePointer(bias.elements.baseAddress)),
+          Argument(DNNL_ARG_DST, outputLayout, UnsafeMutableRawPointer(output.elements.baseAddress)),
         ], "convolution")
     }
   }

@@ -78,10 +78,11 @@ final class Primitive {
 /// An operation with its post-operations; equal keys share one primitive.
 enum PrimitiveKey: Hashable {
   case product(left: Layout, right: Layout, output: Layout, hasBias: Bool, after: [PostOperation])
-  case convolution(ConvolutionGeometry, addsResidual: Bool)
+  case convolution(ConvolutionGeometry)
   case softmax(Layout)
   case elementwise(Activation, count: Int)
-  case reorder(ConvolutionGeometry, addsResidual: Bool)
+  case reorder(ConvolutionGeometry)
+  case transposition(from: Layout, to: Layout)
 }
 
 /// What is fused behind a product, in order.

@@ -100,6 +100,13 @@ public enum Elementwise {
       x.elements.baseAddress, gate.elements.baseAddress, output.elements.baseAddress, x.shape[0], x.shape[1])
   }
 
+  /// output = output + x.
+  static func add(_ x: Tensor, to output: Tensor) {
+    precondition(x.shape == output.shape)
+    bb_linear_combination(
+      x.elements.baseAddress, 1, output.elements.baseAddress, 1, output.elements.baseAddress, x.count)
+  }
+
   /// a·x + b·y.
   public static func combine(_ x: Tensor, _ a: Float, _ y: Tensor, _ b: Float) -> Tensor {
     precondition(x.shape == y.shape)
