@@ -139,7 +139,8 @@ private final class Decoder {
       &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,avi",
       0)
     try ffmpeg(
-      avformat_open_input(&container, "file:" + path, nil, &options), .malformed, "cannot read", path)
+      avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options), .malformed,
+      "cannot read", path)
     try ffmpeg(avformat_find_stream_info(container, nil), .malformed, "cannot read", path)
     var description: UnsafePointer<AVCodec>?
     stream = try ffmpeg(
@@ -151,6 +152,14 @@ private final class Decoder {
     try ffmpeg(avcodec_parameters_to_context(codec, parameters), .malformed, "cannot read", path)
     codec.pointee.max_pixels = Int64(ClipReader.maximumPixels)
     try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
+  }
+
+  /// The demuxer of a single image, by its first bytes; left to itself FFmpeg takes one that reads other files too.
+  private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
+    let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 4)) ?? Data()
+    if head.starts(with: [0xFF, 0xD8, 0xFF]) { return av_find_input_format("jpeg_pipe") }
+    if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return av_find_input_format("png_pipe") }
+    return nil
   }
 
   deinit {

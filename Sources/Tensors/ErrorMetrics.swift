@@ -8,8 +8,6 @@ public struct ErrorMetrics: Equatable, Sendable {
   public private(set) var squaredReference = 0.0
   /// max|a−b|; infinite when either side holds what is no finite number.
   public private(set) var maxAbs = 0.0
-  /// Σ|a−b|.
-  public private(set) var absoluteError = 0.0
   /// How many values were compared.
   public private(set) var count = 0
 
@@ -34,7 +32,6 @@ public struct ErrorMetrics: Equatable, Sendable {
       }
       squaredError += difference * difference
       squaredReference += Double(expected) * Double(expected)
-      absoluteError += difference
       maxAbs = max(maxAbs, difference)
     }
     count += values.count
@@ -49,7 +46,4 @@ public struct ErrorMetrics: Equatable, Sendable {
   public var sqnrDb: Double {
     squaredError == 0 ? .infinity : -10 * log10(nmse)
   }
-
-  /// The mean of |a−b|.
-  public var meanAbs: Double { count == 0 ? 0 : absoluteError / Double(count) }
 }

@@ -23,8 +23,4 @@ struct CommonOptions: ParsableArguments {
   func say(_ line: String) {
     if !quiet { Console.note(line) }
   }
-
-  func explain(_ line: String) {
-    if verbose { Console.note(line) }
-  }
 }

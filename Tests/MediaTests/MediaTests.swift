@@ -55,6 +55,17 @@ struct MediaTests {
     #expect(throws: MediaError.self) { try write("image2.png") }
   }
 
+  /// `Fixtures/media/block.jpg` was written by OpenCV at quality 95: 24×16, RGB (200, 120, 30) around (40, 60, 200).
+  @Test func readsJPEG() throws {
+    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/media/block.jpg").path
+    let image = try ClipReader.read(path)
+    #expect((image.width, image.height) == (24, 16))
+    for (pixel, expected) in [(0, [200, 120, 30]), (8 * 24 + 12, [40, 60, 200])] {
+      for channel in 0..<3 { #expect(abs(Int(image.frames[3 * pixel + channel]) - expected[channel]) <= 6) }
+    }
+  }
+
   @Test func videosComeBackCloseAndInOrder() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let read = try ClipReader.read(write("clip.mp4"))
