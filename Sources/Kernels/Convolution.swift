@@ -76,61 +76,58 @@ extension KernelContext {
     to output: Tensor
   ) throws {
     let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
-    let (paddedHeight, paddedWidth) = (
-      geometry.input[1] + geometry.before[1] + geometry.after[1],
-      geometry.input[2] + geometry.before[2] + geometry.after[2]
-    )
+    let (height, width) = (geometry.output[1], geometry.output[2])
+    let paddedHeight = geometry.input[1] + geometry.before[1] + geometry.after[1]
+    let paddedWidth = geometry.input[2] + geometry.before[2] + geometry.after[2]
     let padded = Self.padded(x, geometry)
     let taps = try tapMajor(weights, geometry)
-    let (height, width) = (geometry.output[1], geometry.output[2])
-    let lineCount = (geometry.output[0] - 1) * paddedHeight + height
-    let linesAtOnce = max(1, Self.rowsAtOnce / paddedWidth)
-    for first in stride(from: 0, to: lineCount, by: linesAtOnce) {
-      let lines = min(linesAtOnce, lineCount - first)
-      let rows = lines * paddedWidth
-      let sums = Tensor([rows, outputs])
-      for tap in 0..<geometry.kernel.reduce(1, *) {
-        let (time, rest) = tap.quotientAndRemainder(dividingBy: geometry.kernel[1] * geometry.kernel[2])
-        let shift =
-          (time * paddedHeight + rest / geometry.kernel[2]) * paddedWidth + rest % geometry.kernel[2]
-        let start = (first * paddedWidth + shift) * inputs
-        try product(
-          MatrixView(
-            padded.elements.baseAddress.map { UnsafePointer($0 + start) }, rows: rows, columns: inputs,
-            rowStride: inputs),
-          MatrixView(
-            taps.elements.baseAddress.map { UnsafePointer($0 + tap * inputs * outputs) }, rows: inputs,
-            columns: outputs, rowStride: outputs),
-          bias: tap == 0 ? UnsafePointer(bias.elements.baseAddress) : nil,
-          into: MatrixView(
-            UnsafePointer(sums.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
-          after: tap == 0 ? [] : [(.accumulate, nil)])
-      }
-      for line in first..<first + lines {
-        let (frame, y) = line.quotientAndRemainder(dividingBy: paddedHeight)
-        guard y < height else { continue }
-        let source = (line - first) * paddedWidth
-        let target = (frame * height + y) * width
-        Elementwise.add(
-          sums.rows(source..<source + width),
-          to: output.reshaped([output.count / outputs, outputs]).rows(target..<target + width))
+    let results = output.reshaped([output.count / outputs, outputs])
+    let linesAtOnce = max(1, min(height, Self.rowsAtOnce / paddedWidth))
+    let buffer = Tensor([linesAtOnce * paddedWidth, outputs])
+    for frame in 0..<geometry.output[0] {
+      // Before the first frame there is nothing but zeros: those taps are left out.
+      let firstTap = max(0, geometry.before[0] - frame) * geometry.kernel[1] * geometry.kernel[2]
+      for first in stride(from: 0, to: height, by: linesAtOnce) {
+        let lines = min(linesAtOnce, height - first)
+        let rows = lines * paddedWidth
+        for tap in firstTap..<geometry.kernel.reduce(1, *) {
+          let (time, rest) = tap.quotientAndRemainder(dividingBy: geometry.kernel[1] * geometry.kernel[2])
+          let line = (frame + time - geometry.before[0]) * paddedHeight + first + rest / geometry.kernel[2]
+          let start = (line * paddedWidth + rest % geometry.kernel[2]) * inputs
+          try product(
+            MatrixView(
+              padded.elements.baseAddress.map { UnsafePointer($0 + start) }, rows: rows, columns: inputs,
+              rowStride: inputs),
+            MatrixView(
+              taps.elements.baseAddress.map { UnsafePointer($0 + tap * inputs * outputs) }, rows: inputs,
+              columns: outputs, rowStride: outputs),
+            bias: tap == firstTap ? UnsafePointer(bias.elements.baseAddress) : nil,
+            into: MatrixView(
+              UnsafePointer(buffer.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
+            after: tap == firstTap ? [] : [(.accumulate, nil)])
+        }
+        for line in 0..<lines {
+          let target = (frame * height + first + line) * width
+          let source = line * paddedWidth
+          Elementwise.add(buffer.rows(source..<source + width), to: results.rows(target..<target + width))
+        }
       }
     }
     withExtendedLifetime((padded, taps, bias)) {}
   }
 
-  /// The frames with their zeros, and behind them as many pixels as the last tap reaches too far.
+  /// The frames with zeros around them in space, and behind them as many pixels as the last tap reaches too far.
   private static func padded(_ x: Tensor, _ geometry: ConvolutionGeometry) -> Tensor {
     let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     if geometry.kernel == [1, 1, 1] { return x }
     let paddedHeight = height + geometry.before[1] + geometry.after[1]
     let paddedWidth = width + geometry.before[2] + geometry.after[2]
-    let pixels = (frames + geometry.before[0]) * paddedHeight * paddedWidth + geometry.kernel[2] - 1
+    let pixels = frames * paddedHeight * paddedWidth + geometry.kernel[2] - 1
     let result = Tensor.zeros([pixels, channels])
     for frame in 0..<frames {
       for y in 0..<height {
         let source = (frame * height + y) * width * channels
-        let line = (frame + geometry.before[0]) * paddedHeight + y + geometry.before[1]
+        let line = frame * paddedHeight + y + geometry.before[1]
         let target = (line * paddedWidth + geometry.before[2]) * channels
         _ = result.elements[target...].update(fromContentsOf: x.elements[source..<source + width * channels])
       }
