@@ -145,7 +145,7 @@ public final class StagedFolder {
     }
   }
 
-  /// Syncs a folder and every folder below it; files are synced by their writer.
+  /// Syncs one folder's entries; files are synced by their writer.
   private static func sync(folder: String) throws {
     let descriptor: FileDescriptor
     do {

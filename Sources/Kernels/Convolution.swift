@@ -8,6 +8,10 @@ struct ConvolutionGeometry: Hashable {
   let input: [Int], output: [Int], kernel: [Int], stride: [Int]
   /// Zeros before and after, per axis.
   let before: [Int], after: [Int]
+
+  /// The extents of a frame with its zeros.
+  var paddedHeight: Int { input[1] + before[1] + after[1] }
+  var paddedWidth: Int { input[2] + before[2] + after[2] }
 }
 
 /// A 3-D convolution (`torch.nn.Conv3d`) over frames [time, height, width, channels], one sample.
@@ -77,8 +81,7 @@ extension KernelContext {
   ) throws {
     let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
     let (height, width) = (geometry.output[1], geometry.output[2])
-    let paddedHeight = geometry.input[1] + geometry.before[1] + geometry.after[1]
-    let paddedWidth = geometry.input[2] + geometry.before[2] + geometry.after[2]
+    let (paddedHeight, paddedWidth) = (geometry.paddedHeight, geometry.paddedWidth)
     let padded = Self.padded(x, geometry)
     let taps = try tapMajor(weights, geometry)
     let results = output.reshaped([output.count / outputs, outputs])
@@ -120,8 +123,7 @@ extension KernelContext {
   private static func padded(_ x: Tensor, _ geometry: ConvolutionGeometry) -> Tensor {
     let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     if geometry.kernel == [1, 1, 1] { return x }
-    let paddedHeight = height + geometry.before[1] + geometry.after[1]
-    let paddedWidth = width + geometry.before[2] + geometry.after[2]
+    let (paddedHeight, paddedWidth) = (geometry.paddedHeight, geometry.paddedWidth)
     let pixels = frames * paddedHeight * paddedWidth + geometry.kernel[2] - 1
     let result = Tensor.zeros([pixels, channels])
     for frame in 0..<frames {

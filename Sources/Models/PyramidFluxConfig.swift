@@ -14,8 +14,6 @@ public struct PyramidFluxConfig: Equatable, Sendable {
   public var width: Int { heads * headDim }
   /// Latent channels.
   public var latentChannels: Int { inputWidth / 4 }
-  /// Blocks of both kinds.
-  public var blockCount: Int { jointLayers + singleLayers }
 
   /// Features of the sinusoidal time embedding; fixed in the official code.
   static let timeFeatures = 256
