@@ -24,6 +24,7 @@ let package = Package(
       ]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "CSentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece")]),
@@ -40,7 +41,7 @@ let package = Package(
     .target(
       name: "Checkpoints",
       dependencies: [
-        "Tensors", "JSON", "CLinux",
+        "Tensors", "JSON", "CLinux", "CZlib",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

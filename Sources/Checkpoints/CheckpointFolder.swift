@@ -4,16 +4,6 @@ import Tensors
 
 /// A released checkpoint: a folder with one sub-folder per component, as the official repositories are laid out.
 public struct CheckpointFolder {
-  /// One component: its config and its weights.
-  public struct Component {
-    /// The sub-folder's name, which is the component's official name.
-    public let name: String
-    /// `config.json`.
-    public let config: JSONValue
-    /// The opened weights.
-    public let weights: WeightFiles
-  }
-
   /// A small file that is carried along byte for byte.
   public struct CarriedFile {
     /// The path inside the checkpoint, `/` between components.
@@ -24,6 +14,8 @@ public struct CheckpointFolder {
 
   /// The folder, as it was given.
   public let path: String
+  /// Where a missing file is to be had, for messages.
+  public var source = "the repository that the checkpoint is from"
   /// Files may lie below these real paths and nowhere else.
   private let allowedRoots: [String]
 
@@ -65,51 +57,71 @@ public struct CheckpointFolder {
 
   /// Opens one component's config and weights.
   ///
+  /// Files are looked for under their official names first, then by content, so that a renamed file is found.
+  ///
   /// - Throws: ``BenbenError`` that names the file that is missing or malformed.
-  public func component(_ name: String) throws -> Component {
+  public func component(_ name: String) throws -> SourceComponent {
     let folder = path + "/" + name
-    try requirePresent(folder, name: name)
-    let configPath = folder + "/config.json"
-    try requirePresent(configPath, name: name)
+    guard Self.isFolder(folder) else { throw missing(name, "config.json and the weights") }
+    let files = ComponentFiles(folder: folder)
+    guard let configPath = try files.config(in: self) else { throw missing(name + "/config.json") }
     let config = try parseJSON(configPath, limit: Self.maximumConfigLength)
-    let stems = ["diffusion_pytorch_model", "model"]
-    for stem in stems {
-      let single = folder + "/" + stem + ".safetensors"
-      if Self.exists(single) {
-        try requireInside(single)
-        return Component(name: name, config: config, weights: try Safetensors.open(single))
-      }
-      let index = single + ".index.json"
-      if Self.exists(index) {
-        try requireInside(index)
-        return Component(name: name, config: config, weights: try ShardedIndex.open(index, in: self))
-      }
-    }
-    let others = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-    throw BenbenError(
-      .missing, "no weights", at: folder,
-      because: "none of \(stems.map { $0 + ".safetensors[.index.json]" }.joined(separator: ", ")) is there",
-      remedies: [
-        others.isEmpty ? "The folder is empty." : "It holds: " + others.joined(separator: ", ") + "."
-      ])
+    return SourceComponent(
+      name: name, config: config, weights: try weights(files, name: name), folder: name)
   }
 
-  /// Reads a file that is carried along.
-  public func carriedFile(_ file: String, required: Bool) throws -> CarriedFile? {
+  /// Opens the weights of one component without its config.
+  public func weights(of name: String) throws -> WeightFiles {
+    try weights(ComponentFiles(folder: path + "/" + name), name: name)
+  }
+
+  private func weights(_ files: ComponentFiles, name: String) throws -> WeightFiles {
+    if let index = try files.index(in: self) { return try ShardedIndex.open(index, in: self) }
+    if let single = try files.weights(in: self) { return try WeightFiles.open(single) }
+    if files.shards.isEmpty {
+      throw missing(name + "/" + ComponentFiles.officialWeights(of: name), "its weights")
+    }
+    throw missing(
+      name + "/" + ComponentFiles.officialIndex(of: name),
+      "the index of its \(files.shards.count) shards")
+  }
+
+  /// Reads a file that is carried along, found under its name or else by content among the files of its folder.
+  ///
+  /// - Parameters:
+  ///   - file: the path inside the checkpoint.
+  ///   - officialNames: the names that the folder's files have in a release; a file of such a name is nothing else.
+  ///   - matches: tells the file by its content.
+  public func carriedFile(
+    _ file: String, officialNames: [String], matches: ([UInt8]) -> Bool
+  ) throws -> CarriedFile {
     let full = path + "/" + file
-    if !Self.exists(full) && !required { return nil }
-    try requirePresent(full, name: file)
-    return CarriedFile(
-      path: file, contents: try SourceFile.contents(of: full, limit: Self.maximumCarriedLength))
+    func read(_ path: String) throws -> [UInt8] {
+      try requireInside(path)
+      return try SourceFile.contents(of: path, limit: Self.maximumCarriedLength)
+    }
+    if Self.exists(full) { return CarriedFile(path: file, contents: try read(full)) }
+    let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
+    for name in Self.regularFiles(in: String(folder)) where !officialNames.contains(name) {
+      let contents = try read(folder + "/" + name)
+      if matches(contents) { return CarriedFile(path: file, contents: contents) }
+    }
+    throw missing(file)
   }
 
-  private func requirePresent(_ path: String, name: String) throws {
-    guard Self.exists(path) else {
-      throw BenbenError(
-        .missing, "the checkpoint is not complete", at: path, because: "it is not there",
-        remedies: ["Every release on the hub carries it: download `\(name)` again."])
-    }
-    try requireInside(path)
+  /// The `config.json` that lies beside a file of weights, or in a folder of them; nil when there is none.
+  public static func configBeside(_ path: String) throws -> JSONValue? {
+    let directory = isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    let config = directory + "config.json"
+    return exists(config) ? try parseJSON(config, limit: maximumConfigLength) : nil
+  }
+
+  /// The error for a file of the release that is not there.
+  private func missing(_ file: String, _ what: String? = nil) -> BenbenError {
+    BenbenError(
+      .missing, "the checkpoint is not complete", at: path + "/" + file,
+      because: what.map { "\($0) are not there" } ?? "it is not there",
+      remedies: ["Download \(file) from \(source) into it."])
   }
 
   /// Throws when a path leads, through links, out of the checkpoint.
@@ -121,6 +133,13 @@ public struct CheckpointFolder {
   }
 
   static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// The names of the regular files in a folder, sorted.
+  static func regularFiles(in folder: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+      .filter { !$0.hasPrefix(".") && !isFolder(folder + "/" + $0) }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
 
   static func isFolder(_ path: String) -> Bool {
     var isDirectory: ObjCBool = false

@@ -56,9 +56,9 @@ public struct Conversion {
     var components: [JSONValue] = []
     var sources: [String: JSONValue] = [:]
     for plan in plans {
-      let files = try plan.files.map { file -> JSONValue in
+      let files = try plan.source.weights.files.map { file -> JSONValue in
         [
-          "file": .string(plan.component + "/" + lastComponent(file.path)),
+          "file": .string(plan.source.identity(of: file)),
           "bytes": .integer(file.size), "sha256": .string(try file.sha256()),
         ]
       }
@@ -68,11 +68,9 @@ public struct Conversion {
         plan, source: files, to: folder.stagingPath + "/" + fileName,
         progress: { try progress(plan.component, $0) })
       outcomes.append(written.outcomes)
-      components.append([
-        "name": .string(plan.component), "file": .string(fileName), "bytes": .integer(written.fileSize),
-        "headerSha256": .string(written.identity),
-      ])
-      for file in plan.files { try file.checkUnchanged() }
+      components.append(
+        Manifest.component(plan, file: fileName, bytes: written.fileSize, identity: written.identity))
+      for file in plan.source.weights.files { try file.checkUnchanged() }
     }
     for file in carried { try folder.write(file.contents, to: file.path) }
     let report = Manifest.report(self, outcomes: outcomes, source: sources)
@@ -91,7 +89,7 @@ public struct Conversion {
     let entries = NativeHeader.layOut(
       plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.byteCount) })
     var header = NativeHeader(
-      component: plan.component, config: plan.config, source: source, entries: entries)
+      component: plan.component, config: plan.source.config, source: source, entries: entries)
     // Hashes have a fixed length, so the header's length is known before the data is.
     let dataStart = NativeHeader.dataStart(headerLength: header.bytes.count)
     let fileSize = dataStart + header.dataLength
@@ -116,7 +114,7 @@ public struct Conversion {
     var hash = SHA256()
     var metrics = row.isLossy ? ErrorMetrics() : nil
     var position = start
-    var chunks = TensorChunks(row.source)
+    var chunks = try TensorChunks(row.source)
     let wide = FloatBuffer()
     let narrow = FloatBuffer()
     let back = FloatBuffer()

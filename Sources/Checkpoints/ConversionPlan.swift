@@ -74,9 +74,9 @@ public struct ComponentPlan {
   }
 
   /// The component's name.
-  public let component: String
-  let config: JSONValue
-  let files: [SourceFile]
+  public var component: String { source.name }
+  /// What the component is made from.
+  public let source: SourceComponent
   /// The tensors in the model's own order.
   public let rows: [Row]
   /// Source tensors that are left out, each with its rule.
@@ -86,12 +86,19 @@ public struct ComponentPlan {
   ///
   /// - Throws: ``BenbenError`` that names what is missing, has another shape or is not accounted for.
   public init(
-    _ component: CheckpointFolder.Component, declaration: ComponentDeclaration, request: TypeRequest
+    _ component: SourceComponent, declaration: ComponentDeclaration, request: TypeRequest
   ) throws {
     let path = component.weights.files.first?.path ?? component.name
-    var unclaimed = Dictionary(uniqueKeysWithValues: component.weights.tensors.map { ($0.name, $0) })
+    var unclaimed: [String: TensorDescriptor] = [:]
     var rows: [Row] = []
     var ignored: [(name: String, rule: String)] = []
+    for tensor in component.weights.tensors {
+      if tensor.name.hasPrefix(component.prefix) {
+        unclaimed[String(tensor.name.dropFirst(component.prefix.count))] = tensor
+      } else {
+        ignored.append((tensor.name, "outside of \(component.prefix)*, where the component's tensors stand"))
+      }
+    }
     var missing: [String] = []
     for weight in declaration.weights {
       let present = ([weight.name] + weight.aliases).compactMap { unclaimed.removeValue(forKey: $0) }
@@ -130,7 +137,7 @@ public struct ComponentPlan {
     var unknown: [String] = []
     for name in unclaimed.keys.sorted() {
       if let rule = declaration.ignoreRules.first(where: { $0.covers(name) }) {
-        ignored.append((name, rule.name))
+        ignored.append((component.prefix + name, rule.name))
       } else {
         unknown.append(name)
       }
@@ -140,9 +147,7 @@ public struct ComponentPlan {
         "\(unknown.count) tensors are not part of this model", path, Self.list(unknown),
         "Check that config.json and the weights are of the same release.")
     }
-    self.component = component.name
-    config = component.config
-    files = component.weights.files
+    self.source = component
     self.rows = rows
     self.ignored = ignored
   }
@@ -154,8 +159,8 @@ public struct ComponentPlan {
   private static func requireEqual(_ first: TensorDescriptor, _ second: TensorDescriptor) throws {
     var isEqual = first.type == second.type
     if isEqual {
-      var chunks = TensorChunks(first)
-      var others = TensorChunks(second)
+      var chunks = try TensorChunks(first)
+      var others = try TensorChunks(second)
       while isEqual, let chunk = try chunks.next(), let other = try others.next() {
         isEqual = chunk.elementsEqual(other)
       }
@@ -168,7 +173,7 @@ public struct ComponentPlan {
   }
 
   private static func exceedsHalfRange(_ source: TensorDescriptor) throws -> Bool {
-    var chunks = TensorChunks(source)
+    var chunks = try TensorChunks(source)
     let scratch = FloatBuffer()
     while let chunk = try chunks.next() {
       let exceeds = scratch.with(count: chunk.count / source.type.size) { floats in
@@ -178,32 +183,5 @@ public struct ComponentPlan {
       if exceeds { return true }
     }
     return false
-  }
-}
-
-/// Reads a tensor piece by piece, so that memory stays bounded whatever its size.
-struct TensorChunks: ~Copyable {
-  /// A multiple of every element size.
-  static let chunkSize = 8 << 20
-
-  private let tensor: TensorDescriptor
-  private let buffer: UnsafeMutableRawBufferPointer
-  private var offset = 0
-
-  init(_ tensor: TensorDescriptor) {
-    self.tensor = tensor
-    buffer = .allocate(byteCount: min(Self.chunkSize, max(tensor.byteCount, 1)), alignment: 64)
-  }
-
-  deinit { buffer.deallocate() }
-
-  /// The next bytes, valid until the next call; nil at the end.
-  mutating func next() throws -> UnsafeRawBufferPointer? {
-    guard offset < tensor.byteCount else { return nil }
-    let part = UnsafeMutableRawBufferPointer(
-      rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
-    try tensor.file.read(at: tensor.offset + offset, into: part)
-    offset += part.count
-    return UnsafeRawBufferPointer(part)
   }
 }

@@ -18,7 +18,7 @@ public struct Inspection {
     public var byteCount: Int { shape.checkedByteCount(of: type) ?? 0 }
   }
 
-  /// What was recognised.
+  /// What kind of file or folder it is.
   public let kind: String
   /// All tensors.
   public let rows: [Row]
@@ -26,48 +26,102 @@ public struct Inspection {
   public let configs: [String: JSONValue]
   /// For a native model: what it was made from and how.
   public let provenance: JSONValue?
+  /// Components of a folder that lack a file, each with what it lacks.
+  public let incomplete: [(component: String, why: String)]
+  /// The files that the folder holds beside its components (tokenizers), each as `folder/name`.
+  public let otherFiles: [String]
 
-  /// Looks at a safetensors file, a shard index, a `.benben` file, a native model or a released checkpoint.
+  private init(
+    kind: String, rows: [Row], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
+    incomplete: [(component: String, why: String)] = [], otherFiles: [String] = []
+  ) {
+    self.kind = kind
+    self.rows = rows
+    self.configs = configs
+    self.provenance = provenance
+    self.incomplete = incomplete
+    self.otherFiles = otherFiles
+  }
+
+  /// Looks at a file of weights, a shard index, a `.benben` file, a native model, a released checkpoint, one component's
+  /// folder, or a folder of single files.
+  ///
+  /// A missing file of a component is reported; a malformed one is an error.
   public init(path: String) throws {
     if CheckpointFolder.isFolder(path) {
-      if NativeModel.isModel(path) {
-        let model = try NativeModel(path: path)
-        let components = try model.componentNames.map { try model.component($0) }
-        kind = "native model (\(model.family))"
-        rows = components.flatMap(Self.rows)
-        configs = Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first }
-        provenance = model.manifest
-        return
-      }
-      let folder = try CheckpointFolder(path: path)
-      // Tokenizer folders hold no config.json; every other sub-folder is a component.
-      let names = folder.subfolders.filter { CheckpointFolder.exists(path + "/" + $0 + "/config.json") }
-      guard !names.isEmpty else {
-        throw malformed("not a checkpoint", path, "no sub-folder holds a config.json")
-      }
-      let components = try names.map { try folder.component($0) }
-      kind = "released checkpoint"
-      rows = components.flatMap { component in Self.rows(component.weights, component: component.name) }
-      configs = Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first }
-      provenance = nil
-      return
-    }
-    provenance = nil
-    if path.hasSuffix(".benben") {
+      self = try NativeModel.isModel(path) ? Self.model(path) : Self.folder(path)
+    } else if path.hasSuffix(".benben") {
       let component = try NativeComponent(path: path)
-      kind = "native component"
-      rows = Self.rows(component)
-      configs = [component.name: component.config]
-    } else if path.hasSuffix(".json") {
-      let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-      kind = "sharded safetensors"
-      rows = Self.rows(try ShardedIndex.open(path, in: CheckpointFolder(path: parent)), component: "")
-      configs = [:]
+      self.init(
+        kind: "native component", rows: Self.rows(component), configs: [component.name: component.config])
     } else {
-      kind = "safetensors"
-      rows = Self.rows(try Safetensors.open(path), component: "")
-      configs = [:]
+      let weights = try WeightFiles.openAny(path)
+      self.init(
+        kind: path.lowercased().hasSuffix(".json") ? "sharded weights" : weights.format,
+        rows: Self.rows(weights, component: ""))
     }
+  }
+
+  private static func model(_ path: String) throws -> Inspection {
+    let model = try NativeModel(path: path)
+    let components = try model.componentNames.map { try model.component($0) }
+    return Inspection(
+      kind: "native model (\(model.family))", rows: components.flatMap(rows),
+      configs: Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first },
+      provenance: model.manifest, otherFiles: model.carriedFileNames)
+  }
+
+  private static func folder(_ path: String) throws -> Inspection {
+    let folder = try CheckpointFolder(path: path)
+    let subfolders = folder.subfolders
+    let isRelease = subfolders.contains {
+      CheckpointFolder.exists(path + "/" + $0 + "/config.json") || isComponentName($0)
+    }
+    guard isRelease else {
+      // A component's own folder, or files that someone keeps side by side.
+      if CheckpointFolder.exists(path + "/config.json") {
+        let weights = try WeightFiles.openAny(path)
+        return Inspection(kind: "component folder", rows: rows(weights, component: ""))
+      }
+      let files = CheckpointFolder.regularFiles(in: path).filter { name in
+        [".safetensors", ".bin", ".pt", ".pth", ".ckpt"].contains { name.lowercased().hasSuffix($0) }
+      }
+      guard !files.isEmpty else {
+        throw malformed(
+          "not a checkpoint", path, "it holds neither files of weights nor folders with a config.json")
+      }
+      return Inspection(
+        kind: "folder of weights",
+        rows: try files.flatMap { name -> [Row] in
+          try folder.requireInside(path + "/" + name)
+          return rows(try WeightFiles.open(path + "/" + name), component: name)
+        })
+    }
+    var found: [SourceComponent] = []
+    var incomplete: [(component: String, why: String)] = []
+    var others: [String] = []
+    for name in subfolders {
+      if name.hasPrefix("tokenizer") {
+        others += CheckpointFolder.regularFiles(in: path + "/" + name).map { name + "/" + $0 }
+        continue
+      }
+      do {
+        found.append(try folder.component(name))
+      } catch let error as BenbenError where error.kind == .missing {
+        // A folder that is nobody's component (documentation, pictures) lacks nothing.
+        if isComponentName(name) {
+          incomplete.append((name, "\(lastComponent(error.subject)): \(error.why)"))
+        }
+      }
+    }
+    return Inspection(
+      kind: "released checkpoint", rows: found.flatMap { rows($0.weights, component: $0.name) },
+      configs: Dictionary(found.map { ($0.name, $0.config) }) { first, _ in first },
+      incomplete: incomplete, otherFiles: others)
+  }
+
+  private static func isComponentName(_ name: String) -> Bool {
+    ["text_encoder", "causal_video_vae", "diffusion_transformer"].contains(where: name.hasPrefix)
   }
 
   private static func rows(_ weights: WeightFiles, component: String) -> [Row] {
@@ -96,10 +150,17 @@ public struct Inspection {
     }
   }
 
-  /// The whole inspection as JSON.
+  /// The names and shapes of a component's tensors.
+  public func shapes(of component: String) -> [String: Shape] {
+    Dictionary(rows.filter { $0.component == component }.map { ($0.name, $0.shape) }) { first, _ in first }
+  }
+
+  /// The whole inspection as JSON; ``rows`` and sums, what is incomplete, and where a native model comes from.
   public var json: JSONValue {
     var members: [String: JSONValue] = [
       "kind": .string(kind),
+      "incomplete": .array(
+        incomplete.map { ["component": .string($0.component), "why": .string($0.why)] }),
       "components": .array(
         summary.map { item in
           [
@@ -118,8 +179,9 @@ public struct Inspection {
           ]
         }),
     ]
-    if let source = provenance?["source"] { members["source"] = source }
-    if let plan = provenance?["plan"] { members["plan"] = plan }
+    for key in ["source", "plan", "benbenVersion"] {
+      if let value = provenance?[key] { members[key] = value }
+    }
     return .object(members)
   }
 }

@@ -48,6 +48,20 @@ enum Manifest {
     return .object(members)
   }
 
+  /// One written component.
+  static func component(_ plan: ComponentPlan, file: String, bytes: Int, identity: String) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "name": .string(plan.component), "file": .string(file), "bytes": .integer(bytes),
+      "headerSha256": .string(identity),
+    ]
+    if let version = plan.source.config["_diffusers_version"] { members["diffusersVersion"] = version }
+    if !plan.source.prefix.isEmpty { members["sourcePrefix"] = .string(plan.source.prefix) }
+    if !plan.source.assumed.isEmpty {
+      members["assumedConfig"] = .array(plan.source.assumed.map(JSONValue.string))
+    }
+    return .object(members)
+  }
+
   static func json(
     _ conversion: Conversion, report: JSONValue, components: [JSONValue], version: String
   ) -> JSONValue {

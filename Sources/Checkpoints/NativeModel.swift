@@ -102,6 +102,9 @@ public struct NativeModel {
   /// The names of all components, in the order of the release.
   public var componentNames: [String] { components.map(\.name) }
 
+  /// The paths of the files that are carried along, inside the model.
+  public var carriedFileNames: [String] { files.map(\.path) }
+
   /// Whether a tensor of the model may differ from its source: the plan stores it in a narrower type.
   ///
   /// Nil when nothing was narrowed, else the type with the fewest mantissa bits among the narrowed ones.

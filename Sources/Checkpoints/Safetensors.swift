@@ -12,6 +12,11 @@ public enum Safetensors {
   /// More dimensions than any checkpoint has.
   public static let maximumRank = 16
 
+  /// Whether the first nine bytes are those of a header's length, of sane size, and of the header.
+  static func looksLikeOne(_ head: [UInt8]) -> Bool {
+    head.count >= 9 && head[8] == UInt8(ascii: "{") && head[4..<8].allSatisfy { $0 == 0 }
+  }
+
   /// Opens and validates a file.
   ///
   /// - Throws: ``BenbenError`` that names file, tensor and offset.
@@ -49,11 +54,11 @@ public enum Safetensors {
         "the header is not valid JSON", path, "\(error.reason) at byte \(error.offset + 8)")
     }
     let tensors = try descriptors(header, file: file, dataStart: 8 + headerLength)
-    return WeightFiles(files: [file], tensors: tensors)
+    return WeightFiles(files: [file], tensors: tensors, format: "safetensors")
   }
 
   /// Files that are often saved under a weights file's name by mistake.
-  private static func refuseKnownImpostors(_ file: SourceFile) throws {
+  static func refuseKnownImpostors(_ file: SourceFile) throws {
     let head = String(decoding: try file.bytes(at: 0, count: min(file.size, 64)), as: UTF8.self)
     if head.hasPrefix("version https://git-lfs") {
       throw malformed(

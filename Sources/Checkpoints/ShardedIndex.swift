@@ -1,7 +1,7 @@
 import JSON
 import Tensors
 
-/// The index of a checkpoint that is split into several safetensors files (`*.safetensors.index.json`).
+/// The index of a checkpoint that is split into several files (`*.safetensors.index.json`, `*.bin.index.json`).
 ///
 /// Decision: `metadata.total_size` is not checked, since released indexes count tied tensors differently; every
 /// tensor is checked against its shard instead.
@@ -38,22 +38,15 @@ public enum ShardedIndex {
     var files: [SourceFile] = []
     var tensors: [TensorDescriptor] = []
     let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    for shard in shardNames {
-      let shardPath = directory + shard
-      guard CheckpointFolder.exists(shardPath) else {
-        throw BenbenError(
-          .missing, "a shard is missing", at: shardPath, because: "the index \(lastComponent(path)) names it",
-          remedies: ["Download the missing file into the same folder."])
-      }
-      try folder.requireInside(shardPath)
-      let opened = try Safetensors.open(shardPath)
-      for tensor in opened.tensors where shardOfTensor[tensor.name] != shard {
+    let opened = try shards(shardNames, of: shardOfTensor, in: directory, index: path, folder)
+    for (shard, weights) in opened {
+      for tensor in weights.tensors where shardOfTensor[tensor.name] != shard {
         let place =
           shardOfTensor[tensor.name].map { "the index places it in \(quoted($0))" } ?? "the index lacks it"
-        throw malformed("unexpected tensor \(quoted(tensor.name))", shardPath, place)
+        throw malformed("unexpected tensor \(quoted(tensor.name))", tensor.file.path, place)
       }
-      files += opened.files
-      tensors += opened.tensors
+      files += weights.files
+      tensors += weights.tensors
     }
     let found = Set(tensors.map(\.name))
     if let absent = shardOfTensor.keys.filter({ !found.contains($0) }).min() {
@@ -62,7 +55,45 @@ public enum ShardedIndex {
         "the index says that it is in this shard")
     }
     return WeightFiles(
-      files: files, tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
+      files: files, tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
+      format: opened.first?.weights.format ?? "")
+  }
+}
+
+extension ShardedIndex {
+  /// Opens the shards that an index names; where none of them has its name any more, the files of the folder that hold
+  /// their tensors.
+  private static func shards(
+    _ names: [String], of shardOfTensor: [String: String], in directory: String, index: String,
+    _ folder: CheckpointFolder
+  ) throws -> [(name: String, weights: WeightFiles)] {
+    func open(_ name: String) throws -> WeightFiles {
+      try folder.requireInside(directory + name)
+      return try WeightFiles.open(directory + name)
+    }
+    if !names.contains(where: { CheckpointFolder.exists(directory + $0) }) {
+      var byContent: [(name: String, weights: WeightFiles)] = []
+      for file in CheckpointFolder.regularFiles(in: directory) where directory + file != index {
+        let source = try SourceFile(path: directory + file)
+        guard WeightFiles.looksLikeWeights(try source.bytes(at: 0, count: min(source.size, 9))) else {
+          continue
+        }
+        let weights = try open(file)
+        if let shard = weights.tensors.first.flatMap({ shardOfTensor[$0.name] }) {
+          byContent.append((shard, weights))
+        }
+      }
+      if Set(byContent.map(\.name)).count == names.count, byContent.count == names.count { return byContent }
+    }
+    return try names.map { name in
+      guard CheckpointFolder.exists(directory + name) else {
+        throw BenbenError(
+          .missing, "a shard is missing", at: directory + name,
+          because: "the index \(lastComponent(index)) names it",
+          remedies: ["Download \(name) from \(folder.source) into the same folder."])
+      }
+      return (name, try open(name))
+    }
   }
 }
 

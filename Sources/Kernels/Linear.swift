@@ -11,10 +11,12 @@ public struct Linear {
   private let bias: Weight?
 
   /// A linear layer with a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
+  ///
+  /// Further dimensions of the weight count as inputs.
   public init(weight: Weight, bias: Weight?) {
-    precondition(weight.shape.count == 2 && (bias.map { $0.shape == [weight.shape[0]] } ?? true))
+    precondition(weight.shape.count >= 2 && (bias.map { $0.shape == [weight.shape[0]] } ?? true))
     outputs = weight.shape[0]
-    inputs = weight.shape[1]
+    inputs = weight.shape.dropFirst().reduce(1, *)
     self.weight = weight
     self.bias = bias
   }

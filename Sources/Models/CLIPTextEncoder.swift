@@ -8,9 +8,13 @@ public struct CLIPTextConfig: Equatable, Sendable {
   let activation: Activation
   let epsilon: Float
   let endOfTextID: Int
+  /// The width of the projection, or nil when the pooled vector is not projected.
+  let projectionWidth: Int?
 
   /// Reads `config.json`.
-  public init(json: JSONValue, component: String) throws {
+  ///
+  /// - Parameter projectsPooled: whether the family projects the pooled vector (`CLIPTextModelWithProjection`).
+  public init(json: JSONValue, component: String, projectsPooled: Bool) throws {
     let reader = ConfigReader(component: component, json: json)
     vocabularySize = try reader.integer("vocab_size", in: 1...10_000_000)
     width = try reader.integer("hidden_size", in: 1...65536)
@@ -23,11 +27,13 @@ public struct CLIPTextConfig: Equatable, Sendable {
       ? .gelu : .quickGELU
     epsilon = try reader.positive("layer_norm_eps", default: 1e-5)
     endOfTextID = try reader.integer("eos_token_id", in: 0...10_000_000, default: 49407)
+    projectionWidth =
+      projectsPooled ? try reader.integer("projection_dim", in: 1...65536, default: 512) : nil
     try reader.require(width % heads == 0, "num_attention_heads", "does not divide hidden_size")
   }
 }
 
-/// CLIP's text transformer (`transformers`, `modeling_clip.py`, `CLIPTextModel`).
+/// CLIP's text transformer (`transformers`, `modeling_clip.py`, `CLIPTextModel` and `CLIPTextModelWithProjection`).
 public struct CLIPTextEncoder {
   /// The settings.
   public let config: CLIPTextConfig
@@ -35,6 +41,7 @@ public struct CLIPTextEncoder {
   private let positionEmbedding: Weight
   private let layers: [Layer]
   private let finalNorm: NormWeights
+  private let projection: Linear?
 
   private struct Layer {
     let query: Linear, key: Linear, value: Linear, output: Linear
@@ -64,6 +71,9 @@ public struct CLIPTextEncoder {
     positionEmbedding = try embeddings.weight("position_embedding.weight", [config.positions, config.width])
     layers = try (0..<config.layers).map { try Layer(config, scope.scope("encoder.layers.\($0)")) }
     finalNorm = try scope.norm("final_layer_norm", config.width)
+    projection = try config.projectionWidth.map {
+      try root.linear("text_projection", config.width, $0, bias: false)
+    }
   }
 
   /// Where the official model pools: the largest id when the config says 2 (as all releases do), else the first
@@ -73,7 +83,7 @@ public struct CLIPTextEncoder {
     return ids.firstIndex(of: config.endOfTextID) ?? 0
   }
 
-  /// The pooled vector [1, width] of token ids (`pooler_output`).
+  /// The pooled vector of token ids: [1, width] (`pooler_output`), or [1, projectionWidth] (`text_embeds`).
   ///
   /// Attention is causal, so tokens behind the pooled one cannot reach it and are not computed.
   ///
@@ -95,7 +105,8 @@ public struct CLIPTextEncoder {
     for layer in layers {
       try forward(layer, x, mask: mask, scale: scale, in: context)
     }
-    return finalNorm.layerNorm(x.rows(count - 1..<count), epsilon: config.epsilon)
+    let pooled = finalNorm.layerNorm(x.rows(count - 1..<count), epsilon: config.epsilon)
+    return try projection?(pooled, in: context) ?? pooled
   }
 
   /// 0 where a query may look, and so far below any score elsewhere that its share is zero; [1, tokens, tokens].

@@ -5,10 +5,8 @@ import Tensors
 /// CLIP's byte-pair tokenizer (`transformers`, `CLIPTokenizer` with ftfy installed), see ``TextCleaning`` for what of
 /// ftfy is covered.
 public struct CLIPTokenizer {
-  /// The files it is made from, in its folder.
-  public static let fileNames = [
-    "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
-  ]
+  /// The files of a release's folder; it is made from all of them.
+  public static let files: [TokenizerFile] = [.vocabulary, .merges, .settings, .specialTokens]
 
   private let vocabulary: [String: Int]
   /// The rank of a merge by the pair of its parts.

@@ -102,14 +102,43 @@ public struct CausalVideoVAE {
 
   /// The mean and the standard deviation of an image's latent, [16, 1, height/8, width/8] each.
   ///
-  /// - Parameter image: [1, height, width, 3] in −1…1; its sides are multiples of 8.
-  public func encode(_ image: Tensor, in context: KernelContext) throws -> (mean: Tensor, deviation: Tensor) {
-    let cache = TemporalCache()
-    let hidden = try encoder(image, cache: cache, in: context)
-    let moments = Self.channelsFirst(try quantization(hidden, cache: cache, in: context))  // [32, 1, h, w]
+  /// - Parameters:
+  ///   - image: [1, height, width, 3] in −1…1; its sides are multiples of 8.
+  ///   - isTiled: whether an image that is larger than 256 pixels is encoded in overlapping tiles of that side
+  ///     (`tiled_encode`), as with tiling switched on.
+  public func encode(
+    _ image: Tensor, isTiled: Bool, in context: KernelContext
+  ) throws -> (mean: Tensor, deviation: Tensor) {
+    let (height, width, scale) = (image.shape[1], image.shape[2], CausalVideoVAEConfig.scale)
+    let size = Self.encodedTileSize
+    let encoded: Tensor  // [1, h, w, 32]
+    if isTiled, height > size || width > size {
+      let step = size * 3 / 4
+      var mosaic = TileMosaic(
+        frames: 1, height: height / scale, width: width / scale, channels: 2 * config.latentChannels,
+        step: step / scale, blend: size / scale / 4)
+      for y in stride(from: 0, to: height, by: step) {
+        for x in stride(from: 0, to: width, by: step) {
+          let tile = Self.cropped(image, y..<min(y + size, height), x..<min(x + size, width))
+          mosaic.add(try moments(tile, in: context), isFirstInRow: x == 0)
+        }
+      }
+      encoded = mosaic.result
+    } else {
+      encoded = try moments(image, in: context)
+    }
+    let moments = Self.channelsFirst(encoded)
     let mean = moments.rows(0..<config.latentChannels)
     let logVariance = moments.rows(config.latentChannels..<2 * config.latentChannels)
     return (mean.copy(), logVariance.map { Float.deviation(logVariance: $0) })
+  }
+
+  /// The side of the tiles that images are encoded in.
+  private static let encodedTileSize = 256
+
+  private func moments(_ image: Tensor, in context: KernelContext) throws -> Tensor {
+    let cache = TemporalCache()
+    return try quantization(encoder(image, cache: cache, in: context), cache: cache, in: context)
   }
 
   /// Decodes a latent, un-normalised already, to frames [1 + 8·(T − 1), 8·height, 8·width, 3].

@@ -18,6 +18,38 @@ public struct GenerationRequest: Equatable, Sendable {
   ///
   /// None is computed when the first is 0.
   public var guidanceScale: Float, videoGuidanceScale: Float
+  /// Whether the first frame is a given image (image-to-video) and not generated.
+  public var startsFromImage: Bool
+
+  /// One latent frame that is to be generated.
+  public struct Unit: Equatable, Sendable {
+    /// Counted from 0; also the frame of the initial noise that it starts from.
+    public let index: Int
+    /// Steps of each stage.
+    public let steps: [Int]
+    /// Guidance, where there is any.
+    public let guidanceScale: Float
+  }
+
+  /// The latent frames to generate, in order.
+  ///
+  /// From an image, all but the first are; each then has ``steps`` and ``videoGuidanceScale``, as in the official
+  /// `generate_i2v`.
+  public var units: [Unit] {
+    if startsFromImage {
+      return (0..<max(latentFrames - 1, 0)).map {
+        Unit(index: $0, steps: steps, guidanceScale: videoGuidanceScale)
+      }
+    }
+    return (0..<latentFrames).map {
+      Unit(
+        index: $0, steps: $0 == 0 ? steps : videoSteps,
+        guidanceScale: $0 == 0 ? guidanceScale : videoGuidanceScale)
+    }
+  }
+
+  /// The number of steps of all units.
+  public var stepCount: Int { units.reduce(0) { $0 + $1.steps.reduce(0, +) } }
 
   /// Pixels: 8 for the VAE, 4 for the pyramid, 2 for the patch.
   public static let sizeMultiple = 64
@@ -38,7 +70,8 @@ public struct GenerationRequest: Equatable, Sendable {
   public init(
     prompt: String, negativePrompt: String = defaultNegativePrompt, width: Int, height: Int,
     latentFrames: Int,
-    steps: [Int], videoSteps: [Int], guidanceScale: Float, videoGuidanceScale: Float
+    steps: [Int], videoSteps: [Int], guidanceScale: Float, videoGuidanceScale: Float,
+    startsFromImage: Bool = false
   ) {
     self.prompt = prompt
     self.negativePrompt = negativePrompt
@@ -49,6 +82,7 @@ public struct GenerationRequest: Equatable, Sendable {
     self.videoSteps = videoSteps
     self.guidanceScale = guidanceScale
     self.videoGuidanceScale = videoGuidanceScale
+    self.startsFromImage = startsFromImage
   }
 
   /// The number of frames of the clip.
@@ -61,6 +95,16 @@ public struct GenerationRequest: Equatable, Sendable {
 
   /// The text that is really encoded for the prompt.
   public var fullPrompt: String { prompt + Self.promptSuffix }
+
+  /// Throws when the clip is larger than a transformer's positions reach.
+  public func requireFits(_ inputs: TransformerInputs) throws {
+    guard max(width, height) <= inputs.maximumSide else {
+      throw BenbenError(
+        .usage, "this size cannot be generated", at: "\(width)×\(height)",
+        because: "this transformer's positions reach to \(inputs.maximumSide) pixels",
+        remedies: ["Take sides of at most \(inputs.maximumSide / Self.sizeMultiple * Self.sizeMultiple)."])
+    }
+  }
 
   /// The same request, when it can be carried out.
   ///
@@ -82,6 +126,11 @@ public struct GenerationRequest: Equatable, Sendable {
         .usage, "this length cannot be generated", at: "\(latentFrames) latent frames",
         because: "the models know 1 to \(Self.maximumLatentFrames)",
         remedies: ["16 give five seconds, 31 give ten."])
+    }
+    guard latentFrames > 1 || !startsFromImage else {
+      throw BenbenError(
+        .usage, "this length cannot be generated", at: "1 latent frame",
+        because: "the first frame is the given image, so at least 2 are needed")
     }
     for (name, steps) in [("steps", steps), ("video steps", videoSteps)] {
       guard steps.count == PyramidFlowSchedule.stageCount, steps.allSatisfy({ 1...Self.maximumSteps ~= $0 })

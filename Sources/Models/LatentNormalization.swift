@@ -6,21 +6,36 @@ public struct LatentNormalization: Equatable, Sendable {
   let videoShift: Float, videoScale: Float
 
   /// The constants of the miniFLUX models (`pyramid_dit_for_video_gen_pipeline.py`).
-  public static let miniFLUX = LatentNormalization(
-    imageShift: -0.04, imageScale: Float(1 / 1.8726), videoShift: -0.2343, videoScale: Float(1 / 3.0986))
+  public static let miniFLUX = LatentNormalization(imageShift: -0.04, imageScale: Float(1 / 1.8726))
+  /// The constants of the SD3 models.
+  public static let sd3 = LatentNormalization(imageShift: 0.1490, imageScale: Float(1 / 1.8415))
 
-  /// Joins the latents of all units, [channels, 1, height, width] each, and undoes the normalisation
+  private init(imageShift: Float, imageScale: Float) {
+    self.imageShift = imageShift
+    self.imageScale = imageScale
+    // The same for both.
+    videoShift = -0.2343
+    videoScale = Float(1 / 3.0986)
+  }
+
+  /// A sample of an encoded image's distribution at unit scale (`generate_i2v`): all [channels, 1, height, width].
+  public func imageLatent(mean: Tensor, deviation: Tensor, noise: Tensor) -> Tensor {
+    let sample = mean.combined(with: deviation.combined(with: noise, *), +)
+    return sample.map { ($0 - imageShift) * imageScale }
+  }
+
+  /// Joins the latents of all frames, [channels, 1, height, width] each, and undoes the normalisation
   /// (`decode_latent`) → [channels, T, height, width].
-  public func decoderInput(_ units: [Tensor]) -> Tensor {
-    let shape = units[0].shape
-    let result = Tensor([shape[0], units.count, shape[2], shape[3]])
+  public func decoderInput(_ latents: [Tensor]) -> Tensor {
+    let shape = latents[0].shape
+    let result = Tensor([shape[0], latents.count, shape[2], shape[3]])
     let pixels = shape[2] * shape[3]
-    for (index, unit) in units.enumerated() {
+    for (index, latent) in latents.enumerated() {
       let (shift, scale) = index == 0 ? (imageShift, imageScale) : (videoShift, videoScale)
       for channel in 0..<shape[0] {
         for pixel in 0..<pixels {
-          result.elements[(channel * units.count + index) * pixels + pixel] =
-            unit.elements[channel * pixels + pixel] / scale + shift
+          result.elements[(channel * latents.count + index) * pixels + pixel] =
+            latent.elements[channel * pixels + pixel] / scale + shift
         }
       }
     }

@@ -21,7 +21,7 @@ public struct TextEmbedding {
 /// Latents of a unit are [channels, 1, height, width]. Each step is a function of its own, so that one can be given
 /// recorded inputs and compared by itself.
 public struct PyramidSampler {
-  private let transformer: PyramidFluxTransformer
+  private let transformer: any PyramidTransformer
   private let context: KernelContext
   /// Times and noise levels.
   public let schedule = PyramidFlowSchedule()
@@ -35,7 +35,7 @@ public struct PyramidSampler {
   }
 
   /// A sampler over a transformer.
-  public init(_ transformer: PyramidFluxTransformer, in context: KernelContext) {
+  public init(_ transformer: any PyramidTransformer, in context: KernelContext) {
     self.transformer = transformer
     self.context = context
   }
@@ -95,39 +95,37 @@ public struct PyramidSampler {
   /// Generates the latents of all units.
   ///
   /// - Parameters:
+  ///   - initial: the noise of the whole clip, [channels, T, height, width].
+  ///   - image: the latent of the first frame [channels, 1, height, width] when it is given, else nil.
   ///   - texts: the embeddings [negative, prompt], or the prompt's alone when the request has no guidance.
   ///   - onEvent: called after every step and every stage; what it throws ends the run.
+  /// - Returns: the latents of all frames, the image's among them.
   public func generate(
-    _ request: GenerationRequest, texts: [TextEmbedding], noise: any NoiseSource, channels: Int,
-    onEvent: (Event) throws -> Void
+    _ request: GenerationRequest, texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
+    noise: any NoiseSource, onEvent: (Event) throws -> Void
   ) throws -> [Tensor] {
-    let initial = try noise.initial(
-      shape: [channels, request.latentFrames, request.latentHeight, request.latentWidth])
     let starts = startingPoints(initial)
-    let stepCount =
-      request.steps.reduce(0, +) + (request.latentFrames - 1) * request.videoSteps.reduce(0, +)
     var done = 0
-    var finished: [Tensor] = []
-    for unit in 0..<request.latentFrames {
-      let steps = unit == 0 ? request.steps : request.videoSteps
-      let scale = unit == 0 ? request.guidanceScale : request.videoGuidanceScale
+    var finished = image.map { [$0] } ?? []
+    for unit in request.units {
       let history = Self.history(finished)
-      var latent = starts[unit]
+      var latent = starts[unit.index]
       for stage in 0..<PyramidFlowSchedule.stageCount {
         if stage > 0 {
-          let shape = [channels, 1, 2 * latent.shape[2], 2 * latent.shape[3]]
+          let shape = [initial.shape[0], 1, 2 * latent.shape[2], 2 * latent.shape[3]]
           latent = enter(
-            stage: stage, from: latent, noise: try noise.block(unit: unit, stage: stage, shape: shape))
+            stage: stage, from: latent, noise: try noise.block(unit: unit.index, stage: stage, shape: shape))
         }
-        let sigmas = schedule.sigmas(count: steps[stage])
-        for (index, time) in schedule.timesteps(stage: stage, count: steps[stage]).enumerated() {
+        let sigmas = schedule.sigmas(count: unit.steps[stage])
+        for (index, time) in schedule.timesteps(stage: stage, count: unit.steps[stage]).enumerated() {
           let predictions = try predict(latent: latent, history: history[stage], timestep: time, texts: texts)
           latent = step(
-            latent, along: guided(predictions, scale: scale), from: sigmas[index], to: sigmas[index + 1])
+            latent, along: guided(predictions, scale: unit.guidanceScale), from: sigmas[index],
+            to: sigmas[index + 1])
           done += 1
-          try onEvent(.step(number: done, of: stepCount, unit: unit, stage: stage))
+          try onEvent(.step(number: done, of: request.stepCount, unit: unit.index, stage: stage))
         }
-        try onEvent(.stage(unit: unit, stage: stage, latent: latent))
+        try onEvent(.stage(unit: unit.index, stage: stage, latent: latent))
       }
       finished.append(latent)
     }

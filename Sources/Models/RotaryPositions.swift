@@ -55,14 +55,7 @@ struct RotaryPositions {
   /// 0, 1, … , count−1 resampled linearly to `target` values (`F.interpolate`, linear, corners not aligned).
   static func interpolated(_ count: Int, to target: Int) -> [Float] {
     if count == target { return (0..<count).map(Float.init) }
-    let scale = Float(count) / Float(target)
-    return (0..<target).map { index in
-      let source = max(0, scale * (Float(index) + 0.5) - 0.5)
-      let lower = min(Int(source), count - 1)
-      let upper = min(lower + 1, count - 1)
-      let weight = source - Float(lower)
-      return (1 - weight) * Float(lower) + weight * Float(upper)
-    }
+    return LinearResampling.taps(count, to: target).map { $0.blend(Float($0.lower), Float($0.upper)) }
   }
 }
 

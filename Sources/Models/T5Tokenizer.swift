@@ -9,8 +9,8 @@ import Tensors
 /// compatibility character such as `ﬁ` or `２`, SentencePiece normalises the parts and `transformers` the whole cluster.
 /// Composed (NFC) text, as keyboards give it, is not affected.
 public final class T5Tokenizer {
-  /// The files it is made from, in its folder.
-  public static let fileNames = ["spiece.model", "tokenizer_config.json"]
+  /// The files of a release's folder; the first two are what it is made from.
+  public static let files: [TokenizerFile] = [.sentencePiece, .settings, .specialTokens, .fast]
   /// The number of ids that the pipeline asks for.
   public static let length = 128
   private static let endOfText = 1, padding = 0

@@ -1,42 +1,48 @@
 import Kernels
 import Tensors
 
-/// The text side of miniFLUX: CLIP-L for the pooled vector, T5 for the tokens (`FluxTextEncoderWithMask`).
+/// The text side of a model: CLIP for the pooled vector, T5 for the tokens (`FluxTextEncoderWithMask`,
+/// `SD3TextEncoderWithMask`).
 public struct TextEncoders {
   /// The ids of one text.
   public struct Tokens: Equatable, Sendable {
-    /// CLIP's ids and T5's.
-    public let clip: TokenizedText, t5: TokenizedText
+    /// The ids of each CLIP encoder.
+    public let clip: [TokenizedText]
+    /// T5's ids.
+    public let t5: TokenizedText
 
     /// Gathers ids.
-    public init(clip: TokenizedText, t5: TokenizedText) {
+    public init(clip: [TokenizedText], t5: TokenizedText) {
       self.clip = clip
       self.t5 = t5
     }
   }
 
-  private let clipTokenizer: CLIPTokenizer
+  private let clips: [(tokenizer: CLIPTokenizer, encoder: CLIPTextEncoder)]
   private let t5Tokenizer: T5Tokenizer
-  private let clip: CLIPTextEncoder
   private let t5: T5Encoder
 
-  /// Gathers tokenizers and encoders.
-  public init(clipTokenizer: CLIPTokenizer, t5Tokenizer: T5Tokenizer, clip: CLIPTextEncoder, t5: T5Encoder) {
-    self.clipTokenizer = clipTokenizer
+  /// Gathers tokenizers and encoders; there is one CLIP for miniFLUX, and there are two for SD3.
+  public init(
+    clips: [(tokenizer: CLIPTokenizer, encoder: CLIPTextEncoder)], t5Tokenizer: T5Tokenizer, t5: T5Encoder
+  ) {
+    self.clips = clips
     self.t5Tokenizer = t5Tokenizer
-    self.clip = clip
     self.t5 = t5
   }
 
   /// Tokenizes a text.
   public func tokenize(_ text: String) throws -> Tokens {
-    Tokens(clip: clipTokenizer(text), t5: try t5Tokenizer(text))
+    Tokens(clip: clips.map { $0.tokenizer(text) }, t5: try t5Tokenizer(text))
   }
 
-  /// Encodes a text that was tokenized.
+  /// Encodes a text that was tokenized; it has ids for every CLIP encoder.
   public func encode(_ tokens: Tokens, in context: KernelContext) throws -> TextEmbedding {
-    TextEmbedding(
+    let pooled = try zip(clips, tokens.clip).map { clip, tokens in
+      try clip.encoder.pooled(tokens.ids, in: context)
+    }
+    return TextEmbedding(
       tokens: try t5(Array(tokens.t5.ids[..<tokens.t5.count]), in: context),
-      pooled: try clip.pooled(tokens.clip.ids, in: context))
+      pooled: Tensor([1, pooled.reduce(0) { $0 + $1.count }], pooled.flatMap(\.elements)))
   }
 }

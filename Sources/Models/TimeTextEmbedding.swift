@@ -7,9 +7,12 @@ struct TimeTextEmbedding {
   private let time1: Linear, time2: Linear
   private let text1: Linear, text2: Linear
 
+  /// Features of the sinusoidal embedding; fixed in the official code.
+  private static let features = 256
+
   init(pooledWidth: Int, width: Int, _ scope: WeightScope) throws {
     let time = scope.scope("timestep_embedder")
-    time1 = try time.linear("linear_1", PyramidFluxConfig.timeFeatures, width)
+    time1 = try time.linear("linear_1", Self.features, width)
     time2 = try time.linear("linear_2", width, width)
     let text = scope.scope("text_embedder")
     text1 = try text.linear("linear_1", pooledWidth, width)
@@ -18,7 +21,7 @@ struct TimeTextEmbedding {
 
   /// One row a sample: times [samples], pooled [samples, pooledWidth] → [samples, width].
   func callAsFunction(times: [Float], pooled: Tensor, in context: KernelContext) throws -> Tensor {
-    let features = Self.sinusoids(times, count: PyramidFluxConfig.timeFeatures)
+    let features = Self.sinusoids(times, count: Self.features)
     let result = try time2(time1(features, then: [.activation(.silu)], in: context), in: context)
     let text = try text1(pooled, then: [.activation(.silu)], in: context)
     try text2(

@@ -5,6 +5,8 @@ import Tensors
 public protocol NoiseSource {
   /// Independent normal noise [channels, frames, height, width] that the whole clip starts from.
   func initial(shape: Shape) throws -> Tensor
+  /// Independent normal noise [channels, 1, height, width] for the sample of an encoded image; drawn after the initial.
+  func posterior(shape: Shape) throws -> Tensor
   /// Noise [channels, 1, height, width] correlated inside blocks of four pixels, added when a stage starts.
   func block(unit: Int, stage: Int, shape: Shape) throws -> Tensor
 }
@@ -24,7 +26,12 @@ public final class SeededNoise: NoiseSource {
   }
 
   /// `torch.randn` of that shape.
-  public func initial(shape: Shape) -> Tensor {
+  public func initial(shape: Shape) -> Tensor { normal(shape) }
+
+  /// `torch.randn` of that shape.
+  public func posterior(shape: Shape) -> Tensor { normal(shape) }
+
+  private func normal(_ shape: Shape) -> Tensor {
     let result = Tensor(shape)
     let count = result.count
     guard count >= 16 else {

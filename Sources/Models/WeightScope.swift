@@ -33,10 +33,14 @@ public struct WeightScope {
   }
 
   /// `torch.nn.Linear`: `name.weight` [outputs, inputs] and `name.bias` [outputs].
-  func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws -> Linear {
+  ///
+  /// - Parameter storedShape: the weight's shape in files, where a convolution is used as a product.
+  func linear(
+    _ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true, storedShape: Shape? = nil
+  ) throws -> Linear {
     let scope = scope(name)
     return Linear(
-      weight: try scope.weight("weight", [outputs, inputs]),
+      weight: try scope.weight("weight", storedShape ?? [outputs, inputs]),
       bias: bias ? try scope.weight("bias", [outputs]) : nil)
   }
 

@@ -113,7 +113,7 @@ public final class GoldenTrace {
     return try file.tensor(name)
   }
 
-  /// The ids, or the mask, of a text: `t5_ids`, `t5_mask` or `clip_ids`.
+  /// The ids, or the mask, of a text: `t5_ids`, `t5_mask`, `clip_ids` or `clip2_ids`.
   public func tokens(_ kind: TextKind, _ name: String) throws -> [Int]? {
     let path = "text/\(kind.rawValue)/\(name)"
     return file.shape(of: path) == nil ? nil : try file.integers(path)
@@ -156,6 +156,13 @@ public final class GoldenTrace {
     guard let shape = file.shape(of: "frames") else { return nil }
     guard shape.count == 4, shape[3] == 3 else { throw fault("frames", "its shape is \(shape.text)") }
     return try file.bytes("frames")
+  }
+
+  /// The image that an image-to-video run started from as bytes, [height, width, 3].
+  public func image() throws -> (shape: Shape, bytes: [UInt8])? {
+    guard let shape = file.shape(of: "image") else { return nil }
+    guard shape.count == 3, shape[2] == 3 else { throw fault("image", "its shape is \(shape.text)") }
+    return try file.bytes("image")
   }
 
   /// The calls of the transformer whose activations were recorded, each with the names of its datasets.

@@ -70,11 +70,14 @@ public struct Weight {
     return result
   }
 
-  /// The given rows of a matrix as f32, in that order; every row must exist.
+  /// The given rows as f32, in that order, [rows, width]; every row must exist.
+  ///
+  /// All dimensions but the last count as rows.
   public func rows(_ rows: [Int]) -> Tensor {
-    precondition(shape.count == 2 && rows.allSatisfy { 0..<shape[0] ~= $0 })
-    let result = Tensor([rows.count, shape[1]])
-    let rowBytes = shape[1] * type.size
+    let width = shape[shape.count - 1]
+    precondition(rows.allSatisfy { $0 >= 0 && ($0 + 1) * width <= elementCount })
+    let result = Tensor([rows.count, width])
+    let rowBytes = width * type.size
     withBytes { bytes in
       for (index, row) in rows.enumerated() {
         FloatConversion.widen(

@@ -3,26 +3,28 @@ import JSON
 import Models
 import Tensors
 
-/// Brings a released checkpoint and the models' own declarations together.
+/// Brings found components and the models' own declarations together.
 enum CheckpointImport {
-  /// Plans the conversion of a checkpoint, or of some of its components.
+  /// Plans the conversion of a checkpoint folder, or of some of its components.
   static func plan(_ path: String, components wanted: [String], request: TypeRequest) throws -> Conversion {
-    let folder = try CheckpointFolder(path: path)
-    let subfolders = folder.subfolders
-    let transformers = subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
-    let family = ModelFamily.miniFLUX
+    var folder = try CheckpointFolder(path: path)
+    let family = try family(of: &folder)
+    let transformers = folder.subfolders.filter { family.role(of: $0) == .transformer }
     let known = family.sharedComponents + transformers
-    guard known.contains(where: subfolders.contains) else {
+    guard known.contains(where: folder.subfolders.contains) else {
       throw BenbenError(
         .malformed, "not a checkpoint", at: path,
         because:
           "it holds none of \(family.sharedComponents.joined(separator: ", ")), diffusion_transformer_*",
-        remedies: ["Give the folder that was downloaded from rain1011/pyramid-flow-miniflux."])
+        remedies: [
+          "Give the folder that was downloaded, for example from \(address(family)).",
+          "Single files are assembled: benben convert --diffusion-transformer FILE --vae FILE --t5 FILE …",
+        ])
     }
     guard !transformers.isEmpty || !wanted.isEmpty else {
       throw BenbenError(
         .missing, "the checkpoint is not complete", at: path, because: "it holds no diffusion_transformer_*",
-        remedies: ["Download diffusion_transformer_384p, _768p or _image into it."])
+        remedies: ["Download one of its diffusion_transformer_* folders from \(address(family)) into it."])
     }
     if let unknown = wanted.first(where: { !known.contains($0) }) {
       throw BenbenError(
@@ -34,45 +36,104 @@ enum CheckpointImport {
         .usage, "a component is named twice", at: wanted.joined(separator: ", "),
         because: "each is converted once")
     }
-    let names = wanted.isEmpty ? family.sharedComponents + transformers : wanted
-    let plans = try names.map { name in
-      let component = try folder.component(name)
-      try requireFamily(component, family, path)
-      return try ComponentPlan(
-        component,
-        declaration: ComponentDeclaration(
-          weights: try family.declarations(of: name, config: component.config), ignoreRules: ignoreRules(name)
-        ),
-        request: request)
-    }
+    let names = wanted.isEmpty ? known : wanted
     return Conversion(
-      plans: plans, carried: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name,
+      plans: try names.map { try plan(try folder.component($0), of: family, request: request) },
+      carried: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name, request: request
+    )
+  }
+
+  /// Plans one component.
+  ///
+  /// - Throws: ``BenbenError`` when its tensors are those of something else.
+  static func plan(
+    _ component: SourceComponent, of family: ModelFamily, request: TypeRequest
+  ) throws -> ComponentPlan {
+    var component = component
+    component.prefix = try recognized(component, of: family)?.prefix ?? ""
+    return try ComponentPlan(
+      component,
+      declaration: ComponentDeclaration(
+        weights: try family.declarations(of: component.name, config: component.config),
+        ignoreRules: ignoreRules(family.role(of: component.name))),
       request: request)
   }
 
-  private static func requireFamily(
-    _ component: CheckpointFolder.Component, _ family: ModelFamily, _ path: String
-  ) throws {
-    guard component.name.hasPrefix(ModelFamily.transformerPrefix),
-      let className = component.config["_class_name"]?.string, className != family.transformerClass
-    else { return }
-    throw BenbenError(
-      .malformed, "this transformer cannot be converted yet", at: "\(path)/\(component.name)/config.json",
-      because: "it is a \(className); \(family.transformerClass) (miniFLUX) is supported")
+  /// Where a family is downloaded from.
+  static func address(_ family: ModelFamily) -> String { "https://huggingface.co/\(family.repository)" }
+
+  /// What a component's tensors are, or nil when nothing tells: then the declarations say what is missing.
+  private static func recognized(
+    _ component: SourceComponent, of family: ModelFamily
+  ) throws -> RecognizedWeights? {
+    let names = Set(component.weights.tensors.map(\.name))
+    let all = RecognizedWeights.all(in: names)
+    let role = family.role(of: component.name)
+    if let match = all.first(where: { $0.role == role && ($0.family ?? family.name) == family.name }) {
+      return match
+    }
+    let path = component.weights.files.first?.path ?? component.name
+    if let other = all.first {
+      throw BenbenError(
+        .malformed, "these are the weights of something else", at: path,
+        because: "the tensors are those of \(other.description), not of \(component.name) of \(family.name)",
+        remedies: ["Download \(component.name) from \(address(family)) again."])
+    }
+    if let prefix = RecognizedWeights.unknownPrefix(in: names) {
+      throw BenbenError(
+        .malformed, "unknown prefix of names", at: path,
+        because: "\"\(prefix.prefix(100))\" stands before them",
+        remedies: [
+          "Known ones: "
+            + RecognizedWeights.prefixRules.map(\.prefix).filter { !$0.isEmpty }.joined(separator: " ")
+        ])
+    }
+    return nil
   }
 
-  /// What released files carry besides weights.
-  private static func ignoreRules(_ component: String) -> [ComponentDeclaration.IgnoreRule] {
-    component == "text_encoder"
-      ? [.init(name: "position indices are no weights") { $0 == "text_model.embeddings.position_ids" }] : []
+  /// The family by the transformers' tensors, or by the folders that only one family has.
+  private static func family(of folder: inout CheckpointFolder) throws -> ModelFamily {
+    let subfolders = folder.subfolders
+    let sd3Only = [ModelFamily.sd3.t5Component, ModelFamily.tokenizer(of: ModelFamily.sd3.t5Component)]
+    let guess = sd3Only.contains(where: subfolders.contains) ? ModelFamily.sd3 : .miniFLUX
+    folder.source = address(guess)
+    var found: (family: ModelFamily, component: String)?
+    for name in subfolders where name.hasPrefix(ModelFamily.transformerPrefix) {
+      let component = try folder.component(name)
+      let names = Set(component.weights.tensors.map(\.name))
+      let recognized = RecognizedWeights.all(in: names).first { $0.role == .transformer }
+      guard let family = recognized?.family.flatMap(ModelFamily.named) else { continue }
+      if let found, found.family != family {
+        throw BenbenError(
+          .malformed, "the transformers are of two families", at: folder.path,
+          because: "\(found.component) is \(found.family.name), \(name) is \(family.name)",
+          remedies: ["Keep each release in a folder of its own."])
+      }
+      found = (family, name)
+    }
+    let family = found?.family ?? guess
+    folder.source = address(family)
+    return family
   }
 
-  private static func tokenizerFiles(
+  /// What files carry besides weights that are used.
+  private static func ignoreRules(_ role: ModelFamily.Role?) -> [ComponentDeclaration.IgnoreRule] {
+    guard role == .clip else { return [] }
+    return [
+      .init(name: "position indices are no weights") { $0 == "text_model.embeddings.position_ids" },
+      .init(name: "the pooled vector is not projected") { $0 == "text_projection.weight" },
+      .init(name: "only training scales logits") { $0 == "logit_scale" },
+    ]
+  }
+
+  /// The tokenizers of a folder that holds them as a release does.
+  static func tokenizerFiles(
     _ folder: CheckpointFolder, _ family: ModelFamily
   ) throws -> [CheckpointFolder.CarriedFile] {
-    try family.tokenizers.sorted { $0.key < $1.key }.flatMap { name, files in
-      try files.compactMap { file in
-        try folder.carriedFile("\(name)/\(file)", required: file != "special_tokens_map.json")
+    try family.tokenizers.flatMap { name, files in
+      try files.map { file in
+        try folder.carriedFile(
+          "\(name)/\(file.rawValue)", officialNames: files.map(\.rawValue), matches: file.matches)
       }
     }
   }

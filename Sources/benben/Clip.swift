@@ -12,6 +12,12 @@ enum Clip {
     }
   }
 
+  /// The inverse: a picture's bytes, row by row, as the VAE's encoder takes it, [1, height, width, 3] in −1…1
+  /// (`ToTensor`, `Normalize`).
+  static func pixels(_ bytes: [UInt8], width: Int, height: Int) -> Tensor {
+    Tensor([1, height, width, 3], bytes.map { (Float($0) / 255 - 0.5) / 0.5 })
+  }
+
   static func frames(_ decoded: Tensor) throws -> FrameSequence {
     guard let frames = FrameSequence(width: decoded.shape[2], height: decoded.shape[1], bytes: bytes(decoded))
     else {

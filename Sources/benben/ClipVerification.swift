@@ -29,10 +29,10 @@ struct ClipVerification {
         remedies: ["Name the trace with the run's request and noise: --trace FILE.h5"])
     }
     let trace = try GoldenTrace(path: path)
-    guard trace.request.mode == "t2v" else {
+    guard trace.request.mode != "vae" else {
       throw BenbenError(
-        .malformed, "this kind of run cannot be repeated yet", at: path,
-        because: "it is \(trace.request.mode); text-to-video (t2v) is supported")
+        .malformed, "this kind of run cannot be repeated", at: path,
+        because: "it only decoded; a text-to-video (t2v) or image-to-video (i2v) trace is needed")
     }
     request = try TraceRequest.generation(trace, for: loaded.native)
     self.trace = trace
@@ -59,7 +59,7 @@ struct ClipVerification {
     }
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
     let clip = try Generator(loaded, variant: variant, quiet: options.quiet).run(
-      request, noise: GoldenNoise(trace), tiling: tiling)
+      request, image: try TraceRequest.image(trace), noise: GoldenNoise(trace), tiling: tiling)
     var thresholds = lossless
     if !isLossless { thresholds.frames = .lossyVideo(floor: try floor(of: clip)) }
     try adjust(&thresholds)

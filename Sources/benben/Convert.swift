@@ -6,10 +6,17 @@ import Tensors
 
 struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Convert a released checkpoint to the native format.")
+    abstract: "Convert a released checkpoint, or single files, to the native format.",
+    discussion: """
+      A released checkpoint is a folder as the official repositories are laid out. Single files, as ComfyUI uses them, \
+      are told by the names of their tensors; their configs are deduced from the shapes, or read from a config.json \
+      beside them.
+      """)
 
   @Argument(help: "The released checkpoint: the folder that holds text_encoder, causal_video_vae, ….")
-  var checkpoint: String
+  var checkpoint: String?
+
+  @OptionGroup(title: "A model from single files") var files: FileOptions
 
   @Option(help: "The model folder to write.")
   var output: String?
@@ -34,6 +41,38 @@ struct Convert: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  /// Files of which a model is put together.
+  struct FileOptions: ParsableArguments {
+    @Option(
+      help: "The transformer: a .safetensors or .bin file, a shard index, or a folder with one of them.")
+    var diffusionTransformer: String?
+
+    @Option(help: "The VAE, likewise.")
+    var vae: String?
+
+    @Option(help: "The T5 encoder, likewise.")
+    var t5: String?
+
+    @Option(help: "A CLIP text encoder, likewise; SD3 has two (repeatable).")
+    var clip: [String] = []
+
+    @Option(help: "The folder that holds tokenizer, tokenizer_2, … as a release does.")
+    var tokenizers: String?
+
+    @Option(help: "What the transformer is: 384p, 768p or image; its tensors do not tell.")
+    var variant = "384p"
+
+    var isEmpty: Bool { diffusionTransformer == nil && vae == nil && t5 == nil && clip.isEmpty }
+
+    func validate() throws {
+      guard !variant.isEmpty, variant.utf8.count <= 40,
+        variant.unicodeScalars.allSatisfy({
+          $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || $0 == "_")
+        })
+      else { throw ValidationError("--variant \(variant): letters, digits and _ are possible") }
+    }
+  }
+
   /// The types that weights can be converted to.
   enum WeightType: String, ExpressibleByArgument, CaseIterable {
     case f32, bf16, f16
@@ -48,12 +87,24 @@ struct Convert: ParsableCommand {
   }
 
   func validate() throws {
+    if (checkpoint == nil) == files.isEmpty {
+      throw ValidationError(
+        "name either CHECKPOINT or the files: --diffusion-transformer, --vae, --t5, --clip, --tokenizers")
+    }
+    if checkpoint == nil, !component.isEmpty {
+      throw ValidationError(
+        "--component chooses from a checkpoint; of single files, name those that are wanted")
+    }
     if output == nil && !dryRun { throw ValidationError("--output MODEL is needed (or --dry-run)") }
   }
 
   mutating func run() throws {
-    let conversion = try CheckpointImport.plan(
-      checkpoint, components: component, request: try typeRequest())
+    let conversion = try plan(request: try typeRequest())
+    for plan in conversion.plans where !plan.source.assumed.isEmpty {
+      common.say(
+        "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
+          + "the official release (a config.json beside the file would)")
+    }
     let report = try carryOut(conversion)
     if let json { try Console.write(report, to: json) }
     if dryRun {
@@ -61,10 +112,20 @@ struct Convert: ParsableCommand {
     }
   }
 
+  private func plan(request: TypeRequest) throws -> Conversion {
+    if let checkpoint {
+      return try CheckpointImport.plan(checkpoint, components: component, request: request)
+    }
+    return try Assembly(
+      transformer: files.diffusionTransformer, vae: files.vae, t5: files.t5, clips: files.clip,
+      tokenizers: files.tokenizers, variant: files.variant
+    ).plan(request: request)
+  }
+
   private func carryOut(_ conversion: Conversion) throws -> JSONValue {
     guard !dryRun, let output else { return conversion.dryRunJSON }
     let progress = Progress(isQuiet: common.quiet)
-    progress.begin("converting \(checkpoint)")
+    progress.begin("converting \(checkpoint ?? "single files")")
     var done = 0
     let total = conversion.sourceByteCount
     let report = try conversion.write(to: output, mayReplace: force, version: Benben.version) {

@@ -9,7 +9,9 @@ struct Generate: ParsableCommand {
     abstract: "Generate a clip or an image from a prompt.",
     discussion: """
       The defaults are those of the official demos for the variant: 640×384 for 384p, 1280×768 for 768p, 1024×1024 \
-      and one frame for image; 16 latent frames (5 seconds).
+      and one frame for image; 16 latent frames (5 seconds). From an image, every generated frame has --steps \
+      (10,10,10) and --video-guidance-scale (4). The image is resized to the clip's size as it is, so give one of the \
+      same proportions.
       """)
 
   @Argument(help: "The model folder.")
@@ -20,6 +22,9 @@ struct Generate: ParsableCommand {
 
   @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.")
   var output: String
+
+  @Option(help: "Start from this image (PNG or JPEG): the first frame of the clip.")
+  var image: String?
 
   @Option(help: "What to keep away from (default: the official text).")
   var negativePrompt: String?
@@ -83,37 +88,53 @@ struct Generate: ParsableCommand {
   mutating func run() throws {
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let variant = try loaded.variant(variant)
-    let request = try request(variant: variant).validated()
+    let request = try request(variant: variant)
     // Hours of work must not end at an output that cannot be written.
     if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
     try ClipWriter.requireWritable(output)
     let frames = try Generator(loaded, variant: variant, quiet: common.quiet).run(
-      request, noise: noiseSource(request))
+      request, image: try pixels(request), noise: noiseSource())
     try ClipWriter.write(
       frames.bytes, width: frames.width, height: frames.height, framesPerSecond: fps, to: output)
     common.say("\(output): \(frames.count) frames of \(frames.width)×\(frames.height)")
   }
 
-  private func noiseSource(_ request: GenerationRequest) throws -> any NoiseSource {
+  /// The image at the clip's size.
+  private func pixels(_ request: GenerationRequest) throws -> Tensor? {
+    guard let image else { return nil }
+    let picture = try ClipReader.read(image, maximumFrames: 1)
+      .resized(width: request.width, height: request.height)
+    return Clip.pixels(picture.frames, width: picture.width, height: picture.height)
+  }
+
+  private func noiseSource() throws -> any NoiseSource {
     guard let noise else { return SeededNoise(seed: seed) }
     return GoldenNoise(try GoldenTrace(path: noise))
   }
 
-  private func request(variant: String) -> GenerationRequest {
-    let isImage = variant == "image" || ClipWriter.Format(path: output) == .png
-    let size =
-      switch variant {
-      case "768p": (width: 1280, height: 768)
-      case "image": (width: 1024, height: 1024)
-      default: (width: 640, height: 384)
-      }
-    return GenerationRequest(
+  private func request(variant name: String) throws -> GenerationRequest {
+    let variant = ReleasedVariant.named(name)
+    let isPicture = image == nil && ClipWriter.Format(path: output) == .png
+    let request = GenerationRequest(
       prompt: prompt, negativePrompt: negativePrompt ?? GenerationRequest.defaultNegativePrompt,
-      width: width ?? size.width, height: height ?? size.height, latentFrames: temp ?? (isImage ? 1 : 16),
-      steps: steps?.counts ?? [20, 20, 20], videoSteps: videoSteps?.counts ?? [10, 10, 10],
-      guidanceScale: guidanceScale ?? (variant == "image" ? 9 : 7),
-      videoGuidanceScale: videoGuidanceScale ?? 5)
+      width: width ?? variant.width, height: height ?? variant.height,
+      latentFrames: temp ?? (isPicture ? 1 : variant.latentFrames),
+      steps: steps?.counts
+        ?? (image == nil ? ReleasedVariant.steps : ReleasedVariant.imageToVideoSteps),
+      videoSteps: videoSteps?.counts ?? ReleasedVariant.videoSteps,
+      guidanceScale: guidanceScale ?? variant.guidanceScale,
+      videoGuidanceScale: videoGuidanceScale
+        ?? (image == nil
+          ? ReleasedVariant.videoGuidanceScale : ReleasedVariant.imageToVideoGuidanceScale),
+      startsFromImage: image != nil)
+    guard request.latentFrames <= variant.maximumLatentFrames else {
+      throw BenbenError(
+        .usage, "this length cannot be generated", at: "\(request.latentFrames) latent frames",
+        because: "the \(name) model makes at most \(variant.maximumLatentFrames)",
+        remedies: variant == .image ? ["Videos are made by the variants 384p and 768p."] : [])
+    }
+    return try request.validated()
   }
 }

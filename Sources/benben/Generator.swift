@@ -21,27 +21,41 @@ struct Generator {
   /// Generates a clip.
   ///
   /// - Parameters:
-  ///   - tiling: how the VAE decodes.
+  ///   - image: the first frame, [1, height, width, 3] in −1…1, when the request starts from one.
+  ///   - tiling: how the VAE decodes, and whether it encodes in tiles.
   ///   - onStage: is shown the latent of every finished stage.
   func run(
-    _ request: GenerationRequest, noise: any NoiseSource, tiling: CausalVideoVAE.Tiling = .saveMemory,
+    _ request: GenerationRequest, image: Tensor? = nil, noise: any NoiseSource,
+    tiling: CausalVideoVAE.Tiling = .saveMemory,
     onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void = { _, _, _ in },
     onDecoded: (_ input: Tensor, _ output: Tensor) throws -> Void = { _, _ in }
   ) throws -> FrameSequence {
     let transformer = try loaded.transformer(variant: try loaded.variant(variant))
     let vae = try loaded.vae()
-    guard transformer.config.latentChannels == vae.config.latentChannels else {
-      throw mismatch(
-        "latents of \(transformer.config.latentChannels) and of \(vae.config.latentChannels) channels")
+    let inputs = transformer.inputs
+    guard inputs.latentChannels == vae.config.latentChannels else {
+      throw mismatch("latents of \(inputs.latentChannels) and of \(vae.config.latentChannels) channels")
     }
+    try request.requireFits(inputs)
     let texts = try embeddings(request)
-    guard texts.allSatisfy(transformer.config.accepts) else {
+    guard texts.allSatisfy(inputs.accepts) else {
       throw mismatch(
         "the text encoders are \(texts[0].tokens.shape[1]) and \(texts[0].pooled.shape[1]) wide, the transformer "
-          + "expects \(transformer.config.textWidth) and \(transformer.config.pooledWidth)")
+          + "expects \(inputs.textWidth) and \(inputs.pooledWidth)")
     }
-    let latents = try sample(request, with: transformer, texts: texts, noise: noise, onStage: onStage)
-    let input = LatentNormalization.miniFLUX.decoderInput(latents)
+    let channels = inputs.latentChannels
+    let initial = try noise.initial(
+      shape: [channels, request.latentFrames, request.latentHeight, request.latentWidth])
+    let imageLatent = try image.map { image in
+      progress.begin("encoding the image")
+      let (mean, deviation) = try vae.encode(image, isTiled: tiling.tileSize != nil, in: loaded.context)
+      return loaded.family.latentNormalization.imageLatent(
+        mean: mean, deviation: deviation, noise: try noise.posterior(shape: mean.shape))
+    }
+    let latents = try sample(
+      request, with: transformer, texts: texts, initial: initial, image: imageLatent, noise: noise,
+      onStage: onStage)
+    let input = loaded.family.latentNormalization.decoderInput(latents)
     let decoded = try decode(input, with: vae, tiling: tiling)
     try onDecoded(input, decoded)
     return try Clip.frames(decoded)
@@ -62,19 +76,19 @@ struct Generator {
   }
 
   private func sample(
-    _ request: GenerationRequest, with transformer: PyramidFluxTransformer, texts: [TextEmbedding],
-    noise: any NoiseSource,
+    _ request: GenerationRequest, with transformer: any PyramidTransformer, texts: [TextEmbedding],
+    initial: Tensor, image: Tensor?, noise: any NoiseSource,
     onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void
   ) throws -> [Tensor] {
     let sampler = PyramidSampler(transformer, in: loaded.context)
     progress.begin("generating \(request.frameCount) frames of \(request.width)×\(request.height)")
     return try sampler.generate(
-      request, texts: texts, noise: noise, channels: transformer.config.latentChannels
+      request, texts: texts, initial: initial, image: image, noise: noise
     ) { event in
       switch event {
       case .step(let number, let total, let unit, let stage):
         let title =
-          "latent \(unit + 1)/\(request.latentFrames), stage \(stage + 1)/3, step \(number)/\(total)"
+          "latent \(unit + 1)/\(request.units.count), stage \(stage + 1)/3, step \(number)/\(total)"
         try progress.update(title, done: number, of: total, rate: Self.pace)
       case .stage(let unit, let stage, let latent): try onStage(unit, stage, latent)
       }
@@ -106,6 +120,10 @@ struct GoldenNoise: NoiseSource {
 
   func initial(shape: Shape) throws -> Tensor {
     try recorded("noise/initial", [1] + shape).reshaped(shape)
+  }
+
+  func posterior(shape: Shape) throws -> Tensor {
+    try recorded("vae/encode/noise", [1] + shape).reshaped(shape)
   }
 
   func block(unit: Int, stage: Int, shape: Shape) throws -> Tensor {

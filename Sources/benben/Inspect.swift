@@ -1,13 +1,16 @@
 import ArgumentParser
 import Checkpoints
-import Foundation
+import JSON
 import Tensors
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what a weights file or folder holds.",
     discussion:
-      "Knows safetensors, sharded indexes, released checkpoints, native models and single .benben files.")
+      """
+      Knows safetensors, PyTorch archives (.bin), shard indexes, released checkpoints, folders of single files, native \
+      models and single .benben files. Weights are told by the names of their tensors.
+      """)
 
   @Argument(help: "The file or folder.")
   var path: String
@@ -19,11 +22,15 @@ struct Inspect: ParsableCommand {
 
   mutating func run() throws {
     let inspection = try Inspection(path: path)
+    let contents = Contents(inspection)
     if json {
-      try Console.write(inspection.json, to: "-")
+      let members = (inspection.json.object ?? [:]).merging(contents.json) { first, _ in first }
+      try Console.write(.object(members), to: "-")
       return
     }
-    var lines = [inspection.kind]
+    var lines = [inspection.kind] + contents.lines
+    lines += inspection.incomplete.map { "incomplete: \($0.component): \($0.why)" }
+    lines += Self.origin(inspection)
     for item in inspection.summary {
       let types = item.types.map(\.rawValue).joined(separator: "+")
       let name = item.component.isEmpty ? "" : item.component + "  "
@@ -40,5 +47,18 @@ struct Inspect: ParsableCommand {
       lines.append("(--verbose or --json lists every tensor)")
     }
     try Console.print(lines.joined(separator: "\n") + "\n")
+  }
+
+  /// What a native model was made from.
+  private static func origin(_ inspection: Inspection) -> [String] {
+    let sources = inspection.provenance?["source"]?.object ?? [:]
+    return sources.keys.sorted().flatMap { component in
+      let version = inspection.configs[component]?["_diffusers_version"]?.string.map { ", diffusers \($0)" }
+      return (sources[component]?.array ?? []).map { file in
+        let size = Console.bytes(file["bytes"]?.integer ?? 0)
+        let hash = file["sha256"]?.string?.prefix(16) ?? ""
+        return "\(component) is from \(file["file"]?.string ?? ""): \(size), SHA-256 \(hash)…\(version ?? "")"
+      }
+    }
   }
 }

@@ -8,24 +8,32 @@ import Tensors
 /// Parts are opened when they are asked for; opening maps, and costs neither time nor memory to speak of.
 struct LoadedModel {
   let native: NativeModel
+  let family: ModelFamily
   let context: KernelContext
 
   init(path: String, threads: Int?) throws {
     native = try NativeModel(path: path)
-    guard ModelFamily.named(native.family) != nil else {
+    guard let family = ModelFamily.named(native.family) else {
       throw BenbenError(
         .malformed, "this model cannot be run", at: path, because: "its family is \(native.family)")
     }
+    self.family = family
     context = try KernelContext(threads: threads)
   }
 
   func textEncoders() throws -> TextEncoders {
-    let clip = try native.component("text_encoder")
-    let t5 = try native.component("text_encoder_2")
+    let t5 = try native.component(family.t5Component)
+    let t5Folder = ModelFamily.tokenizer(of: t5.name)
     return TextEncoders(
-      clipTokenizer: try CLIPTokenizer(folder: "tokenizer") { try native.carriedFile("tokenizer/" + $0) },
-      t5Tokenizer: try T5Tokenizer(folder: "tokenizer_2") { try native.carriedFile("tokenizer_2/" + $0) },
-      clip: try CLIPTextEncoder(CLIPTextConfig(json: clip.config, component: clip.name), WeightScope(clip)),
+      clips: try family.clipComponents.map { name in
+        let folder = ModelFamily.tokenizer(of: name)
+        let component = try native.component(name)
+        return (
+          try CLIPTokenizer(folder: folder) { try native.carriedFile("\(folder)/\($0)") },
+          try family.clip(name, config: component.config, WeightScope(component))
+        )
+      },
+      t5Tokenizer: try T5Tokenizer(folder: t5Folder) { try native.carriedFile("\(t5Folder)/\($0)") },
       t5: try T5Encoder(T5Config(json: t5.config, component: t5.name), WeightScope(t5)))
   }
 
@@ -47,14 +55,13 @@ struct LoadedModel {
         ? "it was converted without one" : "it has \(variants.joined(separator: ", "))")
   }
 
-  func transformer(variant: String) throws -> PyramidFluxTransformer {
+  func transformer(variant: String) throws -> any PyramidTransformer {
     let component = try native.component(ModelFamily.transformerPrefix + variant)
-    return try PyramidFluxTransformer(
-      PyramidFluxConfig(json: component.config, component: component.name), WeightScope(component))
+    return try family.transformer(component.name, config: component.config, WeightScope(component))
   }
 
   func vae() throws -> CausalVideoVAE {
-    let component = try native.component("causal_video_vae")
+    let component = try native.component(ModelFamily.vaeComponent)
     return try CausalVideoVAE(
       CausalVideoVAEConfig(json: component.config, component: component.name), WeightScope(component))
   }

@@ -16,12 +16,17 @@ enum TraceRequest {
         .malformed, "the trace is of another family", at: trace.path,
         because: "it is of \(request.variant), the model is \(model.family)")
     }
+    guard ["t2v", "i2v", "vae"].contains(request.mode) else {
+      throw BenbenError(
+        .malformed, "malformed golden trace", at: "\(trace.path): request",
+        because: "its mode \"\(request.mode.prefix(40))\" is none of t2v, i2v, vae")
+    }
     let generation = GenerationRequest(
       prompt: request.prompt,
       negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
       width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
       videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
-      videoGuidanceScale: request.videoGuidanceScale)
+      videoGuidanceScale: request.videoGuidanceScale, startsFromImage: request.mode == "i2v")
     do {
       return try generation.validated()
     } catch let error as BenbenError {
@@ -29,6 +34,20 @@ enum TraceRequest {
         .malformed, "malformed golden trace", at: "\(trace.path): request",
         because: "\(error.what): \(error.subject): \(error.why)")
     }
+  }
+
+  /// The recorded image of an image-to-video run as the encoder takes it, or nil when there is none.
+  ///
+  /// - Throws: ``BenbenError`` when its size is not the clip's.
+  static func image(_ trace: GoldenTrace) throws -> Tensor? {
+    guard trace.request.mode == "i2v", let image = try trace.image() else { return nil }
+    let (width, height) = (trace.request.width, trace.request.height)
+    guard image.shape == [height, width, 3] else {
+      throw BenbenError(
+        .malformed, "malformed golden trace", at: "\(trace.path):/image",
+        because: "its shape is \(image.shape.text), the clip is \(height)×\(width)")
+    }
+    return Clip.pixels(image.bytes, width: width, height: height)
   }
 
   static func tiling(_ trace: GoldenTrace) throws -> CausalVideoVAE.Tiling? {

@@ -76,16 +76,19 @@ struct TraceVerification {
       let tokens = try encoders.tokenize(text)
       let group = "text/\(kind.rawValue)"
       let mask = (0..<tokens.t5.ids.count).map { $0 < tokens.t5.count ? 1 : 0 }
-      for (name, ids) in [("clip_ids", tokens.clip.ids), ("t5_ids", tokens.t5.ids), ("t5_mask", mask)] {
+      let clipNames = ["clip_ids", "clip2_ids"].prefix(tokens.clip.count)
+      let clipIDs = zip(clipNames, tokens.clip).map { ($0, $1.ids) }
+      for (name, ids) in clipIDs + [("t5_ids", tokens.t5.ids), ("t5_mask", mask)] {
         guard let golden = try trace.tokens(kind, name) else { continue }
         try addIDs("\(group)/\(name)", ids, golden)
       }
-      guard let golden = try trace.embedding(kind), let clip = try trace.tokens(kind, "clip_ids"),
+      let clips = try clipNames.compactMap { try trace.tokens(kind, $0) }
+      guard clips.count == tokens.clip.count, let golden = try trace.embedding(kind),
         let t5 = try trace.tokens(kind, "t5_ids")
       else { continue }
       // The golden's own ids, so that a wrong token does not show twice.
       let forced = TextEncoders.Tokens(
-        clip: TokenizedText(ids: clip, count: clip.count),
+        clip: clips.map { TokenizedText(ids: $0, count: $0.count) },
         t5: TokenizedText(ids: t5, count: golden.tokens.shape[0]))
       let embedding = try encoders.encode(forced, in: loaded.context)
       try add(
@@ -110,51 +113,54 @@ struct TraceVerification {
   }
 
   private mutating func verifySampling() throws {
-    guard trace.request.mode == "t2v", let prompt = try trace.embedding(.prompt) else { return }
+    guard trace.request.mode != "vae", let prompt = try trace.embedding(.prompt) else { return }
     let transformer = try loaded.transformer(variant: try loaded.variant(variant))
-    let config = transformer.config
+    let inputs = transformer.inputs
+    try request.requireFits(inputs)
     let sampler = PyramidSampler(transformer, in: loaded.context)
     var texts = [TextEmbedding(tokens: prompt.tokens, pooled: prompt.pooled)]
     if request.guidanceScale > 0, let negative = try trace.embedding(.negative) {
       texts.insert(TextEmbedding(tokens: negative.tokens, pooled: negative.pooled), at: 0)
     }
-    guard texts.allSatisfy(config.accepts) else {
+    guard texts.allSatisfy(inputs.accepts) else {
       throw BenbenError(
         .malformed, "the trace is of another model", at: trace.path,
         because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
     }
-    let shape = [config.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth]
+    let shape = [inputs.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth]
     let starts = try trace.tensor("noise/initial", shape: [1] + shape).map {
       sampler.startingPoints($0.reshaped(shape))
     }
     let progress = Progress(isQuiet: options.quiet)
     progress.begin("verifying \(trace.path)")
-    let total =
-      request.steps.reduce(0, +) + (request.latentFrames - 1) * request.videoSteps.reduce(0, +)
+    let total = request.stepCount
     var call = 0
     var finished: [Tensor] = []
-    for unit in 0..<request.latentFrames {
+    if request.startsFromImage {
+      guard let image = try goldenImageLatent(channels: inputs.latentChannels) else { return }
+      finished = [image]
+    }
+    for unit in request.units {
       let history = PyramidSampler.history(finished)
-      var latent = starts?[unit]
+      var latent = starts?[unit.index]
       for stage in 0..<PyramidFlowSchedule.stageCount {
-        let shape = latentShape(stage: stage, channels: config.latentChannels)
+        let shape = latentShape(stage: stage, channels: inputs.latentChannels)
         if stage > 0, let before = latent {
-          latent = try entered(sampler, unit: unit, stage: stage, from: before)
+          latent = try entered(sampler, unit: unit.index, stage: stage, from: before)
         }
-        let count = (unit == 0 ? request.steps : request.videoSteps)[stage]
-        try verifySchedule(sampler.schedule, unit: unit, stage: stage, count: count)
+        let count = unit.steps[stage]
+        try verifySchedule(sampler.schedule, unit: unit.index, stage: stage, count: count)
         for step in 0..<count {
-          let place = Place(unit: unit, stage: stage, step: step, call: call)
+          let place = Place(unit: unit.index, stage: stage, step: step, call: call)
           latent = try verifyStep(
             sampler, place, latent: latent, shape: shape, history: history[stage], texts: texts,
-            stepCount: count,
-            guidance: unit == 0 ? request.guidanceScale : request.videoGuidanceScale)
+            stepCount: count, guidance: unit.guidanceScale)
           call += 1
           try progress.update("call \(call)/\(total)", done: call, of: total) {
             "\(($0 * 100).rounded() / 100)/s"
           }
         }
-        latent = try verifyLatent(unit: unit, stage: stage, shape: shape, computed: latent)
+        latent = try verifyLatent(unit: unit.index, stage: stage, shape: shape, computed: latent)
       }
       guard let latent else { return }
       finished.append(latent)
@@ -250,15 +256,32 @@ struct TraceVerification {
     return golden.reshaped(shape)
   }
 
-  /// The latent's distribution of an image-to-video run's first image.
+  /// The first image of an image-to-video run, and the distribution of its latent.
   private mutating func verifyEncoding() throws {
+    let path = "vae/encode/input"
     let shape = [3, 1, request.height, request.width]
-    guard let image = try trace.tensor("vae/encode/input", shape: [1] + shape) else { return }
-    let frame = CausalVideoVAE.channelsLast(image.reshaped(shape))
-    let (mean, deviation) = try loaded.vae().encode(frame, in: loaded.context)
+    guard let input = try trace.tensor(path, shape: [1] + shape) else { return }
+    if let image = try TraceRequest.image(trace) {
+      try add(path, CausalVideoVAE.channelsFirst(image), input, mode: .teacherForced)
+    }
+    let frame = CausalVideoVAE.channelsLast(input.reshaped(shape))
+    let isTiled = try TraceRequest.tiling(trace)?.tileSize != nil
+    let (mean, deviation) = try loaded.vae().encode(frame, isTiled: isTiled, in: loaded.context)
     for (path, values) in [("vae/encode/mean", mean), ("vae/encode/std", deviation)] {
       if let golden = try trace.tensor(path) { try add(path, values, golden, mode: .teacherForced) }
     }
+  }
+
+  /// The latent that the recorded run started from, or nil when it was not recorded.
+  private func goldenImageLatent(channels: Int) throws -> Tensor? {
+    let shape = latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: channels)
+    func recorded(_ name: String) throws -> Tensor? {
+      try trace.tensor("vae/encode/\(name)", shape: [1] + shape)?.reshaped(shape)
+    }
+    guard let mean = try recorded("mean"), let deviation = try recorded("std"),
+      let noise = try recorded("noise")
+    else { return nil }
+    return loaded.family.latentNormalization.imageLatent(mean: mean, deviation: deviation, noise: noise)
   }
 
   private mutating func verifyDecoding() throws {
@@ -267,12 +290,16 @@ struct TraceVerification {
     let frame = [vae.config.latentChannels, 1, request.latentHeight, request.latentWidth]
     let shape = [frame[0], request.latentFrames, frame[2], frame[3]]
     guard let golden = try trace.tensor("vae/input", shape: [1] + shape) else { return }
-    if trace.request.mode == "t2v" {
-      let units = try (0..<request.latentFrames).compactMap {
-        try trace.tensor("latents/unit\($0)/stage2", shape: [1] + frame)?.reshaped(frame)
-      }
-      if units.count == request.latentFrames {
-        try add("vae/input", LatentNormalization.miniFLUX.decoderInput(units), golden, mode: .teacherForced)
+    if trace.request.mode != "vae" {
+      let image = request.startsFromImage ? try goldenImageLatent(channels: frame[0]) : nil
+      let latents =
+        try (image.map { [$0] } ?? [])
+        + request.units.compactMap {
+          try trace.tensor("latents/unit\($0.index)/stage2", shape: [1] + frame)?.reshaped(frame)
+        }
+      if latents.count == request.latentFrames {
+        let input = loaded.family.latentNormalization.decoderInput(latents)
+        try add("vae/input", input, golden, mode: .teacherForced)
       }
     }
     let decoded = try Generator(loaded, quiet: options.quiet).decode(
@@ -308,13 +335,16 @@ struct TraceVerification {
   // MARK: Free-running
 
   private mutating func freeRunning() throws {
-    guard trace.request.mode == "t2v" else { return }
+    guard trace.request.mode != "vae" else { return }
+    let image = try TraceRequest.image(trace)
+    guard image != nil || !request.startsFromImage else { return }
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
     let generator = Generator(loaded, variant: variant, quiet: options.quiet)
     var latents: [(path: String, latent: Tensor)] = []
     var output: Tensor?
     var input: Tensor?
-    _ = try generator.run(request, noise: GoldenNoise(trace), tiling: tiling) { unit, stage, latent in
+    _ = try generator.run(request, image: image, noise: GoldenNoise(trace), tiling: tiling) {
+      unit, stage, latent in
       latents.append(("latents/unit\(unit)/stage\(stage)", latent))
     } onDecoded: {
       input = $0

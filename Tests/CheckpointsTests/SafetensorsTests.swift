@@ -147,7 +147,8 @@ struct ShardedIndexTests {
   @Test(arguments: [
     "{}", "{\"weight_map\":[]}", "{\"weight_map\":{}}", "{\"weight_map\":{\"a\":1}}",
     "{\"weight_map\":{\"a\":\"../one.safetensors\"}}", "{\"weight_map\":{\"a\":\"/etc/passwd\"}}",
-    "{\"weight_map\":{\"a\":\"..\"}}", "{\"weight_map\":{\"a\":\"absent.safetensors\"}}",
+    "{\"weight_map\":{\"a\":\"..\"}}",
+    "{\"weight_map\":{\"a\":\"absent.safetensors\",\"b\":\"two.safetensors\"}}",
     "{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"two.safetensors\"}}",
     "{\"weight_map\":{\"a\":\"one.safetensors\",\"z\":\"one.safetensors\"}}",
     "{\"weight_map\":{\"a\":\"one.safetensors\",\"a\":\"two.safetensors\"}}",

@@ -102,7 +102,7 @@ import Testing
     #expect(try #require(frames["identicalFraction"]?.double) >= 0.995)
   }
 
-  @Test(arguments: ["miniflux", "shapes"])
+  @Test(arguments: ["miniflux", "shapes", "sd3"])
   func convertedModelComputesTheGoldenClip(fixture: String) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let model = try convert(fixture)
@@ -128,6 +128,21 @@ import Testing
       "verify", model, "--golden", "\(Self.fixtures)/vae_tiled/golden.h5", "--json", "-", "--quiet")
     #expect(report.code == 0, "\(report.errors)")
     try expectParity(report.json)
+  }
+
+  @Test func imageToVideoIsTheOfficialOne() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let report = try run(
+      "verify", try convert(), "--golden", "\(Self.fixtures)/i2v/golden.h5", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    try expectParity(report.json)
+    let paths = Set(try #require(report.json?["stages"]?.array).compactMap { $0["path"]?.string })
+    for path in [
+      "vae/encode/input", "vae/encode/mean", "vae/encode/std", "dit/unit0/stage0/step0/input0",
+      "dit/unit1/stage2/step1/prediction", "latents/unit1/stage2", "vae/input", "vae/output",
+    ] {
+      #expect(paths.contains(path), "\(path)")
+    }
   }
 
   @Test func aDamagedWeightIsFoundWhereItActs() throws {
@@ -218,6 +233,150 @@ import Testing
     let first = result.errors.split(separator: "\n").first ?? ""
     #expect(first.hasPrefix("benben: error: ") && first.split(separator: ": ").count >= 5, "\(first)")
     #expect(entries == ["checkpoint"])
+  }
+
+  private func files(in path: String) -> [String] {
+    (FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []).filter {
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: path + "/" + $0, isDirectory: &isFolder)
+        && !isFolder.boolValue
+    }.sorted()
+  }
+
+  /// The hashes of all tensors of a model, by component and name.
+  private func hashes(_ model: String) throws -> [String: String] {
+    var hashes: [String: String] = [:]
+    for file in files(in: model) where file.hasSuffix(".benben") {
+      let bytes = Array(try #require(FileManager.default.contents(atPath: model + "/" + file)))
+      let length = bytes[16..<24].reversed().reduce(0) { $0 << 8 | Int($1) }
+      let header = try JSONValue(parsing: Array(bytes[64..<64 + length]))
+      for tensor in try #require(header["tensors"]?.array) {
+        hashes["\(file)/\(tensor["name"]?.string ?? "")"] = tensor["sha256"]?.string
+      }
+    }
+    return hashes
+  }
+
+  /// Whichever file is missing: the message names it, and where it is to be had.
+  @Test(arguments: ["miniflux", "sd3"])
+  func namesEveryMissingFile(fixture: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy(fixture)
+    for file in files(in: checkpoint) {
+      let path = checkpoint + "/" + file
+      try FileManager.default.moveItem(atPath: path, toPath: folder + "/away")
+      let result = try run("convert", checkpoint, "--output", "model", "--quiet")
+      #expect(result.code == 66, "\(file): \(result.errors)")
+      // Weights are asked for by the name they have in releases, whichever of its formats was there.
+      let stem = file.replacingOccurrences(of: ".bin", with: ".safetensors")
+      #expect(result.errors.split(separator: "\n").first?.contains(stem) == true, "\(file): \(result.errors)")
+      #expect(result.errors.contains("huggingface.co/rain1011/pyramid-flow-\(fixture)"), "\(result.errors)")
+      try FileManager.default.moveItem(atPath: folder + "/away", toPath: path)
+    }
+  }
+
+  @Test(arguments: ["miniflux", "sd3"])
+  func recognisesRenamedFiles(fixture: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy(fixture)
+    let original = try hashes(try convert(fixture, "bf16"))
+    for (index, file) in files(in: checkpoint).enumerated() {
+      let renamed = (file as NSString).deletingLastPathComponent + "/file-\(97 * index % 50)"
+      try FileManager.default.moveItem(atPath: checkpoint + "/" + file, toPath: checkpoint + "/" + renamed)
+    }
+    let result = try run("convert", checkpoint, "--output", "renamed", "--type", "bf16", "--quiet")
+    #expect(result.code == 0, "\(result.errors)")
+    #expect(try hashes(folder + "/renamed") == original && original.count > 100)
+    let report = try run(
+      "verify", "renamed", "--golden", "\(Self.fixtures)/\(fixture)/golden.h5", "--mode", "teacher-forced",
+      "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+  }
+
+  /// Single files give the tensors of the folder, whatever they are called.
+  @Test func assemblesSingleFiles() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy("sd3")
+    func file(_ path: String, _ name: String) throws -> String {
+      try FileManager.default.moveItem(atPath: "\(checkpoint)/\(path)", toPath: "\(folder)/\(name)")
+      return name
+    }
+    let arguments = [
+      "--diffusion-transformer", try file("diffusion_transformer_384p/diffusion_pytorch_model.bin", "a.pt"),
+      "--vae", try file("causal_video_vae/diffusion_pytorch_model.bin", "b"),
+      "--t5", checkpoint + "/text_encoder_3", "--clip", try file("text_encoder_2/model.safetensors", "c"),
+      "--clip", try file("text_encoder/model.safetensors", "d"), "--tokenizers", checkpoint,
+    ]
+    let result = try run(["convert", "--output", "assembled", "--json", "-"] + arguments)
+    #expect(result.code == 0, "\(result.errors)")
+    #expect(result.errors.contains("num_attention_heads"))
+    #expect(try hashes(folder + "/assembled") == hashes(try keepingTypes("sd3")))
+    let inspection = try run("inspect", "assembled", "--json").json
+    #expect(
+      inspection?["family"] == "sd3"
+        && inspection?["uses"]?.array?.allSatisfy { $0["possible"] == true } == true)
+
+    // A file named for what it is not, and parts that are not there.
+    for (arguments, reason) in [
+      (["--vae", "d"], "CLIP text encoder"), (["--t5", "b"], "causal video VAE"),
+      (["--clip", "c", "--clip", "d"], "tokenizers"), (["--vae", "b", "--component", "x"], "--component"),
+      (["--vae", "absent"], "absent"), (["--vae", "b", "--variant", "../x"], "--variant"),
+    ] {
+      let refused = try run(["convert", "--output", "refused", "--quiet"] + arguments)
+      #expect(refused.code != 0 && refused.errors.contains(reason), "\(refused.errors)")
+    }
+    #expect(!entries.contains("refused"))
+  }
+
+  /// The fixture converted without changing a type.
+  private func keepingTypes(_ fixture: String) throws -> String {
+    let result = try run(
+      "convert", "\(Self.fixtures)/\(fixture)/checkpoint", "--output", "kept", "--quiet")
+    #expect(result.code == 0, "\(result.errors)")
+    return folder + "/kept"
+  }
+
+  @Test func saysWhatIsMissingForWhichUse() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = try copy("miniflux")
+    func missing() throws -> [String]? {
+      let inspection = try run("inspect", checkpoint, "--json").json
+      #expect(inspection?["family"] == "miniflux")
+      return inspection?["uses"]?.array?.first { $0["use"] == "image-to-video" }?["missing"]?.array?
+        .compactMap(\.string)
+    }
+    #expect(try missing() == [])
+    try FileManager.default.removeItem(atPath: checkpoint + "/text_encoder_2/config.json")
+    try FileManager.default.removeItem(atPath: checkpoint + "/tokenizer")
+    #expect(try missing() == ["text_encoder_2", "tokenizer"])
+    try FileManager.default.moveItem(
+      atPath: checkpoint + "/diffusion_transformer_384p", toPath: checkpoint + "/diffusion_transformer_image")
+    #expect(try missing()?.first?.hasPrefix("diffusion_transformer_") == true)
+    #expect(try run("inspect", checkpoint).output.contains("incomplete: text_encoder_2: config.json"))
+  }
+
+  @Test func startsFromAnImage() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("sd3", "bf16")
+    func generate(_ output: String, _ more: String...) throws -> Outcome {
+      try run(
+        [
+          "generate", model, "--prompt", "x", "--output", output, "--width", "64", "--height", "64",
+          "--steps",
+          "1,1,1", "--quiet",
+        ] + more)
+    }
+    let image = "\(Self.fixtures)/media/block.jpg"
+    let result = try generate("a", "--image", image, "--temp", "2", "--seed", "3")
+    #expect(result.code == 0, "\(result.errors)")
+    #expect(files(in: folder + "/a").count == 9)
+    #expect(try generate("b", "--image", image, "--temp", "1").code == 64)
+    #expect(try generate("b", "--image", "absent.png").code == 66)
+    #expect(try generate("b", "--image", "\(Self.fixtures)/README.md").code == 65)
+    let tooLong = try generate("b", "--temp", "17")
+    #expect(tooLong.code == 64 && tooLong.errors.contains("at most 16"), "\(tooLong.errors)")
+    let tooLarge = try generate("b", "--temp", "1", "--width", "1088", "--height", "1088")
+    #expect(tooLarge.code == 64 && tooLarge.errors.contains("512"), "\(tooLarge.errors)")
   }
 
   /// Traces whose shapes are not those of their request, recorded for the miniFLUX fixture's family.

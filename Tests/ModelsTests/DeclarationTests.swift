@@ -15,16 +15,21 @@ struct DeclarationTests {
   }
 
   @Test(arguments: [
-    ("miniflux_diffusion_transformer", "diffusion_transformer_384p", 1_972_059_200),
-    ("clip_l_text_encoder", "text_encoder", 123_060_480),
-    ("t5_xxl_text_encoder", "text_encoder_2", 4_762_310_656),
-    ("causal_video_vae", "causal_video_vae", 0),
+    ("miniflux_diffusion_transformer", ModelFamily.miniFLUX, "diffusion_transformer_384p", 1_972_059_200),
+    ("clip_l_text_encoder", .miniFLUX, "text_encoder", 123_060_480),
+    ("t5_xxl_text_encoder", .miniFLUX, "text_encoder_2", 4_762_310_656),
+    ("causal_video_vae", .miniFLUX, "causal_video_vae", 0),
+    ("sd3_diffusion_transformer", .sd3, "diffusion_transformer_768p", 2_028_334_144 + 36864 * 1536),
+    ("clip_l_text_encoder_with_projection", .sd3, "text_encoder", 123_650_304),
+    ("clip_g_text_encoder_with_projection", .sd3, "text_encoder_2", 694_659_840),
+    ("t5_xxl_text_encoder", .sd3, "text_encoder_3", 4_762_310_656),
+    ("causal_video_vae", .sd3, "causal_video_vae", 0),
   ])
-  func matchesOfficialTable(table: String, component: String, parameters: Int) throws {
+  func matchesOfficialTable(table: String, family: ModelFamily, component: String, parameters: Int) throws {
     let official = try Self.json("official/\(table).json")
     let config = try #require(official["config"])
     let expected = try #require(official["tensors"]?.object).mapValues { try #require($0.integers) }
-    let declared = try ModelFamily.miniFLUX.declarations(of: component, config: config)
+    let declared = try family.declarations(of: component, config: config)
     // A tied tensor stands in the official table under each of its names.
     let pairs = declared.flatMap { weight in ([weight.name] + weight.aliases).map { ($0, weight.shape) } }
     #expect(Set(pairs.map(\.0)).count == pairs.count)

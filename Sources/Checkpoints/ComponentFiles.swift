@@ -1,0 +1,84 @@
+import JSON
+import Tensors
+
+/// The files of a component's folder, told by their official names or else by their content.
+struct ComponentFiles {
+  private let folder: String
+  private let names: [String]
+
+  private static let stems = ["diffusion_pytorch_model", "model", "pytorch_model"]
+  private static let endings = [".safetensors", ".bin"]
+
+  init(folder: String) {
+    self.folder = folder
+    names = CheckpointFolder.regularFiles(in: folder)
+  }
+
+  /// What the weights are called where the libraries that made the releases wrote them.
+  static func officialWeights(of component: String) -> String {
+    component.hasPrefix("text_encoder") ? "model.safetensors" : "diffusion_pytorch_model.safetensors"
+  }
+
+  /// What the index of sharded weights is called.
+  static func officialIndex(of component: String) -> String { officialWeights(of: component) + ".index.json" }
+
+  /// Files whose names say that they are shards, `…-00001-of-00003.…`.
+  var shards: [String] { names.filter { $0.contains(/-\d{5}-of-\d{5}\./) } }
+
+  private func official(_ candidates: [String]) -> String? {
+    candidates.first(where: names.contains).map { folder + "/" + $0 }
+  }
+
+  /// The config of the component's class.
+  func config(in checkpoint: CheckpointFolder) throws -> String? {
+    if let named = official(["config.json"]) { return try inside(named, checkpoint) }
+    return try json(in: checkpoint) { $0["_class_name"] != nil || $0["architectures"] != nil }
+  }
+
+  /// The index of sharded weights.
+  func index(in checkpoint: CheckpointFolder) throws -> String? {
+    let single = Self.stems.flatMap { stem in Self.endings.map { stem + $0 } }
+    // Where both lie side by side, a single file of an earlier name goes first.
+    for name in single {
+      if names.contains(name) { return nil }
+      if let named = official([name + ".index.json"]) { return try inside(named, checkpoint) }
+    }
+    return try json(in: checkpoint) { $0["weight_map"] != nil }
+  }
+
+  /// The only file of weights.
+  func weights(in checkpoint: CheckpointFolder) throws -> String? {
+    let single = Self.stems.flatMap { stem in Self.endings.map { stem + $0 } }
+    if let named = official(single) { return try inside(named, checkpoint) }
+    if !shards.isEmpty { return nil }
+    let candidates = try names.map { folder + "/" + $0 }.filter { path in
+      let file = try SourceFile(path: try inside(path, checkpoint))
+      return WeightFiles.looksLikeWeights(try file.bytes(at: 0, count: min(file.size, 9)))
+    }
+    guard candidates.count <= 1 else {
+      throw malformed(
+        "several files of weights", folder,
+        candidates.map { quoted(lastComponent($0)) }.joined(separator: ", "),
+        "Keep the one that is meant, or give it its official name.")
+    }
+    return candidates.first
+  }
+
+  private func json(in checkpoint: CheckpointFolder, where matches: (JSONValue) -> Bool) throws -> String? {
+    for name in names where name != "config.json" {
+      let path = try inside(folder + "/" + name, checkpoint)
+      let file = try SourceFile(path: path)
+      guard file.size <= ShardedIndex.maximumLength,
+        try file.bytes(at: 0, count: min(file.size, 1)) == [0x7B],
+        let json = try? parseJSON(path, limit: ShardedIndex.maximumLength), matches(json)
+      else { continue }
+      return path
+    }
+    return nil
+  }
+
+  private func inside(_ path: String, _ checkpoint: CheckpointFolder) throws -> String {
+    try checkpoint.requireInside(path)
+    return path
+  }
+}

@@ -1,0 +1,67 @@
+import Tensors
+
+/// Reads a tensor's bytes in row-major order piece by piece.
+///
+/// Memory stays bounded whatever the tensor's size, unless it is a view with strides: then the part of the storage that
+/// it spans is held.
+struct TensorChunks: ~Copyable {
+  /// A multiple of every element size.
+  static let chunkSize = 8 << 20
+
+  private let tensor: TensorDescriptor
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var offset = 0
+  /// What a tensor with strides spans.
+  private let span: [UInt8]?
+
+  init(_ tensor: TensorDescriptor) throws {
+    self.tensor = tensor
+    span = try tensor.strides.map { strides in
+      let last = zip(tensor.shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
+      return try tensor.file.bytes(at: tensor.offset, count: (last + 1) * tensor.type.size)
+    }
+    buffer = .allocate(byteCount: min(Self.chunkSize, max(tensor.byteCount, 1)), alignment: 64)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// The next bytes, valid until the next call; nil at the end.
+  mutating func next() throws -> UnsafeRawBufferPointer? {
+    guard offset < tensor.byteCount else { return nil }
+    let part = UnsafeMutableRawBufferPointer(
+      rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
+    if let span, let strides = tensor.strides {
+      gather(span, strides, into: part)
+    } else {
+      try tensor.file.read(at: tensor.offset + offset, into: part)
+    }
+    offset += part.count
+    return UnsafeRawBufferPointer(part)
+  }
+
+  private func gather(_ span: [UInt8], _ strides: [Int], into part: UnsafeMutableRawBufferPointer) {
+    let size = tensor.type.size
+    // Where the first element stands, dimension by dimension; the others are counted on from it.
+    var index = [Int](repeating: 0, count: tensor.shape.count)
+    var rest = offset / size
+    for dimension in tensor.shape.indices.reversed() {
+      index[dimension] = rest % tensor.shape[dimension]
+      rest /= tensor.shape[dimension]
+    }
+    var source = zip(index, strides).reduce(0) { $0 + $1.0 * $1.1 } * size
+    span.withUnsafeBytes { span in
+      for target in stride(from: 0, to: part.count, by: size) {
+        for byte in 0..<size { part[target + byte] = span[source + byte] }
+        var dimension = index.count - 1
+        while dimension >= 0 {
+          index[dimension] += 1
+          source += strides[dimension] * size
+          if index[dimension] < tensor.shape[dimension] { break }
+          source -= index[dimension] * strides[dimension] * size
+          index[dimension] = 0
+          dimension -= 1
+        }
+      }
+    }
+  }
+}

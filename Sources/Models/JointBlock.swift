@@ -1,0 +1,101 @@
+import Kernels
+import Tensors
+
+/// A block with separate streams for text and image that attend together (`FluxTransformerBlock` of miniFLUX,
+/// `JointTransformerBlock` of SD3).
+struct JointBlock {
+  private struct Stream {
+    let modulation: Modulation
+    let projection: AttentionProjection
+    /// Nil for a stream that ends here.
+    let update: Update?
+
+    /// What the block's attention is given; x [rows, width] → the same shape.
+    func input(_ x: Tensor, modulation: [[Tensor]], rows: [Range<Int>]) -> Tensor {
+      // The rows of a stream that goes on are shift, scale and gate of the attention, then of the feed-forward; of one
+      // that ends, scale and shift.
+      let (shift, scale) = update == nil ? (1, 0) : (0, 1)
+      return modulatedNorm(
+        x, rows: rows, scales: modulation.map { $0[scale] }, shifts: modulation.map { $0[shift] })
+    }
+  }
+
+  private struct Update {
+    let output: Linear
+    let feedForward1: Linear, feedForward2: Linear
+
+    /// Adds the attention's and then the feed-forward's share to the stream x [rows, width].
+    func callAsFunction(
+      _ x: Tensor, attended: Tensor, modulation: [[Tensor]], rows: [Range<Int>], in context: KernelContext
+    ) throws {
+      try output(
+        attended, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }), in: context)
+      let normed = modulatedNorm(
+        x, rows: rows, scales: modulation.map { $0[4] }, shifts: modulation.map { $0[3] })
+      let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
+      try feedForward2(
+        hidden, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[5] }), in: context)
+    }
+  }
+
+  private let settings: AttentionSettings
+  private let image: Stream, text: Stream
+
+  /// Builds a block.
+  ///
+  /// - Parameter endsText: whether nothing reads the text after this block, so that it is only attended to
+  ///   (`context_pre_only`).
+  init(_ settings: AttentionSettings, endsText: Bool = false, _ scope: WeightScope) throws {
+    self.settings = settings
+    let width = settings.width
+    let attention = scope.scope("attn")
+    func stream(_ stream: AttentionProjection.Stream, norm: String, update: Update?) throws -> Stream {
+      Stream(
+        modulation: try Modulation(update == nil ? 2 : 6, width: width, scope.scope(norm)),
+        projection: try AttentionProjection(settings, stream, attention), update: update)
+    }
+    func update(output: String, feedForward: String) throws -> Update {
+      let network = scope.scope(feedForward).scope("net")
+      return Update(
+        output: try attention.linear(output, width, width),
+        feedForward1: try network.linear("0.proj", width, 4 * width),
+        feedForward2: try network.linear("2", 4 * width, width))
+    }
+    image = try stream(.image, norm: "norm1", update: try update(output: "to_out.0", feedForward: "ff"))
+    text = try stream(
+      .text, norm: "norm1_context",
+      update: endsText ? nil : try update(output: "to_add_out", feedForward: "ff_context"))
+  }
+
+  /// Updates both streams in place: text [Σ text tokens, width], image [samples · image tokens, width].
+  func callAsFunction(
+    text textStream: Tensor, image imageStream: Tensor, condition: Tensor, layout: BatchLayout,
+    in context: KernelContext
+  ) throws {
+    let (textRows, imageRows) = (layout.textRows, layout.imageRows)
+    let imageModulation = try image.modulation(condition, in: context)
+    let textModulation = try text.modulation(condition, in: context)
+    let ofImage = try image.projection(
+      image.input(imageStream, modulation: imageModulation, rows: imageRows), in: context)
+    let ofText = try text.projection(
+      text.input(textStream, modulation: textModulation, rows: textRows), in: context)
+    var textAttended: [Tensor] = []
+    var imageAttended: [Tensor] = []
+    for sample in layout.samples {
+      let (textRange, imageRange) = (textRows[sample], imageRows[sample])
+      let attended = try rotaryAttention(
+        query: .concatenated([ofText.query.rows(textRange), ofImage.query.rows(imageRange)]),
+        key: .concatenated([ofText.key.rows(textRange), ofImage.key.rows(imageRange)]),
+        value: .concatenated([ofText.value.rows(textRange), ofImage.value.rows(imageRange)]),
+        sample: sample, layout: layout, settings: settings, in: context)
+      textAttended.append(attended.rows(0..<textRange.count))
+      imageAttended.append(attended.rows(textRange.count..<attended.shape[0]))
+    }
+    try image.update?(
+      imageStream, attended: .concatenated(imageAttended), modulation: imageModulation, rows: imageRows,
+      in: context)
+    try text.update?(
+      textStream, attended: .concatenated(textAttended), modulation: textModulation, rows: textRows,
+      in: context)
+  }
+}
