@@ -24,6 +24,7 @@ let package = Package(
       ]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CTurboJPEG", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "CSentencePiece",
@@ -47,7 +48,7 @@ let package = Package(
       ]),
     .target(name: "Kernels", dependencies: ["Tensors", "CDNNL", "CKernelLoops"]),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "JSON", "CSentencePiece"]),
-    .target(name: "Media", dependencies: ["CFFmpeg"]),
+    .target(name: "Media", dependencies: ["CFFmpeg", "CTurboJPEG"]),
     .target(name: "Parity", dependencies: ["Tensors", "JSON", "CHDF5"]),
     .executableTarget(
       name: "benben",

@@ -72,6 +72,7 @@ public enum ClipReader {
     guard FileManager.default.isReadableFile(atPath: path) else {
       throw MediaError(kind: .missing, what: "cannot open", path: path, why: "permission denied")
     }
+    if JPEGPicture.isOne(path) { return try JPEGPicture.read(path) }
     let decoder = try Decoder(path)
     var frames: [UInt8] = []
     var count = 0
@@ -136,7 +137,7 @@ private final class Decoder {
     defer { av_dict_free(&options) }
     av_dict_set(&options, "protocol_whitelist", "file", 0)
     av_dict_set(
-      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,avi",
+      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,avi",
       0)
     try ffmpeg(
       avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options), .malformed,
@@ -157,7 +158,6 @@ private final class Decoder {
   /// The demuxer of a single image, by its first bytes; left to itself FFmpeg takes one that reads other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
     let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 4)) ?? Data()
-    if head.starts(with: [0xFF, 0xD8, 0xFF]) { return av_find_input_format("jpeg_pipe") }
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return av_find_input_format("png_pipe") }
     return nil
   }
