@@ -28,14 +28,11 @@ enum JPEGPicture {
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     guard let decoder = tjInitDecompress() else { throw fault("libjpeg-turbo is out of memory") }
     defer { tjDestroy(decoder) }
-    /// Damage that the decoder can pass over, as cameras leave it, is none; a file that ends early is.
+    // Warnings are let pass, as Pillow does, for cameras leave stray bytes; but a file that ends early is refused.
+    guard Self.hasEnd(bytes) else { throw fault("it is cut short: no end of image follows its last scan") }
     func check(_ status: Int32) throws {
-      guard status != 0 else { return }
-      let why = tjGetErrorStr2(decoder).map { String(cString: $0) } ?? "libjpeg-turbo failed"
-      guard tjGetErrorCode(decoder) == TJERR_WARNING.rawValue, !why.lowercased().contains("premature end")
-      else {
-        throw fault(why)
-      }
+      guard status != 0, tjGetErrorCode(decoder) != TJERR_WARNING.rawValue else { return }
+      throw fault(tjGetErrorStr2(decoder).map { String(cString: $0) } ?? "libjpeg-turbo failed")
     }
     var (width, height, sampling, colors) = (Int32(0), Int32(0), Int32(0), Int32(0))
     let length = UInt(bytes.count)
@@ -53,5 +50,15 @@ enum JPEGPicture {
       tjDecompress2(
         decoder, bytes, length, &pixels, width, 3 * width, height, Int32(TJPF_RGB.rawValue), flags))
     return DecodedClip(width: Int(width), height: Int(height), frames: pixels)
+  }
+
+  /// Whether the marker of the image's end stands behind that of the last scan; inside a scan's data it cannot.
+  private static func hasEnd(_ bytes: [UInt8]) -> Bool {
+    var end = false
+    for index in bytes.indices.dropLast().reversed() where bytes[index] == 0xFF {
+      if bytes[index + 1] == 0xD9 { end = true }
+      if bytes[index + 1] == 0xDA { return end }
+    }
+    return false
   }
 }
