@@ -39,7 +39,7 @@ enum Manifest {
       "sourceType": .string(row.source.type.rawValue), "type": .string(row.type.rawValue),
       "bytes": .integer(row.byteCount), "reason": .string(row.reason),
     ]
-    if row.source.name != row.name { members["sourceName"] = .string(row.source.name) }
+    if row.source.storedName != row.name { members["sourceName"] = .string(row.source.storedName) }
     if let metrics = outcome.metrics {
       // No error at all has no finite ratio: null.
       members["sqnrDb"] = metrics.sqnrDb.isFinite ? .number(metrics.sqnrDb) : .null

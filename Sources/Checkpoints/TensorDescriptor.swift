@@ -6,8 +6,10 @@ import Tensors
 /// Readers hand these out only after the whole file was validated: the range lies in the file, has exactly the
 /// length that shape and type demand, and overlaps no other.
 public struct TensorDescriptor {
-  /// The name as it stands in the file.
+  /// The name, as it stands in the file unless it was translated.
   public let name: String
+  /// The name as it stands in the file.
+  public let storedName: String
   /// The stored type.
   public let type: ElementType
   /// The shape, outermost dimension first.
@@ -23,15 +25,45 @@ public struct TensorDescriptor {
 
   init(
     name: String, type: ElementType, shape: Shape, file: SourceFile, offset: Int, byteCount: Int,
-    strides: [Int]? = nil
+    strides: [Int]? = nil, storedName: String? = nil
   ) {
     self.name = name
+    self.storedName = storedName ?? name
     self.type = type
     self.shape = shape
     self.file = file
     self.offset = offset
     self.byteCount = byteCount
     self.strides = strides
+  }
+}
+
+extension TensorDescriptor {
+  /// The same tensor under another name.
+  public func renamed(_ name: String) -> TensorDescriptor {
+    TensorDescriptor(
+      name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
+      strides: strides,
+      storedName: storedName)
+  }
+
+  /// One of `count` equal parts along the outermost dimension, or nil when it cannot be cut so.
+  public func part(_ index: Int, of count: Int, named name: String) -> TensorDescriptor? {
+    guard let rows = shape.first, rows > 0, rows.isMultiple(of: count), strides == nil else { return nil }
+    let length = byteCount / count
+    return TensorDescriptor(
+      name: name, type: type, shape: [rows / count] + shape.dropFirst(), file: file,
+      offset: offset + index * length, byteCount: length, storedName: storedName)
+  }
+
+  /// A matrix with its two dimensions exchanged; nil for any other rank.
+  public func transposed(named name: String) -> TensorDescriptor? {
+    guard shape.count == 2, byteCount > 0 else { return nil }
+    let turned = Array((strides ?? [shape[1], 1]).reversed())
+    let shape = Array(shape.reversed())
+    return TensorDescriptor(
+      name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
+      strides: shape.isContiguous(strides: turned) ? nil : turned, storedName: storedName)
   }
 }
 
@@ -43,6 +75,14 @@ public struct WeightFiles {
   public let tensors: [TensorDescriptor]
   /// What the files are called in the field.
   public let format: String
+
+  /// The same files with other names or cuts of their tensors.
+  public func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {
+    WeightFiles(
+      files: files,
+      tensors: tensors.flatMap(translate).sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
+      format: format)
+  }
 
   /// Whether the first nine bytes of a file are those of a file of weights.
   static func looksLikeWeights(_ head: [UInt8]) -> Bool {

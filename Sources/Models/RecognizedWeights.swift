@@ -21,6 +21,7 @@ public struct RecognizedWeights: Equatable, Sendable {
     Mark(role: .transformer, family: ModelFamily.sd3.name, tensor: "pos_embed.proj.weight"),
     Mark(role: .vae, family: nil, tensor: "post_quant_conv.conv.weight"),
     Mark(role: .clip, family: nil, tensor: "text_model.embeddings.token_embedding.weight"),
+    Mark(role: .clip, family: nil, tensor: "transformer.resblocks.0.ln_1.weight"),
     Mark(role: .t5, family: nil, tensor: "encoder.block.0.layer.0.SelfAttention.q.weight"),
   ]
 
@@ -53,6 +54,8 @@ public struct RecognizedWeights: Equatable, Sendable {
     ("t5xxl.", "ComfyUI's T5"),
     ("cond_stage_model.transformer.", "a checkpoint's text encoder"),
     ("conditioner.embedders.0.transformer.", "a checkpoint's text encoder"),
+    ("cond_stage_model.model.", "a checkpoint's OpenCLIP"),
+    ("conditioner.embedders.1.model.", "a checkpoint's OpenCLIP"),
   ]
 
   /// All components that a file's tensors belong to, in the order of ``prefixRules``.

@@ -77,7 +77,8 @@ struct Assembly {
 
   /// What a file holds of the role that it was named for; of CLIPs it may hold two.
   private func open(_ path: String, as role: ModelFamily.Role) throws -> [OpenedWeights] {
-    let weights = try WeightFiles.openAny(path)
+    let stored = try WeightFiles.openAny(path)
+    let weights = role == .clip ? CLIPNaming.official(stored) : stored
     let names = Set(weights.tensors.map(\.name))
     let all = RecognizedWeights.all(in: names)
     let matching = all.filter { $0.role == role }

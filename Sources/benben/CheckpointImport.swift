@@ -8,8 +8,16 @@ enum CheckpointImport {
   /// Plans the conversion of a checkpoint folder, or of some of its components.
   static func plan(_ path: String, components wanted: [String], request: TypeRequest) throws -> Conversion {
     var folder = try CheckpointFolder(path: path)
-    let family = try family(of: &folder)
-    let transformers = folder.subfolders.filter { family.role(of: $0) == .transformer }
+    let transformers = folder.subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
+    let chosen = transformers.filter { wanted.isEmpty || wanted.contains($0) }
+    // Each is opened once: that reads all of a PyTorch archive.
+    folder.source = address(guess(folder))
+    var opened: [String: SourceComponent] = [:]
+    for name in chosen.isEmpty ? transformers.prefix(1) : chosen[...] {
+      opened[name] = try folder.component(name)
+    }
+    let family = try family(of: opened, path) ?? guess(folder)
+    folder.source = address(family)
     let known = family.sharedComponents + transformers
     guard known.contains(where: folder.subfolders.contains) else {
       throw BenbenError(
@@ -38,7 +46,9 @@ enum CheckpointImport {
     }
     let names = wanted.isEmpty ? known : wanted
     return Conversion(
-      plans: try names.map { try plan(try folder.component($0), of: family, request: request) },
+      plans: try names.map {
+        try plan(try opened[$0] ?? folder.component($0), of: family, request: request)
+      },
       carried: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name, request: request
     )
   }
@@ -91,39 +101,49 @@ enum CheckpointImport {
     return nil
   }
 
-  /// The family by the transformers' tensors, or by the folders that only one family has.
-  private static func family(of folder: inout CheckpointFolder) throws -> ModelFamily {
-    let subfolders = folder.subfolders
+  /// The family by the folders that only one has.
+  private static func guess(_ folder: CheckpointFolder) -> ModelFamily {
     let sd3Only = [ModelFamily.sd3.t5Component, ModelFamily.tokenizer(of: ModelFamily.sd3.t5Component)]
-    let guess = sd3Only.contains(where: subfolders.contains) ? ModelFamily.sd3 : .miniFLUX
-    folder.source = address(guess)
+    return sd3Only.contains(where: folder.subfolders.contains) ? .sd3 : .miniFLUX
+  }
+
+  /// The family by the transformers' tensors.
+  private static func family(
+    of transformers: [String: SourceComponent], _ path: String
+  ) throws -> ModelFamily? {
     var found: (family: ModelFamily, component: String)?
-    for name in subfolders where name.hasPrefix(ModelFamily.transformerPrefix) {
-      let component = try folder.component(name)
+    for (name, component) in transformers.sorted(by: { $0.key < $1.key }) {
       let names = Set(component.weights.tensors.map(\.name))
       let recognized = RecognizedWeights.all(in: names).first { $0.role == .transformer }
       guard let family = recognized?.family.flatMap(ModelFamily.named) else { continue }
       if let found, found.family != family {
         throw BenbenError(
-          .malformed, "the transformers are of two families", at: folder.path,
+          .malformed, "the transformers are of two families", at: path,
           because: "\(found.component) is \(found.family.name), \(name) is \(family.name)",
           remedies: ["Keep each release in a folder of its own."])
       }
       found = (family, name)
     }
-    let family = found?.family ?? guess
-    folder.source = address(family)
-    return family
+    return found?.family
   }
 
   /// What files carry besides weights that are used.
   private static func ignoreRules(_ role: ModelFamily.Role?) -> [ComponentDeclaration.IgnoreRule] {
-    guard role == .clip else { return [] }
-    return [
-      .init(name: "position indices are no weights") { $0 == "text_model.embeddings.position_ids" },
-      .init(name: "the pooled vector is not projected") { $0 == "text_projection.weight" },
-      .init(name: "only training scales logits") { $0 == "logit_scale" },
-    ]
+    switch role {
+    case .clip:
+      [
+        .init(name: "position indices are no weights") { $0 == "text_model.embeddings.position_ids" },
+        .init(name: "the pooled vector is not projected") { $0 == "text_projection.weight" },
+        .init(name: "only training scales logits") { $0 == "logit_scale" },
+        .init(name: "the attention mask is no weight") { $0 == "attn_mask" },
+        .init(name: "only the text half is used") {
+          $0.hasPrefix("vision_model.") || $0 == "visual_projection.weight"
+        },
+      ]
+    case .t5:
+      [.init(name: "only the encoder is used") { $0.hasPrefix("decoder.") || $0 == "lm_head.weight" }]
+    case .transformer, .vae, nil: []
+    }
   }
 
   /// The tokenizers of a folder that holds them as a release does.

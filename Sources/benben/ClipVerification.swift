@@ -11,6 +11,7 @@ struct ClipVerification {
   private let golden: String
   private let trace: GoldenTrace
   private let request: GenerationRequest
+  private let image: Tensor?
   /// For lossless frames; those of a video follow from the clip.
   private let lossless: Thresholds
   private let adjust: (inout Thresholds) throws -> Void
@@ -33,6 +34,12 @@ struct ClipVerification {
       throw BenbenError(
         .malformed, "this kind of run cannot be repeated", at: path,
         because: "it only decoded; a text-to-video (t2v) or image-to-video (i2v) trace is needed")
+    }
+    image = try TraceRequest.image(trace)
+    guard image != nil || trace.request.mode != "i2v" else {
+      throw BenbenError(
+        .malformed, "this run cannot be repeated", at: path,
+        because: "the trace lacks the image it started from")
     }
     request = try TraceRequest.generation(trace, for: loaded.native)
     self.trace = trace
@@ -59,7 +66,7 @@ struct ClipVerification {
     }
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
     let clip = try Generator(loaded, variant: variant, quiet: options.quiet).run(
-      request, image: try TraceRequest.image(trace), noise: GoldenNoise(trace), tiling: tiling)
+      request, image: image, noise: GoldenNoise(trace), tiling: tiling)
     var thresholds = lossless
     if !isLossless { thresholds.frames = .lossyVideo(floor: try floor(of: clip)) }
     try adjust(&thresholds)

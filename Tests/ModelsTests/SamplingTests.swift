@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Kernels
 import Tensors
@@ -59,6 +60,34 @@ struct SamplingTests {
     #expect(RotaryPositions.interpolated(8, to: 2) == [1.5, 5.5])
   }
 
+  /// `PatchEmbed3D.cropped_pos_embed` with interpolated conditions: the middle of the table, brought down bilinearly.
+  @Test func positionsComeFromTheMiddleOfTheTable() throws {
+    let side = 8
+    let table = FixedWeights(
+      values: (0..<side * side).flatMap { [Float($0 / side), Float($0 % side)] }, shape: [1, side * side, 2])
+    let positions = try SinCosPositions(side: side, width: 2, WeightScope(table))
+    let rows = positions([
+      ClipExtents(frames: 2, height: 1, width: 2), ClipExtents(frames: 1, height: 2, width: 4),
+    ])
+    #expect(rows.shape == [12, 2])
+    let coarse: [Float] = [3.5, 2.5, 3.5, 4.5]
+    #expect(Array(rows.array[..<8]) == coarse + coarse)
+    #expect(Array(rows.array[8...]) == [3, 2, 3, 3, 3, 4, 3, 5, 4, 2, 4, 3, 4, 4, 4, 5])
+  }
+
+  @Test func imageToVideoGeneratesAllButTheFirstFrame() {
+    var request = GenerationRequest(
+      prompt: "", width: 64, height: 64, latentFrames: 3, steps: [1, 2, 3], videoSteps: [4, 5, 6],
+      guidanceScale: 7, videoGuidanceScale: 4)
+    #expect(request.units.map(\.steps) == [[1, 2, 3], [4, 5, 6], [4, 5, 6]])
+    #expect(request.units.map(\.guidanceScale) == [7, 4, 4] && request.stepCount == 36)
+    request.startsFromImage = true
+    #expect(request.units.map(\.steps) == [[1, 2, 3], [1, 2, 3]])
+    #expect(request.units.map(\.index) == [0, 1] && request.units.map(\.guidanceScale) == [4, 4])
+    request.latentFrames = 1
+    #expect(throws: BenbenError.self) { try request.validated() }
+  }
+
   @Test func textSeesTextAndTheFirstFrame() {
     let clips = [ClipExtents(frames: 2, height: 1, width: 2), ClipExtents(frames: 1, height: 2, width: 4)]
     let layout = BatchLayout(textCounts: [5, 3], clips: clips, axes: [16, 24, 24])
@@ -101,5 +130,22 @@ struct SamplingTests {
     let distances = [-200, -128, -64, -17, -16, -9, -8, -7, -1, 0, 1, 7, 8, 12, 16, 32, 127, 500]
     let official = [15, 15, 14, 10, 10, 8, 8, 7, 1, 0, 17, 23, 24, 25, 26, 28, 31, 31]
     #expect(distances.map(encoder.bucket(distance:)) == official)
+  }
+}
+
+/// One weight with given values, whatever is asked for.
+private struct FixedWeights: WeightSource {
+  let values: [Float]
+  let shape: Shape
+
+  func weight(_ declaration: WeightDeclaration) throws -> Weight {
+    let path = NSTemporaryDirectory() + "benben-weight-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let data = values.withUnsafeBytes { Data($0) }
+    try data.write(to: URL(fileURLWithPath: path))
+    let weight = Weight(
+      name: declaration.name, shape: shape, type: .f32, file: try MappedFile(path: path),
+      range: 0..<data.count)
+    return try #require(weight)
   }
 }
