@@ -62,7 +62,7 @@ public struct CheckpointFolder {
   /// - Throws: ``BenbenError`` that names the file that is missing or malformed.
   public func component(_ name: String) throws -> SourceComponent {
     let folder = path + "/" + name
-    guard Self.isFolder(folder) else { throw missing(name, "config.json and the weights") }
+    guard Self.isFolder(folder) else { throw missing(name) }
     let files = ComponentFiles(folder: folder)
     guard let configPath = try files.config(in: self) else { throw missing(name + "/config.json") }
     let config = try parseJSON(configPath, limit: Self.maximumConfigLength)
@@ -78,12 +78,13 @@ public struct CheckpointFolder {
   private func weights(_ files: ComponentFiles, name: String) throws -> WeightFiles {
     if let index = try files.index(in: self) { return try ShardedIndex.open(index, in: self) }
     if let single = try files.weights(in: self) { return try WeightFiles.open(single) }
+    let official = ComponentFiles.officialWeights(of: name)
     if files.shards.isEmpty {
-      throw missing(name + "/" + ComponentFiles.officialWeights(of: name), "its weights")
+      throw missing(name, because: "neither \(official[0]) nor \(official[1]) is there")
     }
     throw missing(
-      name + "/" + ComponentFiles.officialIndex(of: name),
-      "the index of its \(files.shards.count) shards")
+      name + "/" + official[0] + ".index.json",
+      because: "the index of \(files.shards.count) shards is not there")
   }
 
   /// Reads a file that is carried along, found under its name or else by content among the files of its folder.
@@ -117,11 +118,10 @@ public struct CheckpointFolder {
   }
 
   /// The error for a file of the release that is not there.
-  private func missing(_ file: String, _ what: String? = nil) -> BenbenError {
+  private func missing(_ file: String, because why: String = "it is not there") -> BenbenError {
     BenbenError(
-      .missing, "the checkpoint is not complete", at: path + "/" + file,
-      because: what.map { "\($0) are not there" } ?? "it is not there",
-      remedies: ["Download \(file) from \(source) into it."])
+      .missing, "the checkpoint is not complete", at: path + "/" + file, because: why,
+      remedies: ["Download \(file) from \(source)."])
   }
 
   /// Throws when a path leads, through links, out of the checkpoint.

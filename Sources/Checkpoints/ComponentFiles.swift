@@ -14,13 +14,12 @@ struct ComponentFiles {
     names = CheckpointFolder.regularFiles(in: folder)
   }
 
-  /// What the weights are called where the libraries that made the releases wrote them.
-  static func officialWeights(of component: String) -> String {
-    component.hasPrefix("text_encoder") ? "model.safetensors" : "diffusion_pytorch_model.safetensors"
+  /// What the libraries that made the releases call the weights of a component: as safetensors, and as an archive.
+  static func officialWeights(of component: String) -> [String] {
+    component.hasPrefix("text_encoder")
+      ? ["model.safetensors", "pytorch_model.bin"]
+      : ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"]
   }
-
-  /// What the index of sharded weights is called.
-  static func officialIndex(of component: String) -> String { officialWeights(of: component) + ".index.json" }
 
   /// Files whose names say that they are shards, `…-00001-of-00003.…`.
   var shards: [String] { names.filter { $0.contains(/-\d{5}-of-\d{5}\./) } }
