@@ -28,19 +28,19 @@ public struct Inspection {
   public let provenance: JSONValue?
   /// Components of a folder that lack a file, each with what it lacks.
   public let incomplete: [(component: String, why: String)]
-  /// The files that the folder holds beside its components (tokenizers), each as `folder/name`.
-  public let otherFiles: [String]
+  /// The files that a native model carries beside its components (tokenizers), each as `folder/name`.
+  public let carriedFiles: [String]
 
   private init(
     kind: String, rows: [Row], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
-    incomplete: [(component: String, why: String)] = [], otherFiles: [String] = []
+    incomplete: [(component: String, why: String)] = [], carriedFiles: [String] = []
   ) {
     self.kind = kind
     self.rows = rows
     self.configs = configs
     self.provenance = provenance
     self.incomplete = incomplete
-    self.otherFiles = otherFiles
+    self.carriedFiles = carriedFiles
   }
 
   /// Looks at a file of weights, a shard index, a `.benben` file, a native model, a released checkpoint, one component's
@@ -68,7 +68,7 @@ public struct Inspection {
     return Inspection(
       kind: "native model (\(model.family))", rows: components.flatMap(rows),
       configs: Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first },
-      provenance: model.manifest, otherFiles: model.carriedFileNames)
+      provenance: model.manifest, carriedFiles: model.carriedFileNames)
   }
 
   private static func folder(_ path: String) throws -> Inspection {
@@ -99,12 +99,7 @@ public struct Inspection {
     }
     var found: [SourceComponent] = []
     var incomplete: [(component: String, why: String)] = []
-    var others: [String] = []
-    for name in subfolders {
-      if name.hasPrefix("tokenizer") {
-        others += CheckpointFolder.regularFiles(in: path + "/" + name).map { name + "/" + $0 }
-        continue
-      }
+    for name in subfolders where !name.hasPrefix("tokenizer") {
       do {
         found.append(try folder.component(name))
       } catch let error as BenbenError where error.kind == .missing {
@@ -117,7 +112,7 @@ public struct Inspection {
     return Inspection(
       kind: "released checkpoint", rows: found.flatMap { rows($0.weights, component: $0.name) },
       configs: Dictionary(found.map { ($0.name, $0.config) }) { first, _ in first },
-      incomplete: incomplete, otherFiles: others)
+      incomplete: incomplete)
   }
 
   private static func isComponentName(_ name: String) -> Bool {

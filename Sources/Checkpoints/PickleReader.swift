@@ -6,15 +6,16 @@ import Tensors
 struct PickleReader {
   /// The largest pickle that is read; that of the largest release takes 300 KB.
   static let maximumLength = 64_000_000
-  /// More values than any checkpoint's pickle holds, counting the stack, the memo and all containers.
-  static let maximumValueCount = 4_000_000
+  /// More values than any checkpoint's pickle holds, counting the stack, the memo and all containers; a tensor takes
+  /// about fifty.
+  static let maximumValueCount = 1_000_000
 
   /// Where messages say that something is: the file and the entry.
   private let subject: String
   private var reader: ByteReader
   private var stack: [PickleValue] = []
   private var marks: [Int] = []
-  private var memo: [Int: PickleValue] = [:]
+  private var memo: [PickleValue] = []
   private var tuples: [[PickleValue]] = []
   private var lists: [Int] = []
   private var dictionaries: [[(key: PickleValue, value: PickleValue)]] = []
@@ -161,12 +162,14 @@ struct PickleReader {
   private mutating func remember(_ key: Int) throws {
     guard let value = stack.last else { throw fault("the stack is empty") }
     try count()
-    memo[key] = value
+    // Picklers number what they remember one after the other.
+    guard key <= memo.count else { throw fault("\(key) is remembered before \(memo.count)") }
+    if key == memo.count { memo.append(value) } else { memo[key] = value }
   }
 
   private mutating func recall(_ key: Int) throws {
-    guard let value = memo[key] else { throw fault("nothing was remembered as \(key)") }
-    try push(value)
+    guard memo.indices.contains(key) else { throw fault("nothing was remembered as \(key)") }
+    try push(memo[key])
   }
 
   // MARK: The machine
@@ -186,7 +189,9 @@ struct PickleReader {
       }
       if length > 0 { frameEnd = reader.position + length }
     case UInt8(ascii: "."): return false  // STOP
-    case UInt8(ascii: "("): marks.append(stack.count)  // MARK
+    case UInt8(ascii: "("):  // MARK
+      try count()
+      marks.append(stack.count)
     case UInt8(ascii: "0"): _ = try pop()  // POP
     case UInt8(ascii: "1"): _ = try popToMark()  // POP_MARK
     case UInt8(ascii: "N"): try push(.none)

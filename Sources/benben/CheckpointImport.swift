@@ -151,10 +151,21 @@ enum CheckpointImport {
     _ folder: CheckpointFolder, _ family: ModelFamily
   ) throws -> [CheckpointFolder.CarriedFile] {
     try family.tokenizers.flatMap { name, files in
-      try files.map { file in
-        try folder.carriedFile(
-          "\(name)/\(file.rawValue)", officialNames: files.map(\.rawValue), matches: file.matches)
-      }
+      try files.map { try tokenizerFile($0, of: files, in: name, folder) }
     }
+  }
+
+  /// Those of them that are there, each as `folder/name`.
+  static func presentTokenizerFiles(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
+    family.tokenizers.flatMap { name, files in
+      files.compactMap { try? tokenizerFile($0, of: files, in: name, folder).path }
+    }
+  }
+
+  private static func tokenizerFile(
+    _ file: TokenizerFile, of files: [TokenizerFile], in name: String, _ folder: CheckpointFolder
+  ) throws -> CheckpointFolder.CarriedFile {
+    try folder.carriedFile(
+      "\(name)/\(file.rawValue)", officialNames: files.map(\.rawValue), matches: file.matches)
   }
 }

@@ -23,7 +23,8 @@ struct Contents {
   let variants: [String]
   let uses: [Use]
 
-  init(_ inspection: Inspection) {
+  /// Looks at what was inspected at a path.
+  init(_ inspection: Inspection, at path: String) {
     let names = inspection.summary.map(\.component)
     let parts = names.flatMap { name in
       RecognizedWeights.all(in: Set(inspection.shapes(of: name).keys)).map {
@@ -41,12 +42,18 @@ struct Contents {
     self.variants = variants
     self.family = family
     uses =
-      family.map { Self.uses(of: $0, inspection, variants: variants, roles: parts.map(\.recognized.role)) }
-      ?? []
+      family.map { family in
+        let tokenizers =
+          (try? CheckpointFolder(path: path)).map { CheckpointImport.presentTokenizerFiles($0, family) } ?? []
+        return Self.uses(
+          of: family, inspection, variants: variants, roles: parts.map(\.recognized.role),
+          tokenizers: Set(inspection.carriedFiles + tokenizers))
+      } ?? []
   }
 
   private static func uses(
-    of family: ModelFamily, _ inspection: Inspection, variants: [String], roles: [ModelFamily.Role]
+    of family: ModelFamily, _ inspection: Inspection, variants: [String], roles: [ModelFamily.Role],
+    tokenizers: Set<String>
   ) -> [Use] {
     let prefix = ModelFamily.transformerPrefix
     let names = inspection.summary.map(\.component)
@@ -66,12 +73,13 @@ struct Contents {
         if isNamedOtherwise, roles.count(where: { $0 == role }) >= wanted { continue }
         missing.append(name)
       }
-      for (folder, files) in family.tokenizers
-      where !files.allSatisfy({ inspection.otherFiles.contains("\(folder)/\($0.rawValue)") }) {
-        let lacking = files.filter { !inspection.otherFiles.contains("\(folder)/\($0.rawValue)") }
-        missing.append(
-          lacking.count == files.count
-            ? folder : "\(folder) (\(lacking.map(\.rawValue).joined(separator: ", ")))")
+      for (folder, files) in family.tokenizers {
+        let lacking = files.map(\.rawValue).filter { !tokenizers.contains("\(folder)/\($0)") }
+        if lacking.count == files.count {
+          missing.append(folder)
+        } else if !lacking.isEmpty {
+          missing.append("\(folder) (\(lacking.joined(separator: ", ")))")
+        }
       }
       return missing
     }

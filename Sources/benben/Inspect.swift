@@ -22,7 +22,7 @@ struct Inspect: ParsableCommand {
 
   mutating func run() throws {
     let inspection = try Inspection(path: path)
-    let contents = Contents(inspection)
+    let contents = Contents(inspection, at: path)
     if json {
       let members = (inspection.json.object ?? [:]).merging(contents.json) { first, _ in first }
       try Console.write(.object(members), to: "-")
