@@ -45,6 +45,12 @@ class BenbenFile:
         start = self._start + tensor["offset"]
         return self._bytes[start : start + tensor["bytes"]]
 
+    def scales(self, name):
+        """The scales of an int8 tensor, one for each outermost row."""
+        part = self.tensors[name]["quantization"]["scales"]
+        start = self._start + part["offset"]
+        return self._bytes[start : start + part["bytes"]].view("<f4")
+
     def __getitem__(self, name):
         """A tensor as float32."""
         kind, raw = self.tensors[name]["type"], self.raw(name)
@@ -52,6 +58,9 @@ class BenbenFile:
             values = raw.view("<f4")
         elif kind == "f16":
             values = raw.view("<f2").astype(np.float32)
+        elif kind == "int8":
+            rows = self.raw(name).view(np.int8).reshape(self.tensors[name]["shape"][0], -1)
+            values = rows.astype(np.float32) * self.scales(name)[:, None]
         elif kind == "bf16":
             values = (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
         else:

@@ -129,3 +129,59 @@ BEST void bb_add_gated(const float *x, const float *gate, float *out, size_t row
 BEST void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = a * x[i] + b * y[i];
 }
+
+static inline __attribute__((always_inline)) uint32_t magnitude_bits(float x) {
+  union {
+    float value;
+    uint32_t bits;
+  } pattern = {x};
+  return pattern.bits & 0x7FFFFFFF;
+}
+
+BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, int8_t *q, float *scales) {
+  for (size_t r = 0; r < rows; r++, x += width, q += width) {
+    // Compared as integers, so that a NaN is the largest of all.
+    uint32_t lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES)
+      for (size_t k = 0; k < LANES; k++) {
+        uint32_t bits = magnitude_bits(x[i + k]);
+        lanes[k] = bits > lanes[k] ? bits : lanes[k];
+      }
+    union {
+      uint32_t bits;
+      float value;
+    } largest = {0};
+    for (; i < width; i++) largest.bits = magnitude_bits(x[i]) > largest.bits ? magnitude_bits(x[i]) : largest.bits;
+    for (size_t k = 0; k < LANES; k++) largest.bits = lanes[k] > largest.bits ? lanes[k] : largest.bits;
+    int finite = largest.bits < 0x7F800000;
+    // Rows near the least f32 numbers are as good as zero for activations.
+    float inverse = finite && largest.value > 0x1p-120f ? 127.0f / largest.value : 0.0f;
+    scales[r] = finite ? largest.value / 127.0f : NAN;
+    if (!finite)
+      for (i = 0; i < width; i++) q[i] = 0;
+    else
+      for (i = 0; i < width; i++) {
+        union {
+          float value;
+          int32_t bits;
+        } shifted = {x[i] * inverse + 12582912.0f};  // 1.5·2^23: adding it rounds to an integer
+        q[i] = (int8_t)shifted.bits;
+      }
+  }
+}
+
+BEST void bb_scale_sums(const int32_t *sums, const float *row_scales, const float *column_scales, const float *bias,
+                        float *out, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, sums += width, out += width) {
+    float scale = row_scales[r];
+    if (bias)
+      for (size_t i = 0; i < width; i++) out[i] = (float)sums[i] * (scale * column_scales[i]) + bias[i];
+    else
+      for (size_t i = 0; i < width; i++) out[i] = (float)sums[i] * (scale * column_scales[i]);
+  }
+}
+
+BEST void bb_multiply(const float *x, float *out, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] *= x[i];
+}

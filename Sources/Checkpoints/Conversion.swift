@@ -87,7 +87,7 @@ public struct Conversion {
     _ plan: ComponentPlan, source: [JSONValue], to path: String, progress: (Int) throws -> Void
   ) throws -> (outcomes: [Outcome], identity: String, fileSize: Int) {
     let entries = NativeHeader.layOut(
-      plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.byteCount) })
+      plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.activations) })
     var header = NativeHeader(
       component: plan.component, config: plan.source.config, source: source, entries: entries)
     // Hashes have a fixed length, so the header's length is known before the data is.
@@ -96,56 +96,28 @@ public struct Conversion {
     let file = try OutputFile(path: path, size: fileSize)
     var outcomes: [Outcome] = []
     for (index, row) in plan.rows.enumerated() {
-      let (hash, metrics) = try Self.convert(
-        row, to: file, at: dataStart + entries[index].offset, progress: progress)
-      header.entries[index].sha256 = hash
-      outcomes.append(Outcome(row: row, metrics: metrics))
+      var conversion = try TensorConversion(row.source, to: row.type)
+      var hash = SHA256()
+      var position = dataStart + entries[index].data.offset
+      while let chunk = try conversion.next() {
+        hash.update(bufferPointer: chunk.bytes)
+        try file.write(chunk.bytes, at: position)
+        position += chunk.bytes.count
+        try progress(chunk.sourceByteCount)
+      }
+      header.entries[index].data.sha256 = hash.finalize().hexadecimal
+      if let scales = entries[index].scales {
+        try conversion.scales.withUnsafeBytes {
+          try file.write($0, at: dataStart + scales.offset)
+          header.entries[index].scales?.sha256 = SHA256.hash(data: $0).hexadecimal
+        }
+      }
+      outcomes.append(Outcome(row: row, metrics: row.isLossy ? conversion.metrics : nil))
     }
     let headerBytes = header.bytes
     let preamble = NativePreamble(header: headerBytes, totalLength: fileSize)
     try (preamble.bytes + headerBytes).withUnsafeBytes { try file.write($0, at: 0) }
     try file.finish()
     return (outcomes, preamble.headerHash.hexadecimal, fileSize)
-  }
-
-  private static func convert(
-    _ row: ComponentPlan.Row, to file: OutputFile, at start: Int, progress: (Int) throws -> Void
-  ) throws -> (sha256: String, metrics: ErrorMetrics?) {
-    var hash = SHA256()
-    var metrics = row.isLossy ? ErrorMetrics() : nil
-    var position = start
-    var chunks = try TensorChunks(row.source)
-    let wide = FloatBuffer()
-    let narrow = FloatBuffer()
-    let back = FloatBuffer()
-    func emit(_ bytes: UnsafeRawBufferPointer) throws {
-      hash.update(bufferPointer: bytes)
-      try file.write(bytes, at: position)
-      position += bytes.count
-    }
-    while let chunk = try chunks.next() {
-      try progress(chunk.count)
-      if row.type == row.source.type {
-        try emit(chunk)
-        continue
-      }
-      let count = chunk.count / row.source.type.size
-      try wide.with(count: count) { values in
-        FloatConversion.widen(chunk, row.source.type, into: values)
-        try narrow.with(count: count) { storage in
-          let output = UnsafeMutableRawBufferPointer(
-            rebasing: UnsafeMutableRawBufferPointer(storage)[..<(count * row.type.size)])
-          FloatConversion.narrow(UnsafeBufferPointer(values), to: row.type, into: output)
-          try emit(UnsafeRawBufferPointer(output))
-          if metrics != nil {
-            back.with(count: count) { restored in
-              FloatConversion.widen(UnsafeRawBufferPointer(output), row.type, into: restored)
-              metrics?.add(restored, reference: values)
-            }
-          }
-        }
-      }
-    }
-    return (hash.finalize().hexadecimal, metrics)
   }
 }

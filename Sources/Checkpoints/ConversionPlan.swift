@@ -31,31 +31,6 @@ public struct ComponentDeclaration {
   }
 }
 
-/// Which type a tensor gets, asked for by the user.
-public struct TypeRequest {
-  /// The type of all tensors, or nil to keep each as it is stored.
-  public let type: ElementType?
-  /// Exceptions by name; the first whose expression is found in `component/tensor` wins.
-  public let overrides: [(pattern: String, expression: Regex<AnyRegexOutput>, type: ElementType)]
-
-  /// Creates a request.
-  public init(
-    type: ElementType?,
-    overrides: [(pattern: String, expression: Regex<AnyRegexOutput>, type: ElementType)] = []
-  ) {
-    self.type = type
-    self.overrides = overrides
-  }
-
-  func choose(component: String, tensor: String, stored: ElementType) -> (type: ElementType, reason: String) {
-    for override in overrides where (component + "/" + tensor).contains(override.expression) {
-      return (override.type, "--tensor-type \(override.pattern)=\(override.type.rawValue)")
-    }
-    if let type { return (type, type == stored ? "stored so" : "--type \(type.rawValue)") }
-    return (stored, "kept as stored")
-  }
-}
-
 /// What happens to every tensor of one component.
 public struct ComponentPlan {
   /// One row: a source tensor and what it becomes.
@@ -64,13 +39,15 @@ public struct ComponentPlan {
     public let name: String
     let source: TensorDescriptor
     /// The type in the native model.
-    public let type: ElementType
+    public let type: WeightType
+    /// What products with it do with their input.
+    public let activations: ActivationPrecision
     /// The rule that chose the type.
     public let reason: String
 
     /// Whether values may change: the type cannot hold every value of the stored one.
-    public var isLossy: Bool { !source.type.widensExactly(to: type) }
-    var byteCount: Int { source.byteCount / source.type.size * type.size }
+    public var isLossy: Bool { !source.type.widensExactly(to: type.elementType) }
+    var byteCount: Int { type.byteCount(of: source.shape) }
   }
 
   /// The component's name.
@@ -118,16 +95,17 @@ public struct ComponentPlan {
           ignored.append((duplicate.name, "the same tensor as \(source.name)"))
         }
       }
-      guard source.type.isComputable else {
+      guard let stored = WeightType(keeping: source.type) else {
         throw malformed(
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
           "\(source.type.rawValue) is stored; f32, bf16 or f16 is needed")
       }
-      var (type, reason) = request.choose(component: component.name, tensor: weight.name, stored: source.type)
-      if type == .f16, source.type != .f16, try Self.exceedsHalfRange(source) {
-        (type, reason) = (source.type, "kept as stored: a value exceeds the range of f16")
-      }
-      rows.append(Row(name: weight.name, source: source, type: type, reason: reason))
+      let choice = try Self.audited(
+        request.choose(component: component.name, tensor: weight, stored: stored), source, stored: stored)
+      rows.append(
+        Row(
+          name: weight.name, source: source, type: choice.type, activations: choice.activations,
+          reason: choice.reason))
     }
     if !missing.isEmpty {
       throw malformed(
@@ -169,6 +147,38 @@ public struct ComponentPlan {
       throw malformed(
         "two names of one tensor hold different values", second.file.path,
         "\(quoted(first.name)) and \(quoted(second.name))")
+    }
+  }
+
+  /// Less is left of a tensor that int8 does not suit; one of normal distribution has about 40 dB.
+  private static let leastQuantizedSQNR = 28.0
+  /// The same for the other values of a row with an outlier; below this they are hardly more than signs.
+  private static let leastRowSQNR = 6.0
+
+  /// A choice after a look at the values: what would overflow, or lose too much, stays wider.
+  private static func audited(
+    _ choice: TypeRequest.Choice, _ source: TensorDescriptor, stored: WeightType
+  ) throws -> TypeRequest.Choice {
+    guard choice.type != stored else { return choice }
+    switch choice.type {
+    case .f16 where try exceedsHalfRange(source):
+      return .init(type: stored, reason: "kept as stored: a value exceeds the range of f16")
+    case .int8:
+      var conversion = try TensorConversion(source, to: .int8)
+      while try conversion.next() != nil {}
+      let left = conversion.metrics.sqnrDb
+      let wider = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
+      if left < leastQuantizedSQNR {
+        return .init(
+          type: wider, reason: "wider than int8, which would leave \((left * 10).rounded() / 10) dB of it")
+      }
+      if let (row, left) = conversion.poorestRow, left < leastRowSQNR {
+        return .init(
+          type: wider,
+          reason: "wider than int8: an outlier would leave \((left * 10).rounded() / 10) dB of row \(row)")
+      }
+      return choice
+    default: return choice
     }
   }
 

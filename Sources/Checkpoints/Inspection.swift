@@ -11,11 +11,10 @@ public struct Inspection {
     public let name: String
     /// The shape.
     public let shape: Shape
-    /// The stored type.
-    public let type: ElementType
-
-    /// Bytes; zero should the shape be uncountable, which readers refuse.
-    public var byteCount: Int { shape.checkedByteCount(of: type) ?? 0 }
+    /// The stored type, as the field names it: that of plain numbers, or `int8` for quantized rows.
+    public let type: String
+    /// Bytes, scales included.
+    public let byteCount: Int
   }
 
   /// What kind of file or folder it is.
@@ -120,15 +119,23 @@ public struct Inspection {
   }
 
   private static func rows(_ weights: WeightFiles, component: String) -> [Row] {
-    weights.tensors.map { Row(component: component, name: $0.name, shape: $0.shape, type: $0.type) }
+    weights.tensors.map {
+      Row(
+        component: component, name: $0.name, shape: $0.shape, type: $0.type.rawValue,
+        byteCount: $0.shape.checkedByteCount(of: $0.type) ?? 0)
+    }
   }
 
   private static func rows(_ component: NativeComponent) -> [Row] {
-    component.tensors.map { Row(component: component.name, name: $0.name, shape: $0.shape, type: $0.type) }
+    component.tensors.map {
+      Row(
+        component: component.name, name: $0.name, shape: $0.shape, type: $0.type.rawValue,
+        byteCount: $0.type.byteCount(of: $0.shape))
+    }
   }
 
   /// Components in order of first appearance, each with its sums.
-  public var summary: [(component: String, tensors: Int, parameters: Int, bytes: Int, types: [ElementType])] {
+  public var summary: [(component: String, tensors: Int, parameters: Int, bytes: Int, types: [String])] {
     var order: [String] = []
     var groups: [String: [Row]] = [:]
     for row in rows {
@@ -138,9 +145,9 @@ public struct Inspection {
     return order.map { name in
       let group = groups[name] ?? []
       return (
-        name, group.count, group.reduce(0) { $0 + $1.byteCount / $1.type.size },
+        name, group.count, group.reduce(0) { $0 + ($1.shape.checkedElementCount ?? 0) },
         group.reduce(0) { $0 + $1.byteCount },
-        ElementType.allCases.filter { type in group.contains { $0.type == type } }
+        Set(group.map(\.type)).sorted()
       )
     }
   }
@@ -161,7 +168,7 @@ public struct Inspection {
           [
             "name": .string(item.component), "tensorCount": .integer(item.tensors),
             "parameters": .integer(item.parameters), "bytes": .integer(item.bytes),
-            "types": .array(item.types.map { .string($0.rawValue) }),
+            "types": .array(item.types.map(JSONValue.string)),
             "config": configs[item.component] ?? .null,
           ]
         }),
@@ -169,7 +176,7 @@ public struct Inspection {
         rows.map { row in
           [
             "component": .string(row.component), "name": .string(row.name),
-            "type": .string(row.type.rawValue),
+            "type": .string(row.type),
             "shape": .array(row.shape.map(JSONValue.integer)), "bytes": .integer(row.byteCount),
           ]
         }),

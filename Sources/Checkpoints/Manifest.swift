@@ -39,6 +39,7 @@ enum Manifest {
       "sourceType": .string(row.source.type.rawValue), "type": .string(row.type.rawValue),
       "bytes": .integer(row.byteCount), "reason": .string(row.reason),
     ]
+    if row.type == .int8 { members["activations"] = .string(row.activations.rawValue) }
     if row.source.storedName != row.name { members["sourceName"] = .string(row.source.storedName) }
     if let metrics = outcome.metrics {
       // No error at all has no finite ratio: null.
@@ -80,7 +81,8 @@ enum Manifest {
     members["plan"] = [
       "type": conversion.request.type.map { .string($0.rawValue) } ?? .null,
       "tensorTypes": .array(
-        conversion.request.overrides.map { .string("\($0.pattern)=\($0.type.rawValue)") }),
+        conversion.request.overrides.map { .string("\($0.pattern)=\($0.type?.rawValue ?? "keep")") }),
+      "recipe": conversion.request.recipe.map { .string($0.name) } ?? .null,
     ]
     return .object(members)
   }

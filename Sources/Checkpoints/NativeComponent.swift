@@ -47,12 +47,12 @@ public final class NativeComponent: WeightSource {
   }
 
   /// The names, shapes and types of all tensors, in the order of the file.
-  public var tensors: [(name: String, shape: Shape, type: ElementType)] {
+  public var tensors: [(name: String, shape: Shape, type: WeightType)] {
     header.entries.map { ($0.name, $0.shape, $0.type) }
   }
 
   /// Bytes of all tensors together.
-  public var byteCount: Int { header.entries.reduce(0) { $0 + $1.byteCount } }
+  public var byteCount: Int { header.entries.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.byteCount } } }
 
   /// The weight of that name and shape, looking into the mapping.
   public func weight(_ declaration: WeightDeclaration) throws -> Weight {
@@ -65,12 +65,21 @@ public final class NativeComponent: WeightSource {
         "weight \(quoted(entry.name)) has another shape", path,
         "\(entry.shape.text) is stored, the config demands \(declaration.shape.text)")
     }
-    let start = dataStart + entry.offset
-    guard
-      let weight = Weight(
-        name: entry.name, shape: entry.shape, type: entry.type, file: file,
-        range: start..<(start + entry.byteCount))
-    else { throw malformed("weight \(quoted(entry.name)) lies outside the file", path, "at byte \(start)") }
+    func range(_ part: NativeHeader.Part) -> Range<Int> { dataStart + part.offset..<dataStart + part.end }
+    let weight =
+      if let scales = entry.scales {
+        Weight(
+          name: entry.name, shape: entry.shape, file: file, values: range(entry.data), scales: range(scales),
+          activations: entry.activations)
+      } else {
+        Weight(
+          name: entry.name, shape: entry.shape, type: entry.type.elementType, file: file,
+          range: range(entry.data))
+      }
+    guard let weight else {
+      throw malformed(
+        "weight \(quoted(entry.name)) lies outside the file", path, "at byte \(range(entry.data).lowerBound)")
+    }
     return weight
   }
 
@@ -81,19 +90,21 @@ public final class NativeComponent: WeightSource {
     var found: [Damage] = []
     var end = NativePreamble.length + headerLength
     for entry in header.entries {
-      let start = dataStart + entry.offset
-      let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false
-      if !isPaddingClean {
-        found.append(Damage(file: path, tensor: entry.name, why: "the padding before it is not zero"))
+      for part in entry.parts {
+        let start = dataStart + part.offset
+        let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false
+        if !isPaddingClean {
+          found.append(Damage(file: path, tensor: entry.name, why: "the padding before it is not zero"))
+        }
+        end = start + part.byteCount
+        let hash = file.withBytes(start..<end) { SHA256.hash(data: $0).hexadecimal }
+        if hash != part.sha256 {
+          found.append(
+            Damage(
+              file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(part.sha256)"))
+        }
+        try progress(part.byteCount)
       }
-      end = start + entry.byteCount
-      let hash = file.withBytes(start..<end) { SHA256.hash(data: $0).hexadecimal }
-      if hash != entry.sha256 {
-        found.append(
-          Damage(
-            file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(entry.sha256)"))
-      }
-      try progress(entry.byteCount)
     }
     return found
   }

@@ -9,12 +9,37 @@ struct NativeHeader {
   struct Entry {
     let name: String
     let shape: Shape
-    let type: ElementType
-    /// Where its bytes start, counted from the start of the data.
+    let type: WeightType
+    /// What a product with it does with its input, for 8-bit weights.
+    let activations: ActivationPrecision
+    var data: Part
+    /// The f32 scales of the rows, right behind the data, for 8-bit weights.
+    var scales: Part?
+
+    /// Both of its parts, in order.
+    var parts: [Part] { [data] + (scales.map { [$0] } ?? []) }
+  }
+
+  /// A run of bytes of the data.
+  struct Part {
+    /// Where it starts, counted from the start of the data.
     let offset: Int
     let byteCount: Int
-    /// SHA-256 of its bytes in hexadecimal.
-    var sha256: String
+    /// SHA-256 in hexadecimal.
+    var sha256 = NativeHeader.pendingHash
+
+    var end: Int { offset + byteCount }
+
+    fileprivate var json: [String: JSONValue] {
+      ["offset": .integer(offset), "bytes": .integer(byteCount), "sha256": .string(sha256)]
+    }
+
+    /// The part that starts at the next aligned place.
+    fileprivate init(after end: Int, byteCount: Int) {
+      let alignment = byteCount >= NativeHeader.pagedSize ? NativeHeader.page : NativeHeader.alignment
+      offset = NativeHeader.roundUp(end, alignment)
+      self.byteCount = byteCount
+    }
   }
 
   /// Tensors start at multiples of this.
@@ -32,16 +57,21 @@ struct NativeHeader {
   var entries: [Entry]
 
   /// Lays tensors out in the given order.
-  static func layOut(_ tensors: [(name: String, shape: Shape, type: ElementType, byteCount: Int)]) -> [Entry]
-  {
+  static func layOut(
+    _ tensors: [(name: String, shape: Shape, type: WeightType, activations: ActivationPrecision)]
+  ) -> [Entry] {
     var end = 0
     return tensors.map { tensor in
-      let offset = roundUp(end, tensor.byteCount >= pagedSize ? page : alignment)
-      end = offset + tensor.byteCount
+      let isQuantized = tensor.type == .int8
+      let rows = tensor.shape.first ?? 1
+      let scaleBytes = isQuantized ? 4 * rows : 0
+      let data = Part(after: end, byteCount: tensor.type.byteCount(of: tensor.shape) - scaleBytes)
+      let scales = isQuantized ? Part(after: data.end, byteCount: scaleBytes) : nil
+      end = scales?.end ?? data.end
       return Entry(
-        name: tensor.name, shape: tensor.shape, type: tensor.type, offset: offset,
-        byteCount: tensor.byteCount,
-        sha256: pendingHash)
+        name: tensor.name, shape: tensor.shape, type: tensor.type, activations: tensor.activations,
+        data: data,
+        scales: scales)
     }
   }
 
@@ -50,7 +80,7 @@ struct NativeHeader {
   /// Where the data starts in a file whose header has this length.
   static func dataStart(headerLength: Int) -> Int { roundUp(NativePreamble.length + headerLength, page) }
 
-  var dataLength: Int { entries.last.map { $0.offset + $0.byteCount } ?? 0 }
+  var dataLength: Int { entries.last?.parts.last?.end ?? 0 }
 
   var json: JSONValue {
     [
@@ -59,15 +89,18 @@ struct NativeHeader {
       "source": .array(source),
       "tensors": .array(
         entries.map { entry in
-          [
-            "name": .string(entry.name),
-            "shape": .array(entry.shape.map(JSONValue.integer)),
-            "type": .string(entry.type.rawValue),
-            "layout": "row-major",
-            "offset": .integer(entry.offset),
-            "bytes": .integer(entry.byteCount),
-            "sha256": .string(entry.sha256),
-          ]
+          var members = entry.data.json
+          members["name"] = .string(entry.name)
+          members["shape"] = .array(entry.shape.map(JSONValue.integer))
+          members["type"] = .string(entry.type.rawValue)
+          members["layout"] = "row-major"
+          if let scales = entry.scales {
+            members["quantization"] = [
+              "scheme": "symmetric-rows", "activations": .string(entry.activations.rawValue),
+              "scales": .object(scales.json),
+            ]
+          }
+          return .object(members)
         }),
     ]
   }
@@ -102,33 +135,61 @@ struct NativeHeader {
     entries.reserveCapacity(rows.count)
     for (index, row) in rows.enumerated() {
       guard let name = row["name"]?.string, let shape = row["shape"]?.integers,
-        let typeName = row["type"]?.string,
-        let offset = row["offset"]?.integer, let byteCount = row["bytes"]?.integer,
-        let sha = row["sha256"]?.string,
-        row["layout"]?.string == "row-major"
+        let typeName = row["type"]?.string, row["layout"]?.string == "row-major"
       else { throw fault("tensor \(index): ", "a field is missing or has another type") }
       let subject = "tensor \(quoted(name)): "
       guard names.insert(name).inserted else { throw fault(subject, "it is listed twice") }
-      guard let type = ElementType(rawValue: typeName), type.isComputable else {
+      guard let type = WeightType(rawValue: typeName) else {
         throw fault(subject, "its type \(quoted(typeName)) is not known")
       }
-      guard shape.count <= Safetensors.maximumRank, shape.checkedByteCount(of: type) == byteCount else {
-        throw fault(subject, "\(byteCount) bytes are not what shape \(shape.text) takes")
+      func part(_ json: JSONValue, _ shape: Shape, _ type: ElementType) throws -> Part {
+        guard let offset = json["offset"]?.integer, let byteCount = json["bytes"]?.integer,
+          let sha = json["sha256"]?.string, sha.utf8.count == 64
+        else { throw fault(subject, "a range has no offset, bytes or sha256") }
+        guard shape.count <= Safetensors.maximumRank, shape.checkedByteCount(of: type) == byteCount else {
+          throw fault(subject, "\(byteCount) bytes are not what shape \(shape.text) takes")
+        }
+        let alignment = byteCount >= Self.pagedSize ? Self.page : Self.alignment
+        guard offset >= end, offset % alignment == 0, offset - end < alignment,
+          offset <= fileSize, byteCount <= fileSize - offset, dataStart <= fileSize - offset - byteCount
+        else {
+          throw fault(subject, "its range \(offset)..+\(byteCount) is not the next aligned one in the file")
+        }
+        var part = Part(after: end, byteCount: byteCount)
+        part.sha256 = sha
+        end = part.end
+        return part
       }
-      guard sha.utf8.count == 64 else { throw fault(subject, "its hash has another length") }
-      let alignment = byteCount >= Self.pagedSize ? Self.page : Self.alignment
-      guard offset >= end, offset % alignment == 0, offset - end < alignment,
-        offset <= fileSize, byteCount <= fileSize - offset, dataStart <= fileSize - offset - byteCount
-      else {
-        throw fault(subject, "its range \(offset)..+\(byteCount) is not the next aligned one in the file")
+      var entry = Entry(
+        name: name, shape: shape, type: type,
+        activations: try Self.activations(row, of: type) { fault(subject, $0) },
+        data: try part(row, shape, type.elementType), scales: nil)
+      if type == .int8 {
+        guard let rows = shape.first, let scales = row["quantization"]?["scales"] else {
+          throw fault(subject, "its scales are missing")
+        }
+        entry.scales = try part(scales, [rows], .f32)
       }
-      end = offset + byteCount
-      entries.append(
-        Entry(name: name, shape: shape, type: type, offset: offset, byteCount: byteCount, sha256: sha))
+      entries.append(entry)
     }
     guard dataStart + end == fileSize || (entries.isEmpty && dataStart >= fileSize) else {
       throw fault("", "the tensors end at byte \(dataStart + end), the file at \(fileSize)")
     }
     self.init(component: component, config: config, source: source, entries: entries)
+  }
+
+  /// The scheme of a quantized tensor must be the one that is known; a plain one must have none.
+  private static func activations(
+    _ row: JSONValue, of type: WeightType, _ fault: (String) -> BenbenError
+  ) throws -> ActivationPrecision {
+    let quantization = row["quantization"]
+    guard type == .int8 else {
+      if quantization != nil { throw fault("it is not quantized, but has a scheme") }
+      return .wide
+    }
+    guard quantization?["scheme"]?.string == "symmetric-rows",
+      let activations = (quantization?["activations"]?.string).flatMap(ActivationPrecision.init(rawValue:))
+    else { throw fault("its quantization scheme is not known") }
+    return activations
   }
 }

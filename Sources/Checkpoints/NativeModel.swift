@@ -107,11 +107,11 @@ public struct NativeModel {
 
   /// Whether a tensor of the model may differ from its source: the plan stores it in a narrower type.
   ///
-  /// Nil when nothing was narrowed, else the type with the fewest mantissa bits among the narrowed ones.
-  public var coarsestLossyType: ElementType? {
-    let lossy = (manifest["tensors"]?.array ?? []).filter { $0["maxAbsError"]?.double ?? 0 > 0 }
-      .compactMap { $0["type"]?.string.flatMap(ElementType.init(rawValue:)) }
-    return lossy.contains(.bf16) ? .bf16 : lossy.first
+  /// Nil when nothing was narrowed, else the least precise type among the narrowed ones.
+  public var coarsestLossyType: WeightType? {
+    (manifest["tensors"]?.array ?? []).filter { $0["maxAbsError"]?.double ?? 0 > 0 }
+      .compactMap { $0["type"]?.string.flatMap(WeightType.init(rawValue:)) }
+      .min { $0.precision < $1.precision }
   }
 
   /// Opens a component and makes sure that it is the one the manifest lists.

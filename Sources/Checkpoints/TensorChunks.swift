@@ -9,18 +9,23 @@ struct TensorChunks: ~Copyable {
   static let chunkSize = 8 << 20
 
   private let tensor: TensorDescriptor
+  private let chunkSize: Int
   private let buffer: UnsafeMutableRawBufferPointer
   private var offset = 0
   /// What a tensor with strides spans.
   private let span: [UInt8]?
 
-  init(_ tensor: TensorDescriptor) throws {
+  /// Starts at the first byte.
+  ///
+  /// - Parameter unit: bytes that stay together; every piece but the last is a multiple of it.
+  init(_ tensor: TensorDescriptor, unit: Int = 8) throws {
     self.tensor = tensor
+    chunkSize = min(max(Self.chunkSize / max(unit, 1), 1) * max(unit, 1), max(tensor.byteCount, 1))
     span = try tensor.strides.map { strides in
       let last = zip(tensor.shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
       return try tensor.file.bytes(at: tensor.offset, count: (last + 1) * tensor.type.size)
     }
-    buffer = .allocate(byteCount: min(Self.chunkSize, max(tensor.byteCount, 1)), alignment: 64)
+    buffer = .allocate(byteCount: chunkSize, alignment: 64)
   }
 
   deinit { buffer.deallocate() }

@@ -2,8 +2,9 @@ import Tensors
 
 /// y = x·Wᵀ + b (`torch.nn.Linear`), with what follows it fused behind the product.
 ///
-/// The weight stays where it is stored. f32 is multiplied in place; a narrower type is widened into scratch memory
-/// for the time of one call, so that no second copy of a model exists.
+/// The weight stays where it is stored. f32 is multiplied in place; a narrower type is widened tile by tile into scratch
+/// memory, so that no second copy of a model, nor of a whole matrix, exists. 8-bit weights whose plan says so are
+/// multiplied as integers, where the processor can without saturating.
 public struct Linear {
   /// The number of input and output features.
   public let inputs: Int, outputs: Int
@@ -68,30 +69,80 @@ public struct Linear {
       x.shape == [x.shape[0], inputs] && output.shape == [x.shape[0], outputs], "\(x.shape) → \(output.shape)"
     )
     let bias = bias?.tensor()
-    try weight.withFloats(scratch: context.weightScratch) { weights in
-      for segment in segments where !segment.rows.isEmpty {
+    let segments = segments.filter { !$0.rows.isEmpty }
+    if weight.type == .i8, weight.activations == .int8, KernelContext.multipliesIntegersExactly {
+      for segment in segments { try quantized(x, into: output, segment, bias: bias, in: context) }
+      return
+    }
+    // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
+    let targets = segments.map { segment in
+      segment.gate == nil ? output.rows(segment.rows) : Tensor([segment.rows.count, outputs])
+    }
+    try forEachTile(in: context) { columns, weights in
+      for (segment, target) in zip(segments, targets) {
         let source = x.rows(segment.rows)
-        let destination = output.rows(segment.rows)
         let rows = segment.rows.count
-        // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
-        let gate = segment.gate
-        let product = gate == nil ? destination : Tensor([rows, outputs])
         try context.product(
           MatrixView(
             UnsafePointer(source.elements.baseAddress), rows: rows, columns: inputs, rowStride: inputs),
-          MatrixView(weights.baseAddress, rows: inputs, columns: outputs, rowStride: 1, columnStride: inputs),
-          bias: UnsafePointer(bias?.elements.baseAddress),
+          MatrixView(
+            weights.baseAddress, rows: inputs, columns: columns.count, rowStride: 1, columnStride: inputs),
+          bias: bias?.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) },
           into: MatrixView(
-            UnsafePointer(product.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
-          after: operations(segment))
-        if let gate { Elementwise.add(product, gatedBy: gate, to: destination) }
+            target.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) }, rows: rows,
+            columns: columns.count, rowStride: outputs),
+          after: operations(segment, columns))
       }
+    }
+    for (segment, target) in zip(segments, targets) {
+      if let gate = segment.gate { Elementwise.add(target, gatedBy: gate, to: output.rows(segment.rows)) }
     }
     withExtendedLifetime((segments, bias)) {}
   }
 
+  /// The most weights that are widened at a time.
+  private static let tileSize = 1 << 22
+
+  /// Lends the weights of a range of outputs after the other; those that are stored as f32 all at once.
+  private func forEachTile(
+    in context: KernelContext, _ body: (Range<Int>, UnsafeBufferPointer<Float>) throws -> Void
+  ) throws {
+    let rows = weight.type == .f32 ? outputs : max(1, Self.tileSize / max(inputs, 1))
+    for start in stride(from: 0, to: outputs, by: rows) {
+      let tile = start..<min(start + rows, outputs)
+      try weight.withFloats(rows: tile, scratch: context.weightScratch) { try body(tile, $0) }
+    }
+  }
+
+  /// One segment with quantized inputs: integer products, scaled once, and then the epilogue.
+  private func quantized(
+    _ x: Tensor, into output: Tensor, _ segment: Segment, bias: Tensor?, in context: KernelContext
+  ) throws {
+    let destination = output.rows(segment.rows)
+    let addsToOutput = segment.epilogue.contains { step in
+      switch step {
+      case .residual, .gatedResidual: true
+      case .activation, .multiply: false
+      }
+    }
+    let target = addsToOutput ? Tensor(destination.shape) : destination
+    try weight.withQuantized { values, scales in
+      try context.integerProduct(
+        x.rows(segment.rows), values, weightScales: scales, bias: bias, into: target)
+    }
+    for step in segment.epilogue {
+      switch step {
+      case .activation(let activation): try context.apply(activation, to: target)
+      case .multiply(let factor): Elementwise.multiply(target, by: factor)
+      case .residual: Elementwise.add(target, to: destination)
+      case .gatedResidual(let gate): Elementwise.add(target, gatedBy: gate, to: destination)
+      }
+    }
+  }
+
+  /// What follows behind a product of some of the outputs.
   private func operations(
-    _ segment: Segment
+    _ segment: Segment, _ columns: Range<Int>
   ) -> [(operation: PostOperation, operand: UnsafePointer<Float>?)] {
     var operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
     for step in segment.epilogue {
@@ -99,7 +150,9 @@ public struct Linear {
       case .activation(let activation): operations.append((.activation(activation), nil))
       case .multiply(let factor):
         precondition(factor.shape == [segment.rows.count, outputs])
-        operations.append((.multiply(Layout(factor.shape)), UnsafePointer(factor.elements.baseAddress)))
+        let layout = Layout([segment.rows.count, columns.count], strides: [outputs, 1])
+        let operand = factor.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) }
+        operations.append((.multiply(layout), operand))
       case .residual: operations.append((.accumulate, nil))
       case .gatedResidual: break
       }

@@ -100,6 +100,12 @@ public enum Elementwise {
       x.elements.baseAddress, gate.elements.baseAddress, output.elements.baseAddress, x.shape[0], x.shape[1])
   }
 
+  /// output = output ⊙ factor.
+  static func multiply(_ output: Tensor, by factor: Tensor) {
+    precondition(output.shape == factor.shape)
+    bb_multiply(factor.elements.baseAddress, output.elements.baseAddress, output.count)
+  }
+
   /// output = output + x.
   static func add(_ x: Tensor, to output: Tensor) {
     precondition(x.shape == output.shape)

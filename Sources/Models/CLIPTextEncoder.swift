@@ -67,8 +67,10 @@ public struct CLIPTextEncoder {
     self.config = config
     let scope = root.scope("text_model")
     let embeddings = scope.scope("embeddings")
-    tokenEmbedding = try embeddings.weight("token_embedding.weight", [config.vocabularySize, config.width])
-    positionEmbedding = try embeddings.weight("position_embedding.weight", [config.positions, config.width])
+    tokenEmbedding = try embeddings.weight(
+      "token_embedding.weight", [config.vocabularySize, config.width], use: .table)
+    positionEmbedding = try embeddings.weight(
+      "position_embedding.weight", [config.positions, config.width], use: .table)
     layers = try (0..<config.layers).map { try Layer(config, scope.scope("encoder.layers.\($0)")) }
     finalNorm = try scope.norm("final_layer_norm", config.width)
     projection = try config.projectionWidth.map {

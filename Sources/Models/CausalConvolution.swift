@@ -29,7 +29,7 @@ struct CausalConvolution {
   ) throws {
     let scope = scope.scope(name + ".conv")
     convolution = Convolution3D(
-      weight: try scope.weight("weight", [outputs, inputs, kernel, kernel, kernel]),
+      weight: try scope.weight("weight", [outputs, inputs, kernel, kernel, kernel], use: .convolution),
       bias: try scope.weight("bias", [outputs]), stride: stride)
     timeStride = stride[0]
     self.name = scope.fullName("")

@@ -8,7 +8,7 @@ struct SinCosPositions {
   private let side: Int
 
   init(side: Int, width: Int, _ scope: WeightScope) throws {
-    table = try scope.weight("pos_embed", [1, side * side, width])
+    table = try scope.weight("pos_embed", [1, side * side, width], use: .table)
     self.side = side
   }
 

@@ -67,14 +67,16 @@ public struct T5Encoder {
   public init(_ config: T5Config, _ root: WeightScope) throws {
     self.config = config
     embedding = try root.weight(
-      "shared.weight", [config.vocabularySize, config.width], aliases: ["encoder.embed_tokens.weight"])
+      "shared.weight", [config.vocabularySize, config.width], use: .table,
+      aliases: ["encoder.embed_tokens.weight"])
     let scope = root.scope("encoder")
     var bias: Weight?
     blocks = try (0..<config.layers).map { index in
       try Block(config, scope.scope("block.\(index)")) { attention in
         // Only the first block has one; all blocks use it.
         if index == 0 {
-          bias = try attention.weight("relative_attention_bias.weight", [config.buckets, config.heads])
+          bias = try attention.weight(
+            "relative_attention_bias.weight", [config.buckets, config.heads], use: .table)
         }
       }
     }

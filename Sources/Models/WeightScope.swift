@@ -27,9 +27,13 @@ public struct WeightScope {
 
   /// A weight of this scope.
   ///
-  /// - Parameter aliases: full names under which some files store the same tensor.
-  func weight(_ name: String, _ shape: Shape, aliases: [String] = []) throws -> Weight {
-    try source.weight(WeightDeclaration(name: prefix + name, shape: shape, aliases: aliases))
+  /// - Parameters:
+  ///   - use: what it is used for.
+  ///   - aliases: full names under which some files store the same tensor.
+  func weight(
+    _ name: String, _ shape: Shape, use: WeightDeclaration.Use = .vector, aliases: [String] = []
+  ) throws -> Weight {
+    try source.weight(WeightDeclaration(name: prefix + name, shape: shape, use: use, aliases: aliases))
   }
 
   /// `torch.nn.Linear`: `name.weight` [outputs, inputs] and `name.bias` [outputs].
@@ -40,7 +44,7 @@ public struct WeightScope {
   ) throws -> Linear {
     let scope = scope(name)
     return Linear(
-      weight: try scope.weight("weight", storedShape ?? [outputs, inputs]),
+      weight: try scope.weight("weight", storedShape ?? [outputs, inputs], use: .matrix),
       bias: bias ? try scope.weight("bias", [outputs]) : nil)
   }
 

@@ -134,6 +134,7 @@ public struct ParityReport: Sendable {
     var members: [String: JSONValue] = [
       "path": .string(stage.path), "mode": .string(stage.mode.rawValue), "nmse": number(stage.metrics.nmse),
       "maxAbs": number(stage.metrics.maxAbs), "sqnrDb": number(stage.metrics.sqnrDb),
+      "psnrDb": number(stage.metrics.psnrDb),
       "threshold": .number(stage.threshold), "passed": .bool(stage.passed),
       "count": .integer(stage.metrics.count),
     ]

@@ -8,6 +8,8 @@ public struct ErrorMetrics: Equatable, Sendable {
   public private(set) var squaredReference = 0.0
   /// max|a−b|; infinite when either side holds what is no finite number.
   public private(set) var maxAbs = 0.0
+  /// max|b|.
+  public private(set) var largestReference = 0.0
   /// How many values were compared.
   public private(set) var count = 0
 
@@ -32,6 +34,7 @@ public struct ErrorMetrics: Equatable, Sendable {
       }
       squaredError += difference * difference
       squaredReference += Double(expected) * Double(expected)
+      largestReference = max(largestReference, abs(Double(expected)))
       maxAbs = max(maxAbs, difference)
     }
     count += values.count
@@ -40,6 +43,12 @@ public struct ErrorMetrics: Equatable, Sendable {
   /// Σ(a−b)²/Σb²: the normalised mean squared error; infinite when only the reference is zero.
   public var nmse: Double {
     squaredError == 0 ? 0 : squaredError / squaredReference
+  }
+
+  /// The peak signal-to-noise ratio, 20·log10(max|b| / RMSE); infinite when nothing differs.
+  public var psnrDb: Double {
+    squaredError == 0
+      ? .infinity : 20 * log10(largestReference / (squaredError / Double(count)).squareRoot())
   }
 
   /// The signal-to-quantization-noise ratio, 10·log10(Σb²/Σ(a−b)²); infinite when nothing differs.

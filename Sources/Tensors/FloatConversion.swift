@@ -26,6 +26,26 @@ public enum FloatConversion {
     }
   }
 
+  /// Whether none of the stored values is NaN or infinite; the type must be computable.
+  public static func isFinite(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) -> Bool {
+    precondition(type.isComputable)
+    // A number is finite unless all bits of its exponent are set. No early exit, so that the loop vectorises.
+    var found = false
+    if type == .f32 {
+      for offset in stride(from: 0, to: bytes.count, by: 4) {
+        let bits = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+        found = found || bits & 0x7F80_0000 == 0x7F80_0000
+      }
+    } else {
+      let exponent: UInt16 = type == .bf16 ? 0x7F80 : 0x7C00
+      for offset in stride(from: 0, to: bytes.count, by: 2) {
+        let bits = bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self)
+        found = found || bits & exponent == exponent
+      }
+    }
+    return !found
+  }
+
   /// Rounds f32 values to a computable type; `output` holds exactly their bytes.
   public static func narrow(
     _ input: UnsafeBufferPointer<Float>, to type: ElementType, into output: UnsafeMutableRawBufferPointer

@@ -6,11 +6,15 @@ public struct Weight {
   public let name: String
   /// The shape, outermost dimension first.
   public let shape: Shape
-  /// The stored type.
+  /// The type of the stored numbers.
   public let type: ElementType
+  /// What a product does with its input, for 8-bit weights.
+  public let activations: ActivationPrecision
   /// Nil for a weight that was only declared.
   private let file: MappedFile?
   private let range: Range<Int>
+  /// Where the scales of the rows stand, for 8-bit weights.
+  private let scaleRange: Range<Int>
 
   /// A weight that has a name and a shape but no values: what a model is built from when only its declarations are
   /// wanted.
@@ -20,26 +24,53 @@ public struct Weight {
     name = declaration.name
     shape = declaration.shape
     type = .f32
+    activations = .wide
     file = nil
     range = 0..<0
+    scaleRange = 0..<0
   }
 
   /// A weight whose bytes are a range of a mapped file.
   ///
   /// Returns nil when the range does not lie in the file, or its length is not the shape's.
   public init?(name: String, shape: Shape, type: ElementType, file: MappedFile, range: Range<Int>) {
-    guard range.lowerBound >= 0, range.upperBound <= file.size,
+    guard range.lowerBound >= 0, range.upperBound <= file.size, type.isComputable,
       shape.checkedByteCount(of: type) == range.count
     else { return nil }
     self.name = name
     self.shape = shape
     self.type = type
+    activations = .wide
     self.file = file
     self.range = range
+    scaleRange = 0..<0
+  }
+
+  /// An 8-bit weight with one f32 scale for each of its outermost rows.
+  ///
+  /// Returns nil when a range does not lie in the file or has not the shape's length, or the scales are not aligned.
+  public init?(
+    name: String, shape: Shape, file: MappedFile, values: Range<Int>, scales: Range<Int>,
+    activations: ActivationPrecision
+  ) {
+    guard let rows = shape.first, values.lowerBound >= 0, values.upperBound <= file.size,
+      scales.lowerBound >= 0, scales.upperBound <= file.size, scales.lowerBound % 4 == 0,
+      shape.checkedByteCount(of: .i8) == values.count, [rows].checkedByteCount(of: .f32) == scales.count
+    else { return nil }
+    self.name = name
+    self.shape = shape
+    type = .i8
+    self.activations = activations
+    self.file = file
+    range = values
+    scaleRange = scales
   }
 
   /// The number of elements; it was checked when the weight was made.
   public var elementCount: Int { range.count / type.size }
+
+  /// How many values each of the outermost rows has.
+  private var rowLength: Int { shape.isEmpty || shape[0] == 0 ? elementCount : elementCount / shape[0] }
 
   /// Lends the stored bytes.
   public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
@@ -47,42 +78,79 @@ public struct Weight {
     return try withExtendedLifetime(file) { try body(UnsafeRawBufferPointer(rebasing: file.memory[range])) }
   }
 
+  /// Lends the values and the scales of an 8-bit weight.
+  public func withQuantized<Result>(
+    _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    guard let file, type == .i8 else { preconditionFailure("\(name) is not quantized") }
+    return try withExtendedLifetime(file) {
+      try body(
+        UnsafeRawBufferPointer(rebasing: file.memory[range]).bindMemory(to: Int8.self),
+        UnsafeRawBufferPointer(rebasing: file.memory[scaleRange]).bindMemory(to: Float.self))
+    }
+  }
+
   /// Lends the values as f32: in place when they are stored so, else widened into `scratch` first.
   public func withFloats<Result>(
     scratch: FloatBuffer, _ body: (UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
-    try withBytes { bytes in
+    try withFloats(rows: 0..<(shape.first ?? 1), scratch: scratch, body)
+  }
+
+  /// The same for a range of the outermost rows.
+  public func withFloats<Result>(
+    rows: Range<Int>, scratch: FloatBuffer, _ body: (UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    let elements = rows.lowerBound * rowLength..<rows.upperBound * rowLength
+    return try withBytes { bytes in
+      let part = UnsafeRawBufferPointer(
+        rebasing: bytes[elements.lowerBound * type.size..<elements.upperBound * type.size])
       // The writer aligns every tensor to 64 bytes, so the check only fails for files written by others.
-      if type == .f32, let base = bytes.baseAddress, Int(bitPattern: base) % 4 == 0 {
-        return try body(bytes.bindMemory(to: Float.self))
+      if type == .f32, let base = part.baseAddress, Int(bitPattern: base) % 4 == 0 {
+        return try body(part.bindMemory(to: Float.self))
       }
-      return try scratch.with(count: elementCount) { floats in
-        FloatConversion.widen(bytes, type, into: floats)
+      return try scratch.with(count: elements.count) { floats in
+        widen(part, rows: rows, columns: rowLength, into: floats)
         return try body(UnsafeBufferPointer(floats))
       }
+    }
+  }
+
+  /// Widens stored bytes that start at the first of the given outermost rows.
+  private func widen(
+    _ bytes: UnsafeRawBufferPointer, rows: Range<Int>, columns: Int,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    guard type == .i8 else { return FloatConversion.widen(bytes, type, into: output) }
+    withQuantized { _, scales in
+      RowQuantization.expand(
+        bytes.bindMemory(to: Int8.self), scales: UnsafeBufferPointer(rebasing: scales[rows]),
+        columns: columns,
+        into: output)
     }
   }
 
   /// The values as a new tensor of f32.
   public func tensor() -> Tensor {
     let result = Tensor(shape)
-    withBytes { FloatConversion.widen($0, type, into: result.elements) }
+    withBytes { widen($0, rows: 0..<(shape.first ?? 1), columns: rowLength, into: result.elements) }
     return result
   }
 
   /// The given rows as f32, in that order, [rows, width]; every row must exist.
   ///
-  /// All dimensions but the last count as rows.
+  /// All dimensions but the last count as rows; an 8-bit weight must be a matrix.
   public func rows(_ rows: [Int]) -> Tensor {
     let width = shape[shape.count - 1]
     precondition(rows.allSatisfy { $0 >= 0 && ($0 + 1) * width <= elementCount })
+    precondition(type != .i8 || shape.count == 2)
     let result = Tensor([rows.count, width])
     let rowBytes = width * type.size
     withBytes { bytes in
       for (index, row) in rows.enumerated() {
-        FloatConversion.widen(
-          UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]), type,
-          into: result.rows(index..<index + 1).elements)
+        widen(
+          UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]), rows: row..<row + 1,
+          columns: width, into: result.rows(index..<index + 1).elements)
       }
     }
     return result
@@ -91,17 +159,32 @@ public struct Weight {
 
 /// The name and shape of a tensor that a model asks for, with the other names under which files carry the same one.
 public struct WeightDeclaration: Equatable, Sendable {
+  /// What a weight is used for; decides whether it may be quantized.
+  public enum Use: Sendable {
+    /// The matrix of a linear layer, [outputs, inputs, …].
+    case matrix
+    /// The weights of a convolution, [outputs, inputs, time, height, width].
+    case convolution
+    /// Rows that are looked up.
+    case table
+    /// A bias or the weight of a norm.
+    case vector
+  }
+
   /// The official name inside its component.
   public let name: String
   /// The shape that the model's config demands.
   public let shape: Shape
+  /// What it is used for.
+  public let use: Use
   /// Names that stand for the same tensor in some files (tied weights).
   public let aliases: [String]
 
   /// Declares a weight.
-  public init(name: String, shape: Shape, aliases: [String] = []) {
+  public init(name: String, shape: Shape, use: Use = .vector, aliases: [String] = []) {
     self.name = name
     self.shape = shape
+    self.use = use
     self.aliases = aliases
   }
 }

@@ -21,11 +21,15 @@ struct Convert: ParsableCommand {
   @Option(help: "The model folder to write.")
   var output: String?
 
-  @Option(help: "The type of all weights: f32, bf16 or f16 (default: as stored).")
+  @Option(
+    help: "The type of all weights: f32, bf16, f16, or int8 by its built-in recipe (default: as stored).")
   var type: WeightType?
 
   @Option(help: "REGEX=TYPE: the type of the tensors whose component/name matches; the first match wins.")
   var tensorType: [String] = []
+
+  @Option(help: "A recipe of one's own, a JSON file: rules that choose types by name.")
+  var recipe: String?
 
   @Option(help: "Convert only this component (repeatable).")
   var component: [String] = []
@@ -70,19 +74,6 @@ struct Convert: ParsableCommand {
           $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || $0 == "_")
         })
       else { throw ValidationError("--variant \(variant): letters, digits and _ are possible") }
-    }
-  }
-
-  /// The types that weights can be converted to.
-  enum WeightType: String, ExpressibleByArgument, CaseIterable {
-    case f32, bf16, f16
-
-    var elementType: ElementType {
-      switch self {
-      case .f32: .f32
-      case .bf16: .bf16
-      case .f16: .f16
-      }
     }
   }
 
@@ -138,19 +129,26 @@ struct Convert: ParsableCommand {
   }
 
   private func typeRequest() throws -> TypeRequest {
-    TypeRequest(
-      type: type?.elementType,
+    try TypeRequest(
+      type: type, recipe: try recipe.map { try Recipe(path: $0) },
       overrides: try tensorType.map { text in
         guard let separator = text.lastIndex(of: "="),
           let type = WeightType(rawValue: String(text[text.index(after: separator)...]))
         else {
-          throw ValidationError("--tensor-type \(text): REGEX=TYPE is needed, TYPE being f32, bf16 or f16")
+          throw ValidationError(
+            "--tensor-type \(text): REGEX=TYPE is needed, TYPE being \(WeightType.names)")
         }
         let pattern = String(text[..<separator])
-        guard let expression = try? Regex(pattern) else {
+        do {
+          return try Recipe.Rule(pattern, type: type, reason: "--tensor-type \(text)")
+        } catch is BenbenError {
           throw ValidationError("--tensor-type \(text): the regular expression is not valid")
         }
-        return (pattern, expression, type.elementType)
       })
   }
+}
+
+extension WeightType: ExpressibleByArgument {
+  /// All of them, for messages.
+  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }

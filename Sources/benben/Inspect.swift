@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
     lines += inspection.incomplete.map { "incomplete: \($0.component): \($0.why)" }
     lines += Self.origin(inspection)
     for item in inspection.summary {
-      let types = item.types.map(\.rawValue).joined(separator: "+")
+      let types = item.types.joined(separator: "+")
       let name = item.component.isEmpty ? "" : item.component + "  "
       lines.append(
         "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(Console.bytes(item.bytes))"
@@ -41,7 +41,7 @@ struct Inspect: ParsableCommand {
     if common.verbose || inspection.summary.count == 1 {
       for row in inspection.rows {
         let name = row.component.isEmpty ? row.name : "\(row.component)/\(row.name)"
-        lines.append("\(name)  \(row.type.rawValue)  \(row.shape.text)")
+        lines.append("\(name)  \(row.type)  \(row.shape.text)")
       }
     } else {
       lines.append("(--verbose or --json lists every tensor)")

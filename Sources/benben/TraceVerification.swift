@@ -52,7 +52,8 @@ struct TraceVerification {
         .malformed, "the trace is of another model or run", at: "\(trace.path):/\(path)",
         because: "it has the shape \(golden.shape.text), ours is \(values.shape.text)")
     }
-    let threshold = mode == .teacherForced ? thresholds.teacherForced : thresholds.freeRunning
+    let teacherForced = path.hasPrefix("text/") ? thresholds.text : thresholds.teacherForced
+    let threshold = mode == .teacherForced ? teacherForced : thresholds.freeRunning
     try report.add(
       StageResult(
         path: path, mode: mode, metrics: ErrorMetrics(values.elements, reference: golden.elements),

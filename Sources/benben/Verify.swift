@@ -32,7 +32,8 @@ struct Verify: ParsableCommand {
   @Flag(help: "Stop at the first failure.")
   var failFast = false
 
-  @Option(help: "METRIC=VALUE: another threshold; teacher-forced, free-running, psnr, ssim or identical.")
+  @Option(
+    help: "METRIC=VALUE: another threshold; teacher-forced, free-running, text, psnr, ssim or identical.")
   var threshold: [String] = []
 
   @OptionGroup var common: CommonOptions

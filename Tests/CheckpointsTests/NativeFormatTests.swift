@@ -11,7 +11,9 @@ struct NativeFormatTests {
   private static let shapes: [(name: String, shape: [Int])] = [
     ("b.weight", [3, 5]), ("a", [7]), ("large", [130, 130]),
   ]
-  private static let declarations = shapes.map { WeightDeclaration(name: $0.name, shape: $0.shape) }
+  private static let declarations = shapes.map {
+    WeightDeclaration(name: $0.name, shape: $0.shape, use: $0.shape.count == 2 ? .matrix : .vector)
+  }
 
   init() throws {
     folder = try TemporaryFolder()
@@ -21,13 +23,13 @@ struct NativeFormatTests {
   }
 
   private func plan(
-    _ declarations: [WeightDeclaration] = declarations, type: ElementType? = nil,
-    rules: [ComponentDeclaration.IgnoreRule] = []
+    _ declarations: [WeightDeclaration] = declarations, type: WeightType? = nil,
+    rules: [ComponentDeclaration.IgnoreRule] = [], overrides: [Recipe.Rule] = []
   ) throws -> ComponentPlan {
     try ComponentPlan(
       try CheckpointFolder(path: checkpoint).component("part"),
       declaration: ComponentDeclaration(weights: declarations, ignoreRules: rules),
-      request: TypeRequest(type: type))
+      request: TypeRequest(type: type, overrides: overrides))
   }
 
   @discardableResult
@@ -45,20 +47,96 @@ struct NativeFormatTests {
     Array(try #require(FileManager.default.contents(atPath: path)))
   }
 
-  @Test(arguments: [ElementType?.none, .f32, .bf16, .f16])
-  func givesBackWhatWasWritten(type: ElementType?) throws {
+  @Test(arguments: [WeightType?.none, .f32, .bf16, .f16])
+  func givesBackWhatWasWritten(type: WeightType?) throws {
     let model = try convert(plan(type: type))
     let component = try NativeModel(path: model).component("part")
     #expect(component.config == ["x": 1])
     for (index, shape) in Self.shapes.enumerated() {
       let weight = try component.weight(Self.declarations[index])
-      #expect(weight.type == type ?? .f32)
+      #expect(weight.type == (type ?? .f32).elementType)
       let expected = (0..<shape.shape.reduce(1, *)).map { Float(index) + Float($0) / 100 }
       let tolerance: Float = type == .bf16 ? 1 / 256 : type == .f16 ? 1 / 2048 : 0
       #expect(zip(weight.tensor().array, expected).allSatisfy { abs($0 - $1) <= tolerance * abs($1) })
     }
     #expect(try NativeModel(path: model).damage().isEmpty)
     #expect(folder.entries == ["checkpoint", "model"])
+  }
+
+  private static func int8(_ pattern: String) throws -> Recipe.Rule {
+    try Recipe.Rule(pattern, type: .int8, activations: .int8, reason: "asked for")
+  }
+
+  @Test func givesBackWhatWasQuantized() throws {
+    let plan = try plan(overrides: [Self.int8(".")])
+    #expect(plan.rows.map(\.type) == [.int8, .f32, .int8])
+    let component = try NativeModel(path: try convert(plan)).component("part")
+    for index in [0, 2] {
+      let (shape, weight) = (Self.shapes[index].shape, try component.weight(Self.declarations[index]))
+      #expect(weight.type == .i8 && weight.activations == .int8)
+      let values = weight.tensor().array
+      for row in 0..<shape[0] {
+        let expected = (0..<shape[1]).map { Float(index) + Float(row * shape[1] + $0) / 100 }
+        let step = (expected.map(\.magnitude).max() ?? 0) / 127
+        for (value, stored) in zip(expected, values[row * shape[1]..<(row + 1) * shape[1]]) {
+          #expect(abs(value - stored) <= 0.5001 * step)
+        }
+      }
+      #expect(weight.rows([1]).array == Array(values[shape[1]..<2 * shape[1]]))
+    }
+    #expect(try NativeModel(path: folder.path + "/model").damage().isEmpty)
+  }
+
+  @Test func everyBitOfAQuantizedHeaderCounts() throws {
+    let path = try convert(plan(overrides: [Self.int8("large")])) + "/part.benben"
+    let sound = try bytes(path)
+    let end = 64 + (sound[16..<24].reversed().reduce(0) { $0 << 8 | Int($1) })
+    for bit in stride(from: 0, to: end * 8, by: 3) {
+      var changed = sound
+      changed[bit / 8] ^= 1 << UInt8(bit % 8)
+      let path = try folder.write(changed, "changed.benben")
+      #expect(throws: BenbenError.self, "bit \(bit)") { try NativeComponent(path: path) }
+    }
+    // The scales stand at the end of the file.
+    var changed = sound
+    changed[sound.count - 1] ^= 1
+    let damaged = try NativeComponent(path: try folder.write(changed, "changed.benben")).damage()
+    #expect(damaged.map(\.tensor) == ["large"])
+  }
+
+  /// Values that int8 does not suit, and values that no type can hold.
+  @Test func keepsOrRefusesWhatCannotBeQuantized() throws {
+    func plan(_ values: [Float], _ type: WeightType) throws -> ComponentPlan {
+      let header =
+        "{\"w\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[0,16384]}}"
+      let data = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+      _ = try folder.write(safetensors(header, data: data), "checkpoint/text_encoder/model.safetensors")
+      _ = try folder.write(Array("{}".utf8), "checkpoint/text_encoder/config.json")
+      return try ComponentPlan(
+        try CheckpointFolder(path: checkpoint).component("text_encoder"),
+        declaration: ComponentDeclaration(
+          weights: [WeightDeclaration(name: "w", shape: [64, 64], use: .matrix)]),
+        request: TypeRequest(type: type))
+    }
+    let plain = (0..<4096).map { Float(sin(Double($0) * 1.7)) }
+    #expect(try plan(plain, .int8).rows[0].type == .int8)
+    var zeroRow = plain
+    for index in 640..<704 { zeroRow[index] = 0 }
+    #expect(try plan(zeroRow, .int8).rows[0].type == .int8)
+    var outlier = plain
+    outlier[17 * 64 + 3] = 3000
+    // The outlier itself comes back, so that the tensor as a whole looks well; its neighbours do not.
+    let kept = try plan(outlier, .int8).rows[0]
+    #expect(kept.type == .bf16 && kept.reason.contains("row 17"), "\(kept.reason)")
+    #expect(try plan(plain.map { $0 * 70000 }, .f16).rows[0].reason.contains("f16"))
+    for value in [Float.nan, .infinity] {
+      var damaged = plain
+      damaged[100] = value
+      let error = try #require(throws: BenbenError.self) { try plan(damaged, .int8) }
+      #expect(error.description.contains("\"w\""))
+      #expect(throws: BenbenError.self) { try convert(plan(damaged, .f32), to: "damaged") }
+    }
+    #expect(!folder.entries.contains("damaged"))
   }
 
   @Test func sameInputSameBytes() throws {
@@ -151,8 +229,8 @@ struct NativeFormatTests {
   @Test func aStoppedRunLeavesNothingAndAStaleOneIsCleaned() throws {
     struct Stop: Error {}
     let output = folder.path + "/model"
-    let conversion = Conversion(
-      plans: [try plan()], carried: [], family: "miniflux", request: TypeRequest(type: nil))
+    let conversion = try Conversion(
+      plans: [plan()], carried: [], family: "miniflux", request: TypeRequest(type: nil))
     #expect(throws: Stop.self) {
       try conversion.write(to: output, mayReplace: false, version: "test") { _, _ in throw Stop() }
     }
@@ -182,7 +260,7 @@ struct NativeFormatTests {
   /// 8 GB with a sound header and no data: opening touches the header only.
   @Test func opensAFullSizeFileInMilliseconds() throws {
     let tensors = (0..<256).map {
-      (name: "t\($0)", shape: [4096, 2048], type: ElementType.f32, byteCount: 1 << 25)
+      (name: "t\($0)", shape: [4096, 2048], type: WeightType.f32, activations: ActivationPrecision.wide)
     }
     let header = NativeHeader(
       component: "diffusion_transformer_384p", config: .object([:]), source: [],

@@ -48,6 +48,87 @@ struct KernelTests {
     }
   }
 
+  /// An 8-bit weight of these values.
+  private static func quantized(_ tensor: Tensor, _ activations: ActivationPrecision) throws -> Weight {
+    let rows = tensor.shape[0]
+    let columns = tensor.count / rows
+    var bytes = [Int8](repeating: 0, count: tensor.count)
+    var scales = [Float](repeating: 0, count: rows)
+    bytes.withUnsafeMutableBufferPointer { bytes in
+      scales.withUnsafeMutableBufferPointer {
+        RowQuantization.quantize(
+          UnsafeBufferPointer(tensor.elements), columns: columns, into: bytes, scales: $0)
+      }
+    }
+    let path = NSTemporaryDirectory() + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let start = (bytes.count + 63) / 64 * 64
+    let padding = [Int8](repeating: 0, count: start - bytes.count)
+    let data = (bytes + padding).withUnsafeBytes { Data($0) } + scales.withUnsafeBytes { Data($0) }
+    try data.write(to: URL(fileURLWithPath: path))
+    return try #require(
+      Weight(
+        name: "w", shape: tensor.shape, file: try MappedFile(path: path), values: 0..<bytes.count,
+        scales: start..<start + 4 * rows, activations: activations))
+  }
+
+  /// With a wide input the product is that of the expanded weights; with a quantized one it is off by the input's
+  /// rounding, about 1/127 of a row's largest value.
+  @Test(arguments: [ActivationPrecision.wide, .int8], [1, 7, 600])
+  func quantizedLinear(activations: ActivationPrecision, rows: Int) throws {
+    let x = Self.random([rows, 96], seed: 1)
+    let weight = try Self.quantized(Self.random([50, 96], seed: 2), activations)
+    let bias = try Self.weight(Self.random([50], seed: 3))
+    let layer = Linear(weight: weight, bias: bias)
+    let expected = Self.product(x, weight.tensor(), bias.tensor())
+    let isWide = activations == .wide || !KernelContext.multipliesIntegersExactly
+    let tolerance = isWide ? 1e-11 : 1e-4
+    Self.expectClose(try layer(x, in: context), expected, tolerance)
+    #expect(
+      ErrorMetrics(try layer(x, in: context).elements, reference: expected.map(Float.init)).nmse
+        > (isWide ? 0 : 1e-7))
+    let factor = Self.random([rows, 50], seed: 4)
+    let gate = Self.random([1, 50], seed: 5)
+    Self.expectClose(
+      try layer(x, then: [.multiply(factor)], in: context),
+      zip(expected, factor.array).map { $0 * Double($1) },
+      tolerance)
+    for epilogue in [Linear.Epilogue.residual, .gatedResidual(gate)] {
+      let output = factor.copy()
+      try layer(x, into: output, segments: [.init(rows: 0..<rows, epilogue: [epilogue])], in: context)
+      let sums = expected.indices.map { index -> Double in
+        var share = expected[index]
+        if case .gatedResidual = epilogue { share *= Double(gate.elements[index % 50]) }
+        return Double(factor.elements[index]) + share
+      }
+      Self.expectClose(output, sums, tolerance)
+    }
+    let silu = expected.map { $0 / (1 + exp(-$0)) }
+    Self.expectClose(try layer(x, then: [.activation(.silu)], in: context), silu, tolerance)
+  }
+
+  @Test func integerSumsDoNotSaturate() throws {
+    let weight = try Self.quantized(Tensor([1, 512], [Float](repeating: 1, count: 512)), .int8)
+    let layer = Linear(weight: weight, bias: nil)
+    let product = try layer(Tensor([1, 512], [Float](repeating: 1, count: 512)), in: context)
+    #expect(abs(product.array[0] - 512) < 1e-3)
+    let damaged = Tensor([1, 512], [Float](repeating: 1, count: 511) + [.nan])
+    #expect(try layer(damaged, in: context).array[0].isNaN)
+  }
+
+  /// More weights than are widened at a time.
+  @Test func wideMatricesAreMultipliedInTiles() throws {
+    let (inputs, outputs) = (4096, 1500)
+    let x = Self.random([3, inputs], seed: 1)
+    let weight = try Self.weight(Self.random([outputs, inputs], seed: 2), .bf16)
+    let residual = Self.random([3, outputs], seed: 3)
+    let output = residual.copy()
+    let expected = zip(Self.product(x, weight.tensor(), nil), residual.array).map { $0 + Double($1) }
+    try Linear(weight: weight, bias: nil)(
+      x, into: output, segments: [.init(rows: 0..<3, epilogue: [.residual])], in: context)
+    Self.expectClose(output, expected)
+  }
+
   @Test(arguments: [ElementType.f32, .bf16, .f16], [1, 7, 64])
   func linear(type: ElementType, rows: Int) throws {
     let x = Self.random([rows, 96], seed: 1)

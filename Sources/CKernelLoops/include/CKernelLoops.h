@@ -1,5 +1,6 @@
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 // Vector loops that oneDNN does not have. Every function works on whole rows, touches each element once or twice,
 // and is compiled for several instruction sets, the best of which is chosen when the program starts.
@@ -34,3 +35,14 @@ void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, si
 
 /// out = a·x + b·y.
 void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count);
+/// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127 for each row. A row that holds what
+/// is no finite number gets a scale of NaN.
+void bb_quantize_rows(const float *x, size_t rows, size_t width, int8_t *q, float *scales);
+
+/// out = sums · row scale · column scale + bias; bias may be null.
+void bb_scale_sums(const int32_t *sums, const float *row_scales, const float *column_scales, const float *bias,
+                   float *out, size_t rows, size_t width);
+
+/// out = out ⊙ x.
+void bb_multiply(const float *x, float *out, size_t count);
+

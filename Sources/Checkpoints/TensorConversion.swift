@@ -1,0 +1,97 @@
+import Foundation
+import Tensors
+
+/// Reads a tensor piece by piece and gives its bytes in another type, with what that cost.
+///
+/// - Throws (while reading): ``BenbenError`` that names the tensor when it holds what is no finite number.
+struct TensorConversion: ~Copyable {
+  /// Bytes of the new type, valid until the next piece.
+  struct Chunk {
+    let bytes: UnsafeRawBufferPointer
+    /// How many source bytes they came from.
+    let sourceByteCount: Int
+  }
+
+  private let source: TensorDescriptor
+  private let type: WeightType
+  private var chunks: TensorChunks
+  private let wide = FloatBuffer()
+  private let narrow = FloatBuffer()
+  private let restored = FloatBuffer()
+  /// How far the values are from the source's, so far.
+  private(set) var metrics = ErrorMetrics()
+  /// The scales of the rows so far, for int8.
+  private(set) var scales: [Float] = []
+  /// The row that int8 leaves least of beside its largest value, and how much, in decibels.
+  private(set) var poorestRow: (row: Int, decibels: Double)?
+
+  init(_ source: TensorDescriptor, to type: WeightType) throws {
+    self.source = source
+    self.type = type
+    // Rows are quantized as a whole.
+    let rowLength = source.shape.dropFirst().reduce(1, *)
+    chunks = try TensorChunks(source, unit: type == .int8 ? rowLength * source.type.size : source.type.size)
+  }
+
+  /// The next piece; nil at the end.
+  mutating func next() throws -> Chunk? {
+    guard let bytes = try chunks.next() else { return nil }
+    let count = bytes.count / source.type.size
+    guard FloatConversion.isFinite(bytes, source.type) else {
+      throw malformed(
+        "tensor \(quoted(source.name)) is damaged", source.file.path, "it holds NaN or infinity",
+        "Download the file again; if it is so in the release, the weights are not usable.")
+    }
+    if type.elementType == source.type { return Chunk(bytes: bytes, sourceByteCount: bytes.count) }
+    let values = wide.with(count: count) { floats in
+      FloatConversion.widen(bytes, source.type, into: floats)
+      return UnsafeBufferPointer(floats)
+    }
+    let output = narrow.with(count: count) { UnsafeMutableRawBufferPointer($0) }
+    let result = UnsafeMutableRawBufferPointer(rebasing: output[..<(count * type.elementType.size)])
+    let back = restored.with(count: count) { $0 }
+    if type == .int8 {
+      quantize(values, into: result, restored: back)
+    } else {
+      FloatConversion.narrow(values, to: type.elementType, into: result)
+      FloatConversion.widen(UnsafeRawBufferPointer(result), type.elementType, into: back)
+    }
+    if !source.type.widensExactly(to: type.elementType) { metrics.add(back, reference: values) }
+    return Chunk(bytes: UnsafeRawBufferPointer(result), sourceByteCount: bytes.count)
+  }
+
+  private mutating func quantize(
+    _ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableRawBufferPointer,
+    restored: UnsafeMutableBufferPointer<Float>
+  ) {
+    let columns = source.shape.dropFirst().reduce(1, *)
+    let quantized = output.bindMemory(to: Int8.self)
+    var rowScales = [Float](repeating: 0, count: values.count / max(columns, 1))
+    rowScales.withUnsafeMutableBufferPointer {
+      RowQuantization.quantize(values, columns: columns, into: quantized, scales: $0)
+      RowQuantization.expand(
+        UnsafeBufferPointer(quantized), scales: UnsafeBufferPointer($0), columns: columns, into: restored)
+    }
+    for row in rowScales.indices {
+      let range = row * columns..<(row + 1) * columns
+      let left = Self.decibels(values[range], restored: restored[range])
+      if left < poorestRow?.decibels ?? .infinity { poorestRow = (scales.count + row, left) }
+    }
+    scales += rowScales
+  }
+
+  /// The signal-to-noise ratio of a row without its largest value: what an outlier, which itself comes back exactly, leaves
+  /// of the others.
+  private static func decibels(
+    _ row: Slice<UnsafeBufferPointer<Float>>, restored: Slice<UnsafeMutableBufferPointer<Float>>
+  ) -> Double {
+    var (signal, noise, largest) = (0.0, 0.0, 0.0)
+    for (value, restored) in zip(row, restored) {
+      let (square, difference) = (Double(value) * Double(value), Double(value) - Double(restored))
+      signal += square
+      noise += difference * difference
+      largest = max(largest, square)
+    }
+    return noise == 0 ? .infinity : 10 * log10((signal - largest) / noise)
+  }
+}

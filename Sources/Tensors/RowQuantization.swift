@@ -1,0 +1,62 @@
+/// Symmetric 8-bit quantization with one scale a row: w ≈ q·s, s = max|w| / 127, q = w / s rounded to the nearest integer,
+/// ties to even.
+///
+/// The greatest value of a row is met exactly and zero stays zero. Values must be finite. Searching for the scale with the
+/// least error does not pay on weights of normal distribution.
+public enum RowQuantization {
+  /// The largest magnitude of a quantized value; −128 is not used, so that the range is symmetric.
+  public static let limit: Float = 127
+
+  /// Quantizes one row; the reference that ``quantize(_:columns:into:scales:)`` equals bit by bit.
+  ///
+  /// - Returns: the row's scale; zero for a row of zeros.
+  static func quantizeRow(_ row: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Int8>)
+    -> Float
+  {
+    let largest = row.reduce(0) { max($0, $1.magnitude) }
+    let (boost, inverse) = factors(largest)
+    for index in row.indices {
+      output[index] = Int8((row[index] * boost * inverse).rounded(.toNearestOrEven))
+    }
+    return largest / limit
+  }
+
+  /// What a row is multiplied with, in two steps: near the least f32 numbers the inverse of a scale would overflow.
+  private static func factors(_ largest: Float) -> (boost: Float, inverse: Float) {
+    if largest == 0 { return (1, 0) }
+    let boost: Float = largest < 0x1p-64 ? 0x1p64 : 1
+    return (boost, limit / (largest * boost))
+  }
+
+  /// Quantizes rows of `columns` values: `output` takes as many bytes as there are values, `scales` one number a row.
+  public static func quantize(
+    _ values: UnsafeBufferPointer<Float>, columns: Int, into output: UnsafeMutableBufferPointer<Int8>,
+    scales: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(output.count == values.count && scales.count * columns == values.count)
+    for row in scales.indices {
+      let start = row * columns
+      var largest: Float = 0
+      for index in start..<start + columns { largest = max(largest, values[index].magnitude) }
+      let (boost, inverse) = factors(largest)
+      for index in start..<start + columns {
+        // Adding 1.5·2²³ rounds to an integer, ties to even, which then stands in the lowest bits.
+        let shifted = values[index] * boost * inverse + 12_582_912
+        output[index] = Int8(truncatingIfNeeded: Int32(bitPattern: shifted.bitPattern))
+      }
+      scales[row] = largest / limit
+    }
+  }
+
+  /// The values that quantized rows stand for.
+  public static func expand(
+    _ quantized: UnsafeBufferPointer<Int8>, scales: UnsafeBufferPointer<Float>, columns: Int,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(output.count == quantized.count && scales.count * columns == quantized.count)
+    for row in scales.indices {
+      let scale = scales[row]
+      for index in row * columns..<(row + 1) * columns { output[index] = Float(quantized[index]) * scale }
+    }
+  }
+}
