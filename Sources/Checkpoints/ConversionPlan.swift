@@ -46,7 +46,7 @@ public struct ComponentPlan {
     public let reason: String
 
     /// Whether values may change: the type cannot hold every value of the stored one.
-    public var isLossy: Bool { !source.type.widensExactly(to: type.elementType) }
+    public var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
     var byteCount: Int { type.byteCount(of: source.shape) }
   }
 
@@ -95,7 +95,7 @@ public struct ComponentPlan {
           ignored.append((duplicate.name, "the same tensor as \(source.name)"))
         }
       }
-      guard let stored = WeightType(keeping: source.type) else {
+      guard let stored = source.weightType else {
         throw malformed(
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
           "\(source.type.rawValue) is stored; f32, bf16 or f16 is needed")

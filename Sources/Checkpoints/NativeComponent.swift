@@ -83,6 +83,19 @@ public final class NativeComponent: WeightSource {
     return weight
   }
 
+  /// Its tensors as those of any other file of weights.
+  func weightFiles() throws -> WeightFiles {
+    let file = try SourceFile(path: path)
+    return WeightFiles(
+      files: [file],
+      tensors: header.entries.map { entry in
+        TensorDescriptor(
+          name: entry.name, type: entry.type.elementType, shape: entry.shape, file: file,
+          offset: dataStart + entry.data.offset, byteCount: entry.data.byteCount,
+          scaleOffset: entry.scales.map { dataStart + $0.offset })
+      }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
+  }
+
   /// Hashes every tensor and looks at the padding between them.
   ///
   /// - Returns: what is damaged, with the tensor it belongs to; empty when the file is sound.

@@ -18,6 +18,7 @@ struct TensorConversion: ~Copyable {
   private let wide = FloatBuffer()
   private let narrow = FloatBuffer()
   private let restored = FloatBuffer()
+  private var rowsRead = 0
   /// How far the values are from the source's, so far.
   private(set) var metrics = ErrorMetrics()
   /// The scales of the rows so far, for int8.
@@ -25,26 +26,47 @@ struct TensorConversion: ~Copyable {
   /// The row that int8 leaves least of beside its largest value, and how much, in decibels.
   private(set) var poorestRow: (row: Int, decibels: Double)?
 
+  /// Whether values may change: the type cannot hold every value of the stored one.
+  static func isLossy(_ source: TensorDescriptor, to type: WeightType) -> Bool {
+    // What 8-bit rows stand for is exact in f32 only.
+    source.weightType != type
+      && (type == .int8 || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
+  }
+
   init(_ source: TensorDescriptor, to type: WeightType) throws {
     self.source = source
     self.type = type
     // Rows are quantized as a whole.
     let rowLength = source.shape.dropFirst().reduce(1, *)
-    chunks = try TensorChunks(source, unit: type == .int8 ? rowLength * source.type.size : source.type.size)
+    let keepsRows = type == .int8 || source.weightType == .int8
+    chunks = try TensorChunks(source, unit: keepsRows ? rowLength * source.type.size : source.type.size)
   }
 
   /// The next piece; nil at the end.
   mutating func next() throws -> Chunk? {
     guard let bytes = try chunks.next() else { return nil }
     let count = bytes.count / source.type.size
-    guard FloatConversion.isFinite(bytes, source.type) else {
+    let sourceScales = try nextSourceScales(count: count)
+    let isFinite =
+      source.type == .i8 ? sourceScales.allSatisfy(\.isFinite) : FloatConversion.isFinite(bytes, source.type)
+    guard isFinite else {
       throw malformed(
         "tensor \(quoted(source.name)) is damaged", source.file.path, "it holds NaN or infinity",
         "Download the file again; if it is so in the release, the weights are not usable.")
     }
-    if type.elementType == source.type { return Chunk(bytes: bytes, sourceByteCount: bytes.count) }
+    if type == source.weightType {
+      scales += sourceScales
+      return Chunk(bytes: bytes, sourceByteCount: bytes.count)
+    }
     let values = wide.with(count: count) { floats in
-      FloatConversion.widen(bytes, source.type, into: floats)
+      if source.type == .i8 {
+        sourceScales.withUnsafeBufferPointer {
+          RowQuantization.expand(
+            bytes.bindMemory(to: Int8.self), scales: $0, columns: rowLength, into: floats)
+        }
+      } else {
+        FloatConversion.widen(bytes, source.type, into: floats)
+      }
       return UnsafeBufferPointer(floats)
     }
     let output = narrow.with(count: count) { UnsafeMutableRawBufferPointer($0) }
@@ -56,15 +78,24 @@ struct TensorConversion: ~Copyable {
       FloatConversion.narrow(values, to: type.elementType, into: result)
       FloatConversion.widen(UnsafeRawBufferPointer(result), type.elementType, into: back)
     }
-    if !source.type.widensExactly(to: type.elementType) { metrics.add(back, reference: values) }
+    if Self.isLossy(source, to: type) { metrics.add(back, reference: values) }
     return Chunk(bytes: UnsafeRawBufferPointer(result), sourceByteCount: bytes.count)
+  }
+
+  private var rowLength: Int { source.shape.dropFirst().reduce(1, *) }
+
+  /// The scales of the next rows of a quantized source.
+  private mutating func nextSourceScales(count: Int) throws -> [Float] {
+    guard source.weightType == .int8, rowLength > 0 else { return [] }
+    defer { rowsRead += count / rowLength }
+    return try source.scales(of: rowsRead..<rowsRead + count / rowLength)
   }
 
   private mutating func quantize(
     _ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableRawBufferPointer,
     restored: UnsafeMutableBufferPointer<Float>
   ) {
-    let columns = source.shape.dropFirst().reduce(1, *)
+    let columns = rowLength
     let quantized = output.bindMemory(to: Int8.self)
     var rowScales = [Float](repeating: 0, count: values.count / max(columns, 1))
     rowScales.withUnsafeMutableBufferPointer {

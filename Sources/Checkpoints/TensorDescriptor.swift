@@ -22,10 +22,12 @@ public struct TensorDescriptor {
   public let byteCount: Int
   /// The distance between neighbours along each dimension, in elements, or nil for a row-major tensor without gaps.
   public let strides: [Int]?
+  /// Where the f32 scales of its outermost rows start in the file, for 8-bit integers that stand for q·s.
+  public let scaleOffset: Int?
 
   init(
     name: String, type: ElementType, shape: Shape, file: SourceFile, offset: Int, byteCount: Int,
-    strides: [Int]? = nil, storedName: String? = nil
+    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil
   ) {
     self.name = name
     self.storedName = storedName ?? name
@@ -35,6 +37,22 @@ public struct TensorDescriptor {
     self.offset = offset
     self.byteCount = byteCount
     self.strides = strides
+    self.scaleOffset = scaleOffset
+  }
+
+  /// How it is stored in the terms of a native model, or nil when its numbers cannot be computed with.
+  var weightType: WeightType? {
+    type == .i8 && scaleOffset != nil ? .int8 : WeightType(keeping: type)
+  }
+
+  /// The scales of the given outermost rows of quantized values.
+  func scales(of rows: Range<Int>) throws -> [Float] {
+    guard let scaleOffset else { return [] }
+    var scales = [Float](repeating: 0, count: rows.count)
+    try scales.withUnsafeMutableBytes {
+      try file.read(at: scaleOffset + 4 * rows.lowerBound, into: $0)
+    }
+    return scales
   }
 }
 

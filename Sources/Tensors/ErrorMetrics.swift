@@ -8,6 +8,8 @@ public struct ErrorMetrics: Equatable, Sendable {
   public private(set) var squaredReference = 0.0
   /// max|a−b|; infinite when either side holds what is no finite number.
   public private(set) var maxAbs = 0.0
+  /// Σ|a−b|.
+  public private(set) var absoluteError = 0.0
   /// max|b|.
   public private(set) var largestReference = 0.0
   /// How many values were compared.
@@ -24,21 +26,73 @@ public struct ErrorMetrics: Equatable, Sendable {
   /// Adds values and their reference; both must have the same length.
   public mutating func add(_ values: some Collection<Float>, reference: some Collection<Float>) {
     precondition(values.count == reference.count)
-    for (value, expected) in zip(values, reference) {
-      let difference = abs(Double(value) - Double(expected))
-      // A NaN or an infinity anywhere is the largest error there is, never one that compares as small.
-      guard difference.isFinite else {
-        maxAbs = .infinity
-        squaredError = .infinity
-        continue
+    func contiguous(_ values: some Collection<Float>, _ body: (UnsafeBufferPointer<Float>) -> Void) {
+      if values.withContiguousStorageIfAvailable(body) == nil { Array(values).withUnsafeBufferPointer(body) }
+    }
+    contiguous(values) { values in
+      contiguous(reference) { reference in
+        // Short runs, so that an odd value spoils the vector sums of its own run only.
+        for start in stride(from: 0, to: values.count, by: 4096) {
+          let range = start..<min(start + 4096, values.count)
+          addRun(
+            UnsafeBufferPointer(rebasing: values[range]), reference: UnsafeBufferPointer(rebasing: reference[range]))
+        }
       }
-      squaredError += difference * difference
-      squaredReference += Double(expected) * Double(expected)
-      largestReference = max(largestReference, abs(Double(expected)))
-      maxAbs = max(maxAbs, difference)
     }
     count += values.count
   }
+
+  private mutating func addRun(_ values: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>) {
+    var (squares, absolutes, squaredReferences) = (
+      SIMD8<Double>.zero, SIMD8<Double>.zero, SIMD8<Double>.zero
+    )
+    var (largest, largestReferences) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
+    let whole = values.count / 8 * 8
+    for index in stride(from: 0, to: whole, by: 8) {
+      var (value, expected) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
+      for lane in 0..<8 {
+        value[lane] = values[index + lane]
+        expected[lane] = reference[index + lane]
+      }
+      let wide = SIMD8<Double>(expected)
+      let difference = SIMD8<Double>(value) - wide
+      squares += difference * difference
+      squaredReferences += wide * wide
+      let magnitude = difference.replacing(with: -difference, where: difference .< 0)
+      absolutes += magnitude
+      largest.replace(with: magnitude, where: magnitude .> largest)
+      let magnitudes = wide.replacing(with: -wide, where: wide .< 0)
+      largestReferences.replace(with: magnitudes, where: magnitudes .> largestReferences)
+    }
+    // A NaN or an infinity shows in the sums; then each value is looked at.
+    let isFinite = squares.sum().isFinite && squaredReferences.sum().isFinite
+    if isFinite {
+      squaredError += squares.sum()
+      absoluteError += absolutes.sum()
+      squaredReference += squaredReferences.sum()
+      maxAbs = max(maxAbs, largest.max())
+      largestReference = max(largestReference, largestReferences.max())
+    }
+    for index in (isFinite ? whole : 0)..<values.count { add(values[index], reference: reference[index]) }
+  }
+
+  private mutating func add(_ value: Float, reference: Float) {
+    let difference = abs(Double(value) - Double(reference))
+    // A NaN or an infinity anywhere is the largest error there is, never one that compares as small.
+    guard difference.isFinite else {
+      maxAbs = .infinity
+      squaredError = .infinity
+      return
+    }
+    squaredError += difference * difference
+    absoluteError += difference
+    squaredReference += Double(reference) * Double(reference)
+    largestReference = max(largestReference, abs(Double(reference)))
+    maxAbs = max(maxAbs, difference)
+  }
+
+  /// The mean of |a−b|; zero when nothing was compared.
+  public var meanAbs: Double { count == 0 ? 0 : absoluteError / Double(count) }
 
   /// Σ(a−b)²/Σb²: the normalised mean squared error; infinite when only the reference is zero.
   public var nmse: Double {
