@@ -56,10 +56,12 @@ public struct Conversion {
     var components: [JSONValue] = []
     var sources: [String: JSONValue] = [:]
     for plan in plans {
-      let files = try plan.source.weights.files.map { file -> JSONValue in
+      let sourceFiles = plan.source.weights.files
+      let hashes = try concurrentMap(sourceFiles) { try $0.sha256() }
+      let files = zip(sourceFiles, hashes).map { file, hash -> JSONValue in
         [
-          "file": .string(plan.source.identity(of: file)),
-          "bytes": .integer(file.size), "sha256": .string(try file.sha256()),
+          "file": .string(plan.source.identity(of: file)), "bytes": .integer(file.size),
+          "sha256": .string(hash),
         ]
       }
       sources[plan.component] = .array(files)

@@ -34,7 +34,7 @@ public struct ComponentDeclaration {
 /// What happens to every tensor of one component.
 public struct ComponentPlan {
   /// One row: a source tensor and what it becomes.
-  public struct Row {
+  public struct Row: Sendable {
     /// The official name in the native model.
     public let name: String
     let source: TensorDescriptor
@@ -48,6 +48,14 @@ public struct ComponentPlan {
     /// Whether values may change: the type cannot hold every value of the stored one.
     public var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
     var byteCount: Int { type.byteCount(of: source.shape) }
+
+    init(name: String, source: TensorDescriptor, choice: TypeRequest.Choice) {
+      self.name = name
+      self.source = source
+      type = choice.type
+      activations = choice.activations
+      reason = choice.reason
+    }
   }
 
   /// The component's name.
@@ -67,7 +75,7 @@ public struct ComponentPlan {
   ) throws {
     let path = component.weights.files.first?.path ?? component.name
     var unclaimed: [String: TensorDescriptor] = [:]
-    var rows: [Row] = []
+    var wanted: [Row] = []
     var ignored: [(name: String, rule: String)] = []
     for tensor in component.weights.tensors {
       if tensor.name.hasPrefix(component.prefix) {
@@ -100,12 +108,8 @@ public struct ComponentPlan {
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
           "\(source.type.rawValue) is stored; f32, bf16 or f16 is needed")
       }
-      let choice = try Self.audited(
-        request.choose(component: component.name, tensor: weight, stored: stored), source, stored: stored)
-      rows.append(
-        Row(
-          name: weight.name, source: source, type: choice.type, activations: choice.activations,
-          reason: choice.reason))
+      let choice = request.choose(component: component.name, tensor: weight, stored: stored)
+      wanted.append(Row(name: weight.name, source: source, choice: choice))
     }
     if !missing.isEmpty {
       throw malformed(
@@ -126,7 +130,7 @@ public struct ComponentPlan {
         "Check that config.json and the weights are of the same release.")
     }
     self.source = component
-    self.rows = rows
+    rows = try concurrentMap(wanted) { try $0.audited() }
     self.ignored = ignored
   }
 
@@ -148,50 +152,5 @@ public struct ComponentPlan {
         "two names of one tensor hold different values", second.file.path,
         "\(quoted(first.name)) and \(quoted(second.name))")
     }
-  }
-
-  /// Less is left of a tensor that int8 does not suit; one of normal distribution has about 40 dB.
-  private static let leastQuantizedSQNR = 28.0
-  /// The same for the other values of a row with an outlier; below this they are hardly more than signs.
-  private static let leastRowSQNR = 6.0
-
-  /// A choice after a look at the values: what would overflow, or lose too much, stays wider.
-  private static func audited(
-    _ choice: TypeRequest.Choice, _ source: TensorDescriptor, stored: WeightType
-  ) throws -> TypeRequest.Choice {
-    guard choice.type != stored else { return choice }
-    switch choice.type {
-    case .f16 where try exceedsHalfRange(source):
-      return .init(type: stored, reason: "kept as stored: a value exceeds the range of f16")
-    case .int8:
-      var conversion = try TensorConversion(source, to: .int8)
-      while try conversion.next() != nil {}
-      let left = conversion.metrics.sqnrDb
-      let wider = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
-      if left < leastQuantizedSQNR {
-        return .init(
-          type: wider, reason: "wider than int8, which would leave \((left * 10).rounded() / 10) dB of it")
-      }
-      if let (row, left) = conversion.poorestRow, left < leastRowSQNR {
-        return .init(
-          type: wider,
-          reason: "wider than int8: an outlier would leave \((left * 10).rounded() / 10) dB of row \(row)")
-      }
-      return choice
-    default: return choice
-    }
-  }
-
-  private static func exceedsHalfRange(_ source: TensorDescriptor) throws -> Bool {
-    var chunks = try TensorChunks(source)
-    let scratch = FloatBuffer()
-    while let chunk = try chunks.next() {
-      let exceeds = scratch.with(count: chunk.count / source.type.size) { floats in
-        FloatConversion.widen(chunk, source.type, into: floats)
-        return floats.contains { $0.isFinite && $0.magnitude >= 65520 }
-      }
-      if exceeds { return true }
-    }
-    return false
   }
 }

@@ -83,6 +83,15 @@ public final class NativeComponent: WeightSource {
     return weight
   }
 
+  /// Where the tensors' data and scales lie in the file, in order, with the width of their numbers in bytes.
+  var parts: [(range: Range<Int>, width: Int)] {
+    header.entries.flatMap { entry in
+      entry.parts.enumerated().map { index, part in
+        (dataStart + part.offset..<dataStart + part.end, index == 0 ? entry.type.elementType.size : 4)
+      }
+    }
+  }
+
   /// Its tensors as those of any other file of weights.
   func weightFiles() throws -> WeightFiles {
     let file = try SourceFile(path: path)

@@ -90,14 +90,24 @@ public struct NativeModel {
     guard let name = row[name]?.string, let path = row[path]?.string, let hash = row[hash]?.string,
       let bytes = row["bytes"]?.integer
     else { throw malformed("malformed manifest", manifestPath, "a component or file lacks a field") }
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    guard !path.contains("\\"), !path.unicodeScalars.contains("\0"),
-      parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
-    else {
+    guard isPathInside(path) else {
       throw malformed("malformed manifest", manifestPath, "\(quoted(path)) is not a path inside the model")
     }
     return Listed(name: name, path: path, bytes: bytes, sha256: hash)
   }
+
+  /// Whether a path from a file stays inside the model's folder.
+  static func isPathInside(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    return !path.contains("\\") && !path.unicodeScalars.contains("\0")
+      && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+  }
+
+  /// The bytes of its components' files and of what is carried along.
+  public var byteCount: Int { (components + files).reduce(0) { $0 + $1.bytes } }
+
+  /// The paths of all files of the model inside its folder: the manifest, the components, and what is carried along.
+  var filePaths: [String] { [Manifest.fileName] + (components + files).map(\.path) }
 
   /// The names of all components, in the order of the release.
   public var componentNames: [String] { components.map(\.name) }

@@ -146,7 +146,7 @@ public final class StagedFolder {
   }
 
   /// Syncs one folder's entries; files are synced by their writer.
-  private static func sync(folder: String) throws {
+  static func sync(folder: String) throws {
     let descriptor: FileDescriptor
     do {
       descriptor = try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
@@ -160,9 +160,8 @@ public final class StagedFolder {
     }
   }
 
-  /// Writes a small file into the staging folder, with its parent folders, and syncs it.
-  public func write(_ contents: [UInt8], to relativePath: String) throws {
-    let path = stagingPath + "/" + relativePath
+  /// Creates a file in the staging folder, with its parent folders.
+  func create(_ relativePath: String, size: Int = 0) throws -> OutputFile {
     if let slash = relativePath.lastIndex(of: "/") {
       let folder = stagingPath + "/" + relativePath[..<slash]
       do {
@@ -171,7 +170,12 @@ public final class StagedFolder {
         throw BenbenError(.inputOutput, "cannot create", at: folder, because: error.localizedDescription)
       }
     }
-    let file = try OutputFile(path: path)
+    return try OutputFile(path: stagingPath + "/" + relativePath, size: size)
+  }
+
+  /// Writes a small file into the staging folder, with its parent folders, and syncs it.
+  public func write(_ contents: [UInt8], to relativePath: String) throws {
+    let file = try create(relativePath)
     try contents.withUnsafeBytes { try file.write($0, at: 0) }
     try file.finish()
     if let slash = relativePath.lastIndex(of: "/") {

@@ -30,7 +30,8 @@ struct TensorConversion: ~Copyable {
   static func isLossy(_ source: TensorDescriptor, to type: WeightType) -> Bool {
     // What 8-bit rows stand for is exact in f32 only.
     source.weightType != type
-      && (type == .int8 || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
+      && (type == .int8
+        || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
   }
 
   init(_ source: TensorDescriptor, to type: WeightType) throws {

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Readers hand these out only after the whole file was validated: the range lies in the file, has exactly the
 /// length that shape and type demand, and overlaps no other.
-public struct TensorDescriptor {
+public struct TensorDescriptor: Sendable {
   /// The name, as it stands in the file unless it was translated.
   public let name: String
   /// The name as it stands in the file.

@@ -20,7 +20,7 @@ public struct TypeRequest {
   }
 
   /// What was decided for a tensor.
-  struct Choice {
+  struct Choice: Sendable {
     let type: WeightType
     var activations = ActivationPrecision.wide
     let reason: String

@@ -35,7 +35,8 @@ public struct ErrorMetrics: Equatable, Sendable {
         for start in stride(from: 0, to: values.count, by: 4096) {
           let range = start..<min(start + 4096, values.count)
           addRun(
-            UnsafeBufferPointer(rebasing: values[range]), reference: UnsafeBufferPointer(rebasing: reference[range]))
+            UnsafeBufferPointer(rebasing: values[range]),
+            reference: UnsafeBufferPointer(rebasing: reference[range]))
         }
       }
     }

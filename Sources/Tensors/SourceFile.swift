@@ -7,7 +7,7 @@ import SystemPackage
 
 /// A regular file opened for reading by position; what is read is copied, so a file cut short while it is being
 /// read is an error and never a trap.
-public final class SourceFile {
+public final class SourceFile: Sendable {
   /// The path as it was given, for messages.
   public let path: String
   /// The size in bytes when it was opened.
@@ -110,7 +110,7 @@ public final class SourceFile {
 }
 
 /// What tells one state of a file from another.
-struct FileIdentity: Equatable {
+struct FileIdentity: Equatable, Sendable {
   let size: Int
   let inode: UInt64
   let seconds: Int

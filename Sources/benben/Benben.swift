@@ -15,7 +15,10 @@ struct Benben: ParsableCommand {
     abstract:
       "Converts Pyramid Flow checkpoints, runs them without a GPU, and proves that they compute the same clip.",
     version: version,
-    subcommands: [Convert.self, Inspect.self, Check.self, Compare.self, Generate.self, Verify.self, Demo.self])
+    subcommands: [
+      Convert.self, Inspect.self, Check.self, Compare.self, Generate.self, Export.self, PackModel.self,
+      UnpackModel.self, Verify.self, Demo.self,
+    ])
 }
 
 @main

@@ -26,7 +26,8 @@ struct Compare: ParsableCommand {
   mutating func run() throws {
     let (first, second) = (try WeightCollection(path: first), try WeightCollection(path: second))
     // A single file has no component's name: then names alone decide.
-    let byName = first.items.contains { $0.component.isEmpty } || second.items.contains { $0.component.isEmpty }
+    let byName =
+      first.items.contains { $0.component.isEmpty } || second.items.contains { $0.component.isEmpty }
     func key(_ item: WeightCollection.Item) -> String { byName ? item.name : item.path }
     let references = Dictionary(second.items.map { (key($0), $0) }) { first, _ in first }
     let progress = Progress(isQuiet: common.quiet)

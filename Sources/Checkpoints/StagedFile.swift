@@ -1,0 +1,48 @@
+import Foundation
+import SystemPackage
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// One file that is written beside its destination and put in place by a rename: whole, or not at all.
+final class StagedFile {
+  let file: OutputFile
+  private let destination: String
+  private var isFinished = false
+
+  /// Creates the temporary sibling, `.NAME.partial`.
+  ///
+  /// - Throws: ``BenbenError`` when the destination exists and may not be replaced, or the file cannot be made.
+  init(destination: String, size: Int = 0, mayReplace: Bool) throws {
+    guard !CheckpointFolder.isFolder(destination) else {
+      throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is a folder")
+    }
+    if CheckpointFolder.exists(destination), !mayReplace {
+      throw BenbenError(
+        .cannotCreate, "the output exists", at: destination, because: "it would be overwritten",
+        remedies: ["Choose another --output, or replace it with --force."])
+    }
+    self.destination = destination
+    let slash = destination.lastIndex(of: "/").map { destination.index(after: $0) } ?? destination.startIndex
+    let path = destination[..<slash] + "." + destination[slash...] + ".partial"
+    // What a killed run left.
+    unlink(String(path))
+    file = try OutputFile(path: String(path), size: size)
+  }
+
+  deinit { if !isFinished { unlink(file.path) } }
+
+  /// Syncs the file and puts it in place.
+  func commit() throws {
+    try file.finish()
+    guard rename(file.path, destination) == 0 else {
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: destination, because: Errno(rawValue: errno).description)
+    }
+    isFinished = true
+    let parent = destination.lastIndex(of: "/").map { String(destination[...$0]) } ?? "."
+    try StagedFolder.sync(folder: parent)
+  }
+}
