@@ -61,7 +61,9 @@ let package = Package(
 
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors", "JSON"]),
+    .testTarget(
+      name: "CheckpointsTests",
+      dependencies: ["Checkpoints", "Tensors", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "Tensors", "JSON"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),

@@ -5,13 +5,15 @@ import Tensors
 ///
 ///     frame …                  each the bytes of one block, wide numbers split into byte planes
 ///     skippable frame          the index: canonical JSON, schema `benben.pack/1`
-///     skippable frame          24 bytes: where the index starts, its length, and the magic `BENBENPK`
+///     skippable frame          56 bytes: where the index starts, its length, its SHA-256, and the magic `BENBENPK`
 ///
 /// Frames are cut by the tensors of the native format, so the same model gives the same bytes whatever the number of
 /// threads. Any zstd program can check the frames. Its schema is `schemas/benben-pack.schema.json`.
 public enum Pack {
   static let schema = "benben.pack/1"
   static let magic = Array("BENBENPK".utf8)
+  /// Two numbers of eight bytes, a hash, and the magic.
+  static let trailerLength = 8 + 8 + 32 + 8
   /// The frames that zstd's readers pass over start so.
   static let skippableMagic: UInt32 = 0x184D_2A50
   /// Larger tensors are cut.

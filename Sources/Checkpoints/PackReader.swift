@@ -46,6 +46,7 @@ extension Pack {
     try source.checkUnchanged()
     let model = try NativeModel(path: folder.stagingPath)
     for name in model.componentNames { _ = try model.component(name) }
+    for name in model.carriedFileNames { _ = try model.carriedFile(name) }
     try folder.commit()
   }
 
@@ -55,12 +56,13 @@ extension Pack {
       malformed(
         "not a pack of ours", source.path, why, "Packs are made by: benben pack MODEL --output FILE.zst")
     }
-    let trailerLength = 8 + 24
+    let trailerLength = 8 + Pack.trailerLength
     guard source.size >= trailerLength else { throw fault("\(source.size) bytes are too few") }
     let trailerStart = source.size - trailerLength
     var trailer = ByteReader(try source.bytes(at: trailerStart, count: trailerLength))
-    guard trailer.unsigned(4) == UInt64(skippableMagic), trailer.unsigned(4) == 24,
+    guard trailer.unsigned(4) == UInt64(skippableMagic), trailer.integer(4) == Pack.trailerLength,
       let start = trailer.integer(8), let length = trailer.integer(8),
+      let hash = trailer.run(32),
       trailer.run(8)?.elementsEqual(magic) == true
     else { throw fault("it does not end with the place of an index") }
     guard length <= maximumIndexLength, start <= trailerStart - 8, start + 8 + length == trailerStart else {
@@ -70,10 +72,12 @@ extension Pack {
     guard frame.unsigned(4) == UInt64(skippableMagic), frame.integer(4) == length else {
       throw fault("no index stands at byte \(start)")
     }
+    let bytes = try source.bytes(at: start + 8, count: length)
+    guard SHA256.hash(data: bytes).elementsEqual(hash) else { throw fault("its index is damaged") }
     let index: JSONValue
     do {
-      index = try JSONValue(parsing: try source.bytes(at: start + 8, count: length))
-    } catch let error as JSONError {
+      index = try JSONValue(parsing: bytes)
+    } catch {
       throw fault("its index: \(error.description)")
     }
     return try Pack.files(index, dataLength: start, path: source.path)

@@ -47,7 +47,8 @@ extension Pack {
     let indexStart = position
     let index = Array(Self.index(files).canonicalText.utf8)
     try emit(skippable(index))
-    let trailer = little(UInt64(indexStart)) + little(UInt64(index.count)) + magic
+    let trailer =
+      little(UInt64(indexStart)) + little(UInt64(index.count)) + Array(SHA256.hash(data: index)) + magic
     try emit(skippable(trailer))
     try staged.commit()
     return (files.reduce(0) { $0 + $1.count }, position)

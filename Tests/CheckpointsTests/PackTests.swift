@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import JSON
 import Tensors
@@ -79,9 +80,12 @@ struct PackTests {
 
   private static func pack(index: String, data: [UInt8]) -> [UInt8] {
     let index = Array(index.utf8)
-    let trailer = ZipBuilder.little(data.count, 8) + ZipBuilder.little(index.count, 8) + Pack.magic
+    let trailer =
+      ZipBuilder.little(data.count, 8) + ZipBuilder.little(index.count, 8) + Array(SHA256.hash(data: index))
+      + Pack.magic
     let magic = ZipBuilder.little(Int(Pack.skippableMagic), 4)
-    return data + magic + ZipBuilder.little(index.count, 4) + index + magic + ZipBuilder.little(24, 4)
+    return data + magic + ZipBuilder.little(index.count, 4) + index + magic
+      + ZipBuilder.little(trailer.count, 4)
       + trailer
   }
 
