@@ -10,6 +10,12 @@ public struct CheckpointFolder {
     public let path: String
     /// Its whole content.
     public let contents: [UInt8]
+
+    /// A file of the given content.
+    public init(path: String, contents: [UInt8]) {
+      self.path = path
+      self.contents = contents
+    }
   }
 
   /// The folder, as it was given.

@@ -140,6 +140,12 @@ public struct NativeModel {
     return component
   }
 
+  /// A component as the source of another conversion.
+  public func sourceComponent(_ name: String) throws -> SourceComponent {
+    let component = try component(name)
+    return SourceComponent(name: name, config: component.config, weights: try component.weightFiles())
+  }
+
   /// Reads a carried file, and its hash with it; nil when the model has none of that name.
   public func carriedFile(_ file: String) throws -> [UInt8]? {
     guard let listed = files.first(where: { $0.path == file }) else { return nil }

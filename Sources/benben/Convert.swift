@@ -8,7 +8,7 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Convert a released checkpoint, or single files, to the native format.",
     discussion: """
-      A released checkpoint is a folder as the official repositories are laid out. Single files, as ComfyUI uses them, \
+      A released checkpoint is a folder as the official repositories are laid out; a native model can be converted again. Single files, as ComfyUI uses them, \
       are told by the names of their tensors; their configs are deduced from the shapes, or read from a config.json \
       beside them.
       """)
@@ -37,7 +37,7 @@ struct Convert: ParsableCommand {
   @Flag(help: "Only say what would be done.")
   var dryRun = false
 
-  @Flag(help: "Replace an existing output.")
+  @Flag(help: "Replace an existing output; round weights again that were rounded already.")
   var force = false
 
   @Option(help: "Write the report to this file as JSON (- for standard output).")
@@ -104,6 +104,10 @@ struct Convert: ParsableCommand {
   }
 
   private func plan(request: TypeRequest) throws -> Conversion {
+    if let checkpoint, NativeModel.isModel(checkpoint) {
+      return try ModelImport.plan(
+        checkpoint, components: component, request: request, mayRequantize: force)
+    }
     if let checkpoint {
       return try CheckpointImport.plan(checkpoint, components: component, request: request)
     }

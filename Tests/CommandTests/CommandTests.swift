@@ -160,6 +160,31 @@ import Testing
     #expect(try #require(frames["ssimMean"]?.double) >= 0.95)
   }
 
+  @Test func roundsWeightsOnlyOnceUnlessForced() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let exact = try keepingTypes("miniflux")
+    #expect(try run("convert", exact, "--output", "int8", "--type", "int8", "--quiet").code == 0)
+    let direct = try run(
+      "convert", "\(Self.fixtures)/miniflux/checkpoint", "--output", "direct", "--type", "int8", "--quiet")
+    #expect(direct.code == 0)
+    #expect(try hashes(folder + "/int8") == hashes(folder + "/direct"))
+    let refused = try run("convert", "int8", "--output", "again", "--type", "f16", "--quiet")
+    #expect(refused.code == 64 && refused.errors.contains("rounded already"), "\(refused.errors)")
+    #expect(try run("convert", "int8", "--output", "again", "--type", "f16", "--force", "--quiet").code == 0)
+    // Keeping what is stored rounds nothing.
+    #expect(try run("convert", "int8", "--output", "copy", "--quiet").code == 0)
+    #expect(try hashes(folder + "/copy") == hashes(folder + "/int8"))
+    let comparison = try run("compare", "copy", "int8", "--json", "-")
+    #expect(comparison.code == 0 && comparison.json?["equal"] == true, "\(comparison.errors)")
+    let packed = try run("pack", "int8", "--output", "int8.zst", "--quiet")
+    #expect(packed.code == 0, "\(packed.errors)")
+    #expect(try run("unpack", "int8.zst", "--output", "unpacked", "--quiet").code == 0)
+    #expect(try run("check", "unpacked", "--quiet").code == 0)
+    #expect(try run("export", "int8", "--output", "int8.safetensors", "--quiet").code == 0)
+    #expect(try run("inspect", "int8.safetensors", "--json").json?["tensors"]?.array?.isEmpty == false)
+    #expect(try run("export", "int8", "--output", "int8.safetensors", "--quiet").code == 73)
+  }
+
   @Test func imageToVideoIsTheOfficialOne() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let report = try run(

@@ -1,0 +1,37 @@
+import Checkpoints
+import Models
+import Tensors
+
+/// A native model as the source of another one.
+enum ModelImport {
+  /// Plans the conversion of a native model, or of some of its components.
+  ///
+  /// - Parameter mayRequantize: whether weights that were rounded already may be rounded once more.
+  /// - Throws: ``BenbenError`` when they would be, and may not.
+  static func plan(
+    _ path: String, components wanted: [String], request: TypeRequest, mayRequantize: Bool
+  ) throws -> Conversion {
+    let model = try NativeModel(path: path)
+    guard let family = ModelFamily.named(model.family) else {
+      throw BenbenError(
+        .malformed, "this model cannot be converted", at: path, because: "its family is \(model.family)")
+    }
+    let names = wanted.isEmpty ? model.componentNames : wanted
+    let plans = try names.map {
+      try CheckpointImport.plan(try model.sourceComponent($0), of: family, request: request)
+    }
+    if !mayRequantize, let lossy = model.coarsestLossyType,
+      plans.contains(where: { $0.rows.contains(where: \.isLossy) })
+    {
+      throw BenbenError(
+        .usage, "the model was rounded already", at: path,
+        because: "its weights went through \(lossy.rawValue); rounding them again adds the errors",
+        remedies: ["Convert the release itself, or accept the loss with --force."])
+    }
+    let carried = try model.carriedFileNames.compactMap { name in
+      try model.carriedFile(name).map { CheckpointFolder.CarriedFile(path: name, contents: $0) }
+    }
+    return Conversion(
+      plans: plans, carried: wanted.isEmpty ? carried : [], family: family.name, request: request)
+  }
+}
