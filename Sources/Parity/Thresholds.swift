@@ -43,22 +43,25 @@ public struct Thresholds: Equatable, Sendable {
 
   /// For f32 weights rounded to f16.
   ///
-  /// Worst of two random f32 checkpoints, and of five bf16 and f16 ones, converted with `--type f16`: nmse 9e-7
-  /// teacher-forced and 1.1e-6 free-running, PSNR 59.3 dB, 94 % of values identical. About ten times that is allowed.
+  /// Worst of five f32 checkpoints, random and of both families, converted with `--type f16`: nmse 1.6e-5 for T5's
+  /// embeddings (the official T5 with its weights rounded so is off by as much), 1.0e-5 for what else is teacher-forced (the
+  /// mean of an encoded image), 8.3e-6 free-running; PSNR 56.5 dB, 88 % of values identical. About ten times that is
+  /// allowed.
   public static let float16 = Thresholds(
-    teacherForced: 1e-5, freeRunning: 1e-5, text: 1e-5,
+    teacherForced: 1e-4, freeRunning: 8e-5, text: 1.6e-4,
     frames: FrameThresholds(
-      psnrMinDb: 50, ssimMin: 0.995, identicalFraction: 0.75,
+      psnrMinDb: 46, ssimMin: 0.995, identicalFraction: 0.6,
       reason: "weights were rounded to f16; ten times the error that was measured is allowed"))
 
   /// For f32 or f16 weights rounded to bf16.
   ///
-  /// Worst of three random f32 and f16 checkpoints converted with `--type bf16`: nmse 6.3e-5 teacher-forced and 6.2e-5
-  /// free-running, PSNR 49.0 dB, 61 % of values identical. About ten times that is allowed.
+  /// Worst of six such checkpoints converted with `--type bf16`: nmse 8.6e-4 for T5's embeddings (the official T5 with its
+  /// weights rounded so is off by as much), 6.4e-4 for what else is teacher-forced (the mean of an encoded image), 5.3e-4
+  /// free-running; PSNR 42.5 dB, 42 % of values identical. About ten times that is allowed.
   public static let bfloat16 = Thresholds(
-    teacherForced: 6e-4, freeRunning: 6e-4, text: 6e-4,
+    teacherForced: 6e-3, freeRunning: 5e-3, text: 9e-3,
     frames: FrameThresholds(
-      psnrMinDb: 40, ssimMin: 0.99, identicalFraction: 0.3,
+      psnrMinDb: 32, ssimMin: 0.98, identicalFraction: 0.2,
       reason: "weights were rounded to bf16; ten times the error that was measured is allowed"))
 
   /// For weights quantized to int8 by the built-in recipe.

@@ -135,15 +135,7 @@ import Testing
   @Test(arguments: ["miniflux", "sd3", "shapes"], ["f16", "int8", "wide"])
   func quantizedModelsStayClose(fixture: String, type: String) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let recipe = folder + "/wide.json"
-    let rules = """
-      {"schema": "benben.recipe/1", "rules": [
-        {"pattern": "^diffusion_transformer_[^/]*/(x_embedder|context_embedder|pos_embed|time_text_embed|norm_out|proj_out)\\\\.",
-         "type": "keep"},
-        {"pattern": "norm[^/.]*\\\\.linear\\\\.", "type": "keep"},
-        {"pattern": "^diffusion_transformer_", "type": "int8", "activations": "wide"}]}
-      """
-    try rules.write(toFile: recipe, atomically: true, encoding: .utf8)
+    let recipe = "\(Self.fixtures)/../../tools/recipes/int8-wide.json"
     let converted = try run(
       ["convert", "\(Self.fixtures)/\(fixture)/checkpoint", "--output", "model", "--quiet"]
         + (type == "wide" ? ["--recipe", recipe] : ["--type", type]))
