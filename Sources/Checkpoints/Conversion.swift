@@ -32,7 +32,7 @@ public struct Conversion {
   /// Bytes of all source tensors that are consumed.
   public var sourceByteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.source.byteCount } } }
   /// Bytes of all tensors in the native model.
-  public var byteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.byteCount } } }
+  public var byteCount: Int { plans.reduce(0) { $0 + $1.byteCount } }
 
   /// The plan as JSON, without anything that only writing would tell.
   public var dryRunJSON: JSONValue {

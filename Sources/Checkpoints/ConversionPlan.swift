@@ -62,6 +62,8 @@ public struct ComponentPlan {
   public var component: String { source.name }
   /// What the component is made from.
   public let source: SourceComponent
+  /// Bytes of its tensors in the native model.
+  public var byteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }
   /// The tensors in the model's own order.
   public let rows: [Row]
   /// Source tensors that are left out, each with its rule.

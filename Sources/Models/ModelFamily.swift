@@ -100,6 +100,13 @@ public struct ModelFamily: Equatable, Sendable {
       CLIPTextConfig(json: config, component: component, projectsPooled: projectsPooled), scope)
   }
 
+  /// The width of a transformer's residual stream.
+  public func transformerWidth(_ component: String, config: JSONValue) throws -> Int {
+    transformerClass == PyramidMMDiTConfig.className
+      ? try PyramidMMDiTConfig(json: config, component: component).attention.width
+      : try PyramidFluxConfig(json: config, component: component).attention.width
+  }
+
   /// Builds a transformer of this family.
   public func transformer(
     _ component: String, config: JSONValue, _ scope: WeightScope

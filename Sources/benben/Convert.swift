@@ -96,11 +96,14 @@ struct Convert: ParsableCommand {
         "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
           + "the official release (a config.json beside the file would)")
     }
-    let report = try carryOut(conversion)
-    if let json { try Console.write(report, to: json) }
+    var report = try carryOut(conversion)
     if dryRun {
+      let memory = try MemoryPlan(conversion)
+      report = .object((report.object ?? [:]).merging(["memory": memory?.json ?? .null]) { $1 })
       common.say("\(Console.bytes(conversion.byteCount)) on disk; nothing was written")
+      for line in memory?.lines ?? [] { common.say(line) }
     }
+    if let json { try Console.write(report, to: json) }
   }
 
   private func plan(request: TypeRequest) throws -> Conversion {

@@ -152,6 +152,24 @@ import Testing
     #expect(try #require(frames["ssimMean"]?.double) >= 0.95)
   }
 
+  @Test func aDryRunSaysWhatRunningNeeds() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let result = try run(
+      "convert", "\(Self.fixtures)/shapes/checkpoint", "--type", "int8", "--dry-run", "--json", "-")
+    #expect(result.code == 0 && entries.isEmpty, "\(result.errors)")
+    #expect(result.errors.contains("fits a machine of 4 GB"), "\(result.errors)")
+    let memory = try #require(result.json?["memory"])
+    let parts = try #require(memory["parts"]?.array)
+    let weights = parts.compactMap { $0["weightBytes"]?.integer }
+    #expect(weights.count == 4 && weights.reduce(0, +) == result.json?["bytes"]?.integer)
+    let needs = zip(weights, parts).map { $0 + ($1["workingBytes"]?.integer ?? 0) }
+    #expect(memory["peakBytes"]?.integer == needs.max())
+    let vae = try run(
+      "convert", "\(Self.fixtures)/shapes/checkpoint", "--component", "causal_video_vae", "--dry-run",
+      "--json", "-")
+    #expect(vae.json?["memory"] == .null)
+  }
+
   @Test func roundsWeightsOnlyOnceUnlessForced() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let exact = try keepingTypes("miniflux")
