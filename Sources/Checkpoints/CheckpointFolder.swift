@@ -110,6 +110,7 @@ public struct CheckpointFolder {
     if Self.exists(full) { return CarriedFile(path: file, contents: try read(full)) }
     let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
     for name in Self.regularFiles(in: String(folder)) where !officialNames.contains(name) {
+      guard try SourceFile(path: folder + "/" + name).size <= Self.maximumCarriedLength else { continue }
       let contents = try read(folder + "/" + name)
       if matches(contents) { return CarriedFile(path: file, contents: contents) }
     }
