@@ -16,8 +16,10 @@ final class StagedFile {
   ///
   /// - Throws: ``BenbenError`` when the destination exists and may not be replaced, or the file cannot be made.
   init(destination: String, size: Int = 0, mayReplace: Bool) throws {
-    guard !CheckpointFolder.isFolder(destination) else {
-      throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is a folder")
+    // A device or a pipe would be replaced by the rename, and not written to.
+    var status = stat()
+    guard stat(destination, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+      throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is no regular file")
     }
     if CheckpointFolder.exists(destination), !mayReplace {
       throw BenbenError(

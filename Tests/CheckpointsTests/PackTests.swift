@@ -49,6 +49,9 @@ struct PackTests {
     #expect(throws: BenbenError.self) {
       try Pack.pack(model, to: folder.path + "/model.zst", mayReplace: false) { _ in }
     }
+    for place in ["/dev/null", folder.path] {
+      #expect(throws: BenbenError.self) { try Pack.pack(model, to: place, mayReplace: true) { _ in } }
+    }
     #expect(!folder.entries.contains { $0.hasSuffix(".partial") })
   }
 
