@@ -56,19 +56,10 @@ public struct Conversion {
     var components: [JSONValue] = []
     var sources: [String: JSONValue] = [:]
     for plan in plans {
-      let sourceFiles = plan.source.weights.files
-      let hashes = try concurrentMap(sourceFiles) { try $0.sha256() }
-      let files = zip(sourceFiles, hashes).map { file, hash -> JSONValue in
-        [
-          "file": .string(plan.source.identity(of: file)), "bytes": .integer(file.size),
-          "sha256": .string(hash),
-        ]
-      }
-      sources[plan.component] = .array(files)
       let fileName = plan.component + ".benben"
       let written = try write(
-        plan, source: files, to: folder.stagingPath + "/" + fileName,
-        progress: { try progress(plan.component, $0) })
+        plan, to: folder.stagingPath + "/" + fileName, progress: { try progress(plan.component, $0) })
+      sources[plan.component] = .array(written.source)
       outcomes.append(written.outcomes)
       components.append(
         Manifest.component(plan, file: fileName, bytes: written.fileSize, identity: written.identity))
@@ -85,41 +76,98 @@ public struct Conversion {
     return report
   }
 
+  /// What a written component is.
+  private struct Written {
+    let outcomes: [Outcome]
+    let source: [JSONValue]
+    let identity: String
+    let fileSize: Int
+  }
+
+  /// What was written of a tensor.
+  private struct WrittenTensor: Sendable {
+    let sha256: String
+    let scalesSha256: String?
+    let metrics: ErrorMetrics
+  }
+
   private func write(
-    _ plan: ComponentPlan, source: [JSONValue], to path: String, progress: (Int) throws -> Void
-  ) throws -> (outcomes: [Outcome], identity: String, fileSize: Int) {
+    _ plan: ComponentPlan, to path: String, progress: (Int) throws -> Void
+  ) throws -> Written {
+    let sourceFiles = plan.source.weights.files
+    // The sources are hashed while the tensors are written; a hash has a fixed length, so the header's is known before.
+    let hashes = Background { try concurrentMap(sourceFiles) { try $0.sha256() } }
+    let pending = Self.identities(plan, hashes: sourceFiles.map { _ in NativeHeader.pendingHash })
     let entries = NativeHeader.layOut(
       plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.activations) })
     var header = NativeHeader(
-      component: plan.component, config: plan.source.config, source: source, entries: entries)
-    // Hashes have a fixed length, so the header's length is known before the data is.
+      component: plan.component, config: plan.source.config, source: pending, entries: entries)
     let dataStart = NativeHeader.dataStart(headerLength: header.bytes.count)
     let fileSize = dataStart + header.dataLength
     let file = try OutputFile(path: path, size: fileSize)
     var outcomes: [Outcome] = []
-    for (index, row) in plan.rows.enumerated() {
-      var conversion = try TensorConversion(row.source, to: row.type)
-      var hash = SHA256()
-      var position = dataStart + entries[index].data.offset
-      while let chunk = try conversion.next() {
-        hash.update(bufferPointer: chunk.bytes)
-        try file.write(chunk.bytes, at: position)
-        position += chunk.bytes.count
-        try progress(chunk.sourceByteCount)
+    while outcomes.count < plan.rows.count {
+      let batch = Self.batch(of: plan.rows, from: outcomes.count)
+      let written = try concurrentMap(Array(zip(plan.rows[batch], entries[batch]))) { row, entry in
+        try Self.write(row, as: entry, dataStart: dataStart, to: file)
       }
-      header.entries[index].data.sha256 = hash.finalize().hexadecimal
-      if let scales = entries[index].scales {
-        try conversion.scales.withUnsafeBytes {
-          try file.write($0, at: dataStart + scales.offset)
-          header.entries[index].scales?.sha256 = SHA256.hash(data: $0).hexadecimal
-        }
+      for (index, tensor) in zip(batch, written) {
+        let row = plan.rows[index]
+        header.entries[index].data.sha256 = tensor.sha256
+        if let hash = tensor.scalesSha256 { header.entries[index].scales?.sha256 = hash }
+        outcomes.append(Outcome(row: row, metrics: row.isLossy ? tensor.metrics : nil))
+        try progress(row.source.byteCount)
       }
-      outcomes.append(Outcome(row: row, metrics: row.isLossy ? conversion.metrics : nil))
     }
+    header.source = Self.identities(plan, hashes: try hashes.value())
     let headerBytes = header.bytes
     let preamble = NativePreamble(header: headerBytes, totalLength: fileSize)
     try (preamble.bytes + headerBytes).withUnsafeBytes { try file.write($0, at: 0) }
     try file.finish()
-    return (outcomes, preamble.headerHash.hexadecimal, fileSize)
+    return Written(
+      outcomes: outcomes, source: header.source, identity: preamble.headerHash.hexadecimal, fileSize: fileSize
+    )
+  }
+
+  /// Tensors that are written side by side before progress is told: a quarter of a gigabyte, and one for each core at
+  /// least.
+  private static func batch(of rows: [ComponentPlan.Row], from start: Int) -> Range<Int> {
+    var (end, bytes) = (start, 0)
+    while end < rows.count, bytes < 1 << 28 || end - start < Concurrency.cores {
+      bytes += rows[end].source.byteCount
+      end += 1
+    }
+    return start..<end
+  }
+
+  private static func write(
+    _ row: ComponentPlan.Row, as entry: NativeHeader.Entry, dataStart: Int, to file: OutputFile
+  ) throws -> WrittenTensor {
+    var conversion = try TensorConversion(row.source, to: row.type)
+    var hash = SHA256()
+    var position = dataStart + entry.data.offset
+    while let chunk = try conversion.next() {
+      hash.update(bufferPointer: chunk.bytes)
+      try file.write(chunk.bytes, at: position)
+      position += chunk.bytes.count
+    }
+    let scalesHash = try entry.scales.map { scales in
+      try conversion.scales.withUnsafeBytes {
+        try file.write($0, at: dataStart + scales.offset)
+        return SHA256.hash(data: $0).hexadecimal
+      }
+    }
+    return WrittenTensor(
+      sha256: hash.finalize().hexadecimal, scalesSha256: scalesHash, metrics: conversion.metrics)
+  }
+
+  /// Name, size and SHA-256 of each file that a component comes from.
+  private static func identities(_ plan: ComponentPlan, hashes: [String]) -> [JSONValue] {
+    zip(plan.source.weights.files, hashes).map { file, hash in
+      [
+        "file": .string(plan.source.identity(of: file)), "bytes": .integer(file.size),
+        "sha256": .string(hash),
+      ]
+    }
   }
 }

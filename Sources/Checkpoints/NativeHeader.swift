@@ -6,7 +6,7 @@ import Tensors
 /// Its schema is `schemas/benben-header.schema.json`.
 struct NativeHeader {
   /// One tensor of the file.
-  struct Entry {
+  struct Entry: Sendable {
     let name: String
     let shape: Shape
     let type: WeightType
@@ -21,7 +21,7 @@ struct NativeHeader {
   }
 
   /// A run of bytes of the data.
-  struct Part {
+  struct Part: Sendable {
     /// Where it starts, counted from the start of the data.
     let offset: Int
     let byteCount: Int

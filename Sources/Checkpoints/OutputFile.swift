@@ -6,7 +6,7 @@ import Tensors
 #endif
 
 /// A new file that is written by position and synced before it counts.
-final class OutputFile {
+final class OutputFile: Sendable {
   let path: String
   private let descriptor: FileDescriptor
 
