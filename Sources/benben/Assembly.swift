@@ -113,13 +113,16 @@ private struct OpenedWeights {
 
   /// The component with its config: the one that lies beside the file when it is of this class, else the deduced one.
   func component(named name: String, _ family: ModelFamily) throws -> SourceComponent {
+    var component: SourceComponent
     if let config = try CheckpointFolder.configBeside(path), recognized.role.accepts(config, family) {
-      return SourceComponent(name: name, config: config, weights: weights)
+      component = SourceComponent(name: name, config: config, weights: weights)
+    } else {
+      let deduced = try DeducedConfig(
+        role: recognized.role, family: family, component: name, shapes: shapes)
+      component = SourceComponent(name: name, config: deduced.json, weights: weights)
+      component.assumed = deduced.assumed
     }
-    let deduced = try DeducedConfig(
-      role: recognized.role, family: family, component: name, shapes: shapes)
-    var component = SourceComponent(name: name, config: deduced.json, weights: weights)
-    component.assumed = deduced.assumed
+    component.prefix = recognized.prefix
     return component
   }
 }

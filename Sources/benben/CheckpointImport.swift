@@ -47,21 +47,19 @@ enum CheckpointImport {
     let names = wanted.isEmpty ? known : wanted
     return Conversion(
       plans: try names.map {
-        try plan(try opened[$0] ?? folder.component($0), of: family, request: request)
+        var component = try opened[$0] ?? folder.component($0)
+        component.prefix = try recognized(component, of: family)?.prefix ?? ""
+        return try plan(component, of: family, request: request)
       },
       carried: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name, request: request
     )
   }
 
-  /// Plans one component.
-  ///
-  /// - Throws: ``BenbenError`` when its tensors are those of something else.
+  /// Plans one component whose prefix is known.
   static func plan(
     _ component: SourceComponent, of family: ModelFamily, request: TypeRequest
   ) throws -> ComponentPlan {
-    var component = component
-    component.prefix = try recognized(component, of: family)?.prefix ?? ""
-    return try ComponentPlan(
+    try ComponentPlan(
       component,
       declaration: ComponentDeclaration(
         weights: try family.declarations(of: component.name, config: component.config),
@@ -73,6 +71,8 @@ enum CheckpointImport {
   static func address(_ family: ModelFamily) -> String { "https://huggingface.co/\(family.repository)" }
 
   /// What a component's tensors are, or nil when nothing tells: then the declarations say what is missing.
+  ///
+  /// - Throws: ``BenbenError`` when they are those of something else.
   private static func recognized(
     _ component: SourceComponent, of family: ModelFamily
   ) throws -> RecognizedWeights? {

@@ -393,6 +393,21 @@ import Testing
     #expect(!entries.contains("refused"))
   }
 
+  /// Both CLIPs of SD3 in one file, each under a prefix of its own.
+  @Test func takesTwoComponentsFromOneFile() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let checkpoint = "\(Self.fixtures)/sd3/checkpoint"
+    let clips = ["text_encoder", "text_encoder_2"]
+    let apart = try run(
+      ["convert", checkpoint, "--output", "apart", "--quiet"] + clips.flatMap { ["--component", $0] })
+    #expect(apart.code == 0, "\(apart.errors)")
+    #expect(try run("export", "apart", "--output", "both.safetensors", "--quiet").code == 0)
+    let together = try run(
+      "convert", "--clip", "both.safetensors", "--tokenizers", checkpoint, "--output", "together", "--quiet")
+    #expect(together.code == 0, "\(together.errors)")
+    #expect(try hashes(folder + "/together") == hashes(folder + "/apart"))
+  }
+
   /// The fixture converted without changing a type.
   private func keepingTypes(_ fixture: String) throws -> String {
     let result = try run(
