@@ -4,10 +4,7 @@ struct ByteReader {
   /// The index of the next byte.
   private(set) var position: Int
 
-  init(_ bytes: [UInt8], at position: Int = 0) {
-    self.bytes = bytes[...]
-    self.position = position
-  }
+  init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
   init(_ bytes: ArraySlice<UInt8>) {
     self.bytes = bytes

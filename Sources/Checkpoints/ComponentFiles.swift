@@ -6,8 +6,10 @@ struct ComponentFiles {
   private let folder: String
   private let names: [String]
 
-  private static let stems = ["diffusion_pytorch_model", "model", "pytorch_model"]
-  private static let endings = [".safetensors", ".bin"]
+  /// The names that weights in one file have, best first.
+  private static let singleNames = ["diffusion_pytorch_model", "model", "pytorch_model"].flatMap {
+    [$0 + ".safetensors", $0 + ".bin"]
+  }
 
   init(folder: String) {
     self.folder = folder
@@ -36,9 +38,8 @@ struct ComponentFiles {
 
   /// The index of sharded weights.
   func index(in checkpoint: CheckpointFolder) throws -> String? {
-    let single = Self.stems.flatMap { stem in Self.endings.map { stem + $0 } }
     // Where both lie side by side, a single file of an earlier name goes first.
-    for name in single {
+    for name in Self.singleNames {
       if names.contains(name) { return nil }
       if let named = official([name + ".index.json"]) { return try inside(named, checkpoint) }
     }
@@ -47,8 +48,7 @@ struct ComponentFiles {
 
   /// The only file of weights.
   func weights(in checkpoint: CheckpointFolder) throws -> String? {
-    let single = Self.stems.flatMap { stem in Self.endings.map { stem + $0 } }
-    if let named = official(single) { return try inside(named, checkpoint) }
+    if let named = official(Self.singleNames) { return try inside(named, checkpoint) }
     if !shards.isEmpty { return nil }
     let candidates = try names.map { folder + "/" + $0 }.filter { path in
       let file = try SourceFile(path: try inside(path, checkpoint))

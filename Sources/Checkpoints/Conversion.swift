@@ -147,9 +147,9 @@ public struct Conversion {
     var hash = SHA256()
     var position = dataStart + entry.data.offset
     while let chunk = try conversion.next() {
-      hash.update(bufferPointer: chunk.bytes)
-      try file.write(chunk.bytes, at: position)
-      position += chunk.bytes.count
+      hash.update(bufferPointer: chunk)
+      try file.write(chunk, at: position)
+      position += chunk.count
     }
     let scalesHash = try entry.scales.map { scales in
       try conversion.scales.withUnsafeBytes {

@@ -72,7 +72,7 @@ public struct SafetensorsExport {
     for item in items {
       let type = try type(of: item)
       var conversion = try TensorConversion(item.tensor, to: type)
-      while let chunk = try conversion.next() { try emit(chunk.bytes) }
+      while let chunk = try conversion.next() { try emit(chunk) }
       if type == .int8 { try conversion.scales.withUnsafeBytes { try emit($0) } }
     }
     try staged.commit()

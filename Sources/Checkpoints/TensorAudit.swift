@@ -17,7 +17,7 @@ extension ComponentPlan.Row {
     case .f16 where try exceedsHalfRange():
       return wider(stored, "kept as stored: a value exceeds the range of f16")
     case .int8:
-      var conversion = try TensorConversion(source, to: .int8)
+      var conversion = try TensorConversion(source, to: .int8, looksAtRows: true)
       while try conversion.next() != nil {}
       let instead = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
       func rounded(_ decibels: Double) -> Double { (decibels * 10).rounded() / 10 }
@@ -37,7 +37,7 @@ extension ComponentPlan.Row {
   private func exceedsHalfRange() throws -> Bool {
     var conversion = try TensorConversion(source, to: .f32)
     while let chunk = try conversion.next() {
-      let values = chunk.bytes.bindMemory(to: Float.self)
+      let values = chunk.bindMemory(to: Float.self)
       if values.contains(where: { $0.isFinite && $0.magnitude >= 65520 }) { return true }
     }
     return false

@@ -5,15 +5,9 @@ import Tensors
 ///
 /// - Throws (while reading): ``BenbenError`` that names the tensor when it holds what is no finite number.
 struct TensorConversion: ~Copyable {
-  /// Bytes of the new type, valid until the next piece.
-  struct Chunk {
-    let bytes: UnsafeRawBufferPointer
-    /// How many source bytes they came from.
-    let sourceByteCount: Int
-  }
-
   private let source: TensorDescriptor
   private let type: WeightType
+  private let looksAtRows: Bool
   private var chunks: TensorChunks
   private let wide = FloatBuffer()
   private let narrow = FloatBuffer()
@@ -23,7 +17,7 @@ struct TensorConversion: ~Copyable {
   private(set) var metrics = ErrorMetrics()
   /// The scales of the rows so far, for int8.
   private(set) var scales: [Float] = []
-  /// The row that int8 leaves least of beside its largest value, and how much, in decibels.
+  /// The row that int8 leaves least of beside its largest value, and how much, in decibels; nil unless rows are looked at.
   private(set) var poorestRow: (row: Int, decibels: Double)?
 
   /// Whether values may change: the type cannot hold every value of the stored one.
@@ -34,17 +28,18 @@ struct TensorConversion: ~Copyable {
         || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
   }
 
-  init(_ source: TensorDescriptor, to type: WeightType) throws {
+  init(_ source: TensorDescriptor, to type: WeightType, looksAtRows: Bool = false) throws {
     self.source = source
     self.type = type
+    self.looksAtRows = looksAtRows
     // Rows are quantized as a whole.
     let rowLength = source.shape.dropFirst().reduce(1, *)
     let keepsRows = type == .int8 || source.weightType == .int8
     chunks = try TensorChunks(source, unit: keepsRows ? rowLength * source.type.size : source.type.size)
   }
 
-  /// The next piece; nil at the end.
-  mutating func next() throws -> Chunk? {
+  /// The next bytes of the new type, valid until the next call; nil at the end.
+  mutating func next() throws -> UnsafeRawBufferPointer? {
     guard let bytes = try chunks.next() else { return nil }
     let count = bytes.count / source.type.size
     let sourceScales = try nextSourceScales(count: count)
@@ -57,7 +52,7 @@ struct TensorConversion: ~Copyable {
     }
     if type == source.weightType {
       scales += sourceScales
-      return Chunk(bytes: bytes, sourceByteCount: bytes.count)
+      return bytes
     }
     let values = wide.with(count: count) { floats in
       if source.type == .i8 {
@@ -70,6 +65,8 @@ struct TensorConversion: ~Copyable {
       }
       return UnsafeBufferPointer(floats)
     }
+    // Whatever can be computed with is exact in f32; every other change of type rounds.
+    if type == .f32 { return UnsafeRawBufferPointer(values) }
     let output = narrow.with(count: count) { UnsafeMutableRawBufferPointer($0) }
     let result = UnsafeMutableRawBufferPointer(rebasing: output[..<(count * type.elementType.size)])
     let back = restored.with(count: count) { $0 }
@@ -79,8 +76,8 @@ struct TensorConversion: ~Copyable {
       FloatConversion.narrow(values, to: type.elementType, into: result)
       FloatConversion.widen(UnsafeRawBufferPointer(result), type.elementType, into: back)
     }
-    if Self.isLossy(source, to: type) { metrics.add(back, reference: values) }
-    return Chunk(bytes: UnsafeRawBufferPointer(result), sourceByteCount: bytes.count)
+    metrics.add(back, reference: values)
+    return UnsafeRawBufferPointer(result)
   }
 
   private var rowLength: Int { source.shape.dropFirst().reduce(1, *) }
@@ -104,7 +101,7 @@ struct TensorConversion: ~Copyable {
       RowQuantization.expand(
         UnsafeBufferPointer(quantized), scales: UnsafeBufferPointer($0), columns: columns, into: restored)
     }
-    for row in rowScales.indices {
+    for row in looksAtRows ? rowScales.indices : 0..<0 {
       let range = row * columns..<(row + 1) * columns
       let left = Self.decibels(values[range], restored: restored[range])
       if left < poorestRow?.decibels ?? .infinity { poorestRow = (scales.count + row, left) }

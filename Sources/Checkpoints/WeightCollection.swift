@@ -78,7 +78,7 @@ private struct FloatReader: ~Copyable {
 
   mutating func next() throws -> ArraySlice<Float>? {
     while pending.count < piece, let chunk = try conversion.next() {
-      pending = pending + chunk.bytes.withMemoryRebound(to: Float.self) { Array($0) }
+      pending = pending + chunk.withMemoryRebound(to: Float.self) { Array($0) }
     }
     guard !pending.isEmpty else { return nil }
     let values = pending.prefix(piece)
