@@ -16,6 +16,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLANS = {
     "f16": ["--type", "f16"],
+    "bf16, inputs rounded to bf16": ["--recipe", ROOT / "tools" / "recipes" / "bf16.json"],
     "int8, inputs wide, modulation wide": ["--recipe", ROOT / "tools" / "recipes" / "int8-wide.json"],
     "int8 (the built-in recipe)": ["--type", "int8"],
 }

@@ -138,7 +138,7 @@ static inline __attribute__((always_inline)) uint32_t magnitude_bits(float x) {
   return pattern.bits & 0x7FFFFFFF;
 }
 
-BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, int8_t *q, float *scales) {
+BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q, float *scales) {
   for (size_t r = 0; r < rows; r++, x += width, q += width) {
     // Compared as integers, so that a NaN is the largest of all.
     uint32_t lanes[LANES] = {0};
@@ -159,26 +159,70 @@ BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, int8_t *q,
     float inverse = finite && largest.value > 0x1p-120f ? 127.0f / largest.value : 0.0f;
     scales[r] = finite ? largest.value / 127.0f : NAN;
     if (!finite)
-      for (i = 0; i < width; i++) q[i] = 0;
+      for (i = 0; i < width; i++) q[i] = 128;
     else
       for (i = 0; i < width; i++) {
         union {
           float value;
-          int32_t bits;
+          uint32_t bits;
         } shifted = {x[i] * inverse + 12582912.0f};  // 1.5·2^23: adding it rounds to an integer
-        q[i] = (int8_t)shifted.bits;
+        q[i] = (uint8_t)(shifted.bits + 128);
       }
   }
 }
 
-BEST void bb_scale_sums(const int32_t *sums, const float *row_scales, const float *column_scales, const float *bias,
-                        float *out, size_t rows, size_t width) {
-  for (size_t r = 0; r < rows; r++, sums += width, out += width) {
-    float scale = row_scales[r];
-    if (bias)
-      for (size_t i = 0; i < width; i++) out[i] = (float)sums[i] * (scale * column_scales[i]) + bias[i];
-    else
-      for (size_t i = 0; i < width; i++) out[i] = (float)sums[i] * (scale * column_scales[i]);
+BEST void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums) {
+  for (size_t r = 0; r < rows; r++, q += width) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < width; i++) sum += q[i];
+    sums[r] = sum;
+  }
+}
+
+BEST void bb_scale_sums(const int32_t *sums, const int32_t *weight_sums, float row_scale, const float *column_scales,
+                        const float *bias, float *out, size_t width) {
+  if (bias)
+    for (size_t i = 0; i < width; i++)
+      out[i] = (float)(sums[i] - 128 * weight_sums[i]) * (row_scale * column_scales[i]) + bias[i];
+  else
+    for (size_t i = 0; i < width; i++)
+      out[i] = (float)(sums[i] - 128 * weight_sums[i]) * (row_scale * column_scales[i]);
+}
+
+BEST void bb_swish(float *x, float factor, size_t count) {
+  for (size_t i = 0; i < count; i++) x[i] = x[i] / (1.0f + exponential(-factor * x[i]));
+}
+
+void bb_gelu(float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678f));
+}
+
+BEST void bb_gelu_tanh(float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    float y = 1.5957691216057308f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);  // 2·sqrt(2/π)
+    x[i] = x[i] / (1.0f + exponential(-y));
+  }
+}
+
+BEST void bb_round_bfloat16(const float *x, uint16_t *out, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    union {
+      float value;
+      uint32_t bits;
+    } pattern = {x[i]};
+    uint32_t rounded = (pattern.bits + 0x7FFF + (pattern.bits >> 16 & 1)) >> 16;
+    uint32_t quiet = pattern.bits >> 16 | 0x40;
+    out[i] = (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
+  }
+}
+
+BEST void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    union {
+      float value;
+      uint32_t bits;
+    } pattern = {(float)q[i] * scale};
+    out[i] = (uint16_t)((pattern.bits + 0x7FFF + (pattern.bits >> 16 & 1)) >> 16);
   }
 }
 

@@ -11,13 +11,15 @@ public struct Conversion {
   }
 
   /// The plans of all components, in the order of the release.
-  public let plans: [ComponentPlan]
+  public private(set) var plans: [ComponentPlan]
   /// Files carried along byte for byte (tokenizers).
   public let carried: [CheckpointFolder.CarriedFile]
   /// The family, such as `miniflux`.
   public let family: String
   /// The request as it is written into the manifest.
   public let request: TypeRequest
+  /// What was measured to choose types, for the report; nil when nothing was.
+  public var calibration: JSONValue?
 
   /// Gathers what a conversion does.
   public init(
@@ -27,6 +29,14 @@ public struct Conversion {
     self.carried = carried
     self.family = family
     self.request = request
+  }
+
+  /// The same conversion with another plan for one of its components.
+  public func replacing(_ plan: ComponentPlan, calibration: JSONValue? = nil) -> Conversion {
+    var result = self
+    result.plans = plans.map { $0.component == plan.component ? plan : $0 }
+    result.calibration = calibration ?? self.calibration
+    return result
   }
 
   /// Bytes of all source tensors that are consumed.
@@ -57,7 +67,7 @@ public struct Conversion {
     var sources: [String: JSONValue] = [:]
     for plan in plans {
       let fileName = plan.component + ".benben"
-      let written = try write(
+      let written = try Self.write(
         plan, to: folder.stagingPath + "/" + fileName, progress: { try progress(plan.component, $0) })
       sources[plan.component] = .array(written.source)
       outcomes.append(written.outcomes)
@@ -77,7 +87,7 @@ public struct Conversion {
   }
 
   /// What a written component is.
-  private struct Written {
+  struct Written {
     let outcomes: [Outcome]
     let source: [JSONValue]
     let identity: String
@@ -91,13 +101,13 @@ public struct Conversion {
     let metrics: ErrorMetrics
   }
 
-  private func write(
+  static func write(
     _ plan: ComponentPlan, to path: String, progress: (Int) throws -> Void
   ) throws -> Written {
     let sourceFiles = plan.source.weights.files
     // The sources are hashed while the tensors are written; a hash has a fixed length, so the header's is known before.
     let hashes = Background { try concurrentMap(sourceFiles) { try $0.sha256() } }
-    let pending = Self.identities(plan, hashes: sourceFiles.map { _ in NativeHeader.pendingHash })
+    let pending = identities(plan, hashes: sourceFiles.map { _ in NativeHeader.pendingHash })
     let entries = NativeHeader.layOut(
       plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.activations) })
     var header = NativeHeader(
@@ -107,9 +117,9 @@ public struct Conversion {
     let file = try OutputFile(path: path, size: fileSize)
     var outcomes: [Outcome] = []
     while outcomes.count < plan.rows.count {
-      let batch = Self.batch(of: plan.rows, from: outcomes.count)
+      let batch = batch(of: plan.rows, from: outcomes.count)
       let written = try concurrentMap(Array(zip(plan.rows[batch], entries[batch]))) { row, entry in
-        try Self.write(row, as: entry, dataStart: dataStart, to: file)
+        try write(row, as: entry, dataStart: dataStart, to: file)
       }
       for (index, tensor) in zip(batch, written) {
         let row = plan.rows[index]
@@ -119,7 +129,7 @@ public struct Conversion {
         try progress(row.source.byteCount)
       }
     }
-    header.source = Self.identities(plan, hashes: try hashes.value())
+    header.source = identities(plan, hashes: try hashes.value())
     let headerBytes = header.bytes
     let preamble = NativePreamble(header: headerBytes, totalLength: fileSize)
     try (preamble.bytes + headerBytes).withUnsafeBytes { try file.write($0, at: 0) }

@@ -47,6 +47,8 @@ public struct ComponentPlan {
 
     /// Whether values may change: the type cannot hold every value of the stored one.
     public var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
+    /// The type that it gets when f16 does not hold what products with it give: the stored one, or f32 instead of f16.
+    public var typeBeyondHalf: WeightType { source.weightType.flatMap { $0 == .f16 ? nil : $0 } ?? .f32 }
     var byteCount: Int { type.byteCount(of: source.shape) }
 
     init(name: String, source: TensorDescriptor, choice: TypeRequest.Choice) {
@@ -110,7 +112,8 @@ public struct ComponentPlan {
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
           "\(source.type.rawValue) is stored; f32, bf16 or f16 is needed")
       }
-      let choice = request.choose(component: component.name, tensor: weight, stored: stored)
+      let choice = request.choose(
+        component: component.name, tensor: weight, stored: stored, activations: source.activations)
       wanted.append(Row(name: weight.name, source: source, choice: choice))
     }
     if !missing.isEmpty {
@@ -134,6 +137,31 @@ public struct ComponentPlan {
     self.source = component
     rows = try concurrentMap(wanted) { try $0.audited() }
     self.ignored = ignored
+  }
+
+  private init(source: SourceComponent, rows: [Row], ignored: [(name: String, rule: String)]) {
+    self.source = source
+    self.rows = rows
+    self.ignored = ignored
+  }
+
+  /// The same plan with other types for some of the tensors, each with the reason.
+  public func retyped(
+    _ choose: (Row) -> (choice: SensitivitySearch.Choice, reason: String)?
+  ) -> ComponentPlan {
+    let changed = rows.map { row in
+      guard let (choice, reason) = choose(row) else { return row }
+      return Row(
+        name: row.name, source: row.source,
+        choice: .init(type: choice.type, activations: choice.activations, reason: reason))
+    }
+    return ComponentPlan(source: source, rows: changed, ignored: ignored)
+  }
+
+  /// Writes the component to a file by itself, to be measured.
+  public func written(to path: String) throws -> NativeComponent {
+    _ = try Conversion.write(self, to: path) { _ in }
+    return try NativeComponent(path: path)
   }
 
   private static func list(_ names: [String]) -> String {

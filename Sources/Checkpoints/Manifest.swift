@@ -27,6 +27,7 @@ enum Manifest {
       "sourceBytes": .integer(conversion.sourceByteCount), "bytes": .integer(conversion.byteCount),
       "ignored": .array(ignored), "tensors": .array(tensors),
     ]
+    if let calibration = conversion.calibration { members["calibration"] = calibration }
     if let source { members["source"] = .object(source) }
     return .object(members)
   }
@@ -39,7 +40,9 @@ enum Manifest {
       "sourceType": .string(row.source.type.rawValue), "type": .string(row.type.rawValue),
       "bytes": .integer(row.byteCount), "reason": .string(row.reason),
     ]
-    if row.type == .int8 { members["activations"] = .string(row.activations.rawValue) }
+    if row.type == .int8 || row.activations != .wide {
+      members["activations"] = .string(row.activations.rawValue)
+    }
     if row.source.storedName != row.name { members["sourceName"] = .string(row.source.storedName) }
     if let metrics = outcome.metrics {
       // No error at all has no finite ratio: null.

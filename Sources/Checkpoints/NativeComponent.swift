@@ -74,7 +74,7 @@ public final class NativeComponent: WeightSource {
       } else {
         Weight(
           name: entry.name, shape: entry.shape, type: entry.type.elementType, file: file,
-          range: range(entry.data))
+          range: range(entry.data), activations: entry.activations)
       }
     guard let weight else {
       throw malformed(
@@ -101,7 +101,7 @@ public final class NativeComponent: WeightSource {
         TensorDescriptor(
           name: entry.name, type: entry.type.elementType, shape: entry.shape, file: file,
           offset: dataStart + entry.data.offset, byteCount: entry.data.byteCount,
-          scaleOffset: entry.scales.map { dataStart + $0.offset })
+          scaleOffset: entry.scales.map { dataStart + $0.offset }, activations: entry.activations)
       }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
   }
 

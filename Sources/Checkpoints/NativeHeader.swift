@@ -10,7 +10,7 @@ struct NativeHeader {
     let name: String
     let shape: Shape
     let type: WeightType
-    /// What a product with it does with its input, for 8-bit weights.
+    /// What a product with it does with its input.
     let activations: ActivationPrecision
     var data: Part
     /// The f32 scales of the rows, right behind the data, for 8-bit weights.
@@ -94,6 +94,9 @@ struct NativeHeader {
           members["shape"] = .array(entry.shape.map(JSONValue.integer))
           members["type"] = .string(entry.type.rawValue)
           members["layout"] = "row-major"
+          if entry.scales == nil, entry.activations != .wide {
+            members["activations"] = .string(entry.activations.rawValue)
+          }
           if let scales = entry.scales {
             members["quantization"] = [
               "scheme": "symmetric-rows", "activations": .string(entry.activations.rawValue),
@@ -183,13 +186,18 @@ struct NativeHeader {
     _ row: JSONValue, of type: WeightType, _ fault: (String) -> BenbenError
   ) throws -> ActivationPrecision {
     let quantization = row["quantization"]
-    guard type == .int8 else {
-      if quantization != nil { throw fault("it is not quantized, but has a scheme") }
-      return .wide
+    if type == .int8 {
+      guard quantization?["scheme"]?.string == "symmetric-rows",
+        let activations = (quantization?["activations"]?.string).flatMap(ActivationPrecision.init(rawValue:))
+      else { throw fault("its quantization scheme is not known") }
+      return activations
     }
-    guard quantization?["scheme"]?.string == "symmetric-rows",
-      let activations = (quantization?["activations"]?.string).flatMap(ActivationPrecision.init(rawValue:))
-    else { throw fault("its quantization scheme is not known") }
+    if quantization != nil { throw fault("it is not quantized, but has a scheme") }
+    guard let value = row["activations"] else { return .wide }
+    guard let activations = value.string.flatMap(ActivationPrecision.init(rawValue:)), activations == .bf16
+    else {
+      throw fault("what products do with their input is not known")
+    }
     return activations
   }
 }

@@ -119,9 +119,19 @@ public struct NativeModel {
   ///
   /// Nil when nothing was narrowed, else the least precise type among the narrowed ones.
   public var coarsestLossyType: WeightType? {
-    (manifest["tensors"]?.array ?? []).filter { $0["maxAbsError"]?.double ?? 0 > 0 }
-      .compactMap { $0["type"]?.string.flatMap(WeightType.init(rawValue:)) }
-      .min { $0.precision < $1.precision }
+    // 8-bit weights were rounded by somebody, also when this model only copied them.
+    (manifest["tensors"]?.array ?? []).filter {
+      $0["maxAbsError"]?.double ?? 0 > 0 || $0["type"]?.string == WeightType.int8.rawValue
+    }
+    .compactMap { $0["type"]?.string.flatMap(WeightType.init(rawValue:)) }
+    .min { $0.precision < $1.precision }
+  }
+
+  /// Whether products with some of its weights round their inputs to bf16.
+  public var computesInBFloat16: Bool {
+    (manifest["tensors"]?.array ?? []).contains {
+      $0["activations"]?.string == ActivationPrecision.bf16.rawValue
+    }
   }
 
   /// Opens a component and makes sure that it is the one the manifest lists.

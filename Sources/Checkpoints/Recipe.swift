@@ -12,7 +12,7 @@ public struct Recipe {
     let expression: Regex<AnyRegexOutput>
     /// The type, or nil to keep what is stored.
     public let type: WeightType?
-    /// What products with 8-bit weights do with their input.
+    /// What products with matrices do with their input.
     public let activations: ActivationPrecision
     /// Why, for the report.
     public let reason: String
@@ -69,7 +69,7 @@ public struct Recipe {
       let type = (rule["type"]?.string).flatMap(WeightType.init(rawValue:))
       let activations = (rule["activations"]?.string ?? "wide")
       guard keep || type != nil, let activations = ActivationPrecision(rawValue: activations) else {
-        throw fault("rule \(index): type is keep, f32, bf16, f16 or int8, activations wide or int8")
+        throw fault("rule \(index): type is keep, f32, bf16, f16 or int8, activations wide, bf16 or int8")
       }
       return try Rule(
         pattern, type: type, activations: activations,

@@ -24,10 +24,13 @@ public struct TensorDescriptor: Sendable {
   public let strides: [Int]?
   /// Where the f32 scales of its outermost rows start in the file, for 8-bit integers that stand for q·s.
   public let scaleOffset: Int?
+  /// What products with it do with their input, where a native model says so.
+  let activations: ActivationPrecision
 
   init(
     name: String, type: ElementType, shape: Shape, file: SourceFile, offset: Int, byteCount: Int,
-    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil
+    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil,
+    activations: ActivationPrecision = .wide
   ) {
     self.name = name
     self.storedName = storedName ?? name
@@ -38,6 +41,7 @@ public struct TensorDescriptor: Sendable {
     self.byteCount = byteCount
     self.strides = strides
     self.scaleOffset = scaleOffset
+    self.activations = activations
   }
 
   /// How it is stored in the terms of a native model, or nil when its numbers cannot be computed with.

@@ -26,7 +26,9 @@ public struct TypeRequest {
     let reason: String
   }
 
-  func choose(component: String, tensor: WeightDeclaration, stored: WeightType) -> Choice {
+  func choose(
+    component: String, tensor: WeightDeclaration, stored: WeightType, activations: ActivationPrecision
+  ) -> Choice {
     let name = component + "/" + tensor.name
     if let rule = overrides.first(where: { name.contains($0.expression) }), let type = rule.type {
       return possible(
@@ -34,13 +36,19 @@ public struct TypeRequest {
         isAsked: true)
     }
     guard let recipe else {
-      guard let type else { return Choice(type: stored, reason: "kept as stored") }
+      guard let type else {
+        return Choice(type: stored, activations: activations, reason: "kept as stored")
+      }
       return Choice(type: type, reason: type == stored ? "stored so" : "--type \(type.rawValue)")
     }
     guard let rule = recipe.rules.first(where: { name.contains($0.expression) }) else {
       return Choice(type: stored, reason: "kept as stored: no rule of the recipe \(recipe.name)")
     }
-    guard let type = rule.type else { return Choice(type: stored, reason: rule.reason) }
+    guard let type = rule.type else {
+      return possible(
+        Choice(type: stored, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
+        isAsked: false)
+    }
     return possible(
       Choice(type: type, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
       isAsked: false)
@@ -50,22 +58,27 @@ public struct TypeRequest {
   private func possible(
     _ choice: Choice, for tensor: WeightDeclaration, stored: WeightType, isAsked: Bool
   ) -> Choice {
-    // Widening what is stored makes a file larger and nothing better.
-    if !isAsked, choice.type.precision > stored.precision {
-      return Choice(type: stored, reason: "stored so")
+    var choice = choice
+    // Only products have inputs to be rounded; with weights that are not in 8 bits, bf16 is the least.
+    if tensor.use != .matrix || (choice.type != .int8 && choice.activations == .int8) {
+      choice.activations = .wide
     }
+    func kept(_ type: WeightType, _ reason: String) -> Choice {
+      let activations = choice.activations == .int8 ? .wide : choice.activations
+      return Choice(type: type, activations: activations, reason: reason)
+    }
+    // Widening what is stored makes a file larger and nothing better.
+    if !isAsked, choice.type.precision > stored.precision { return kept(stored, "stored so") }
     guard choice.type == .int8 else { return choice }
     switch tensor.use {
-    case .vector: return Choice(type: stored, reason: "kept as stored: norms and biases are not quantized")
+    case .vector: return kept(stored, "kept as stored: norms and biases are not quantized")
     case .table where !isAsked || tensor.shape.count != 2:
       // A table is looked up row by row: bf16 costs nothing to speak of.
-      let isWide = stored == .f32
-      return Choice(
-        type: isWide ? .bf16 : stored, reason: isWide ? "embeddings in bf16" : "embeddings stay as stored")
+      return stored == .f32 ? kept(.bf16, "embeddings in bf16") : kept(stored, "embeddings stay as stored")
     case .matrix, .convolution, .table: break
     }
     if !isAsked, tensor.shape.reduce(1, *) < Self.smallestQuantized {
-      return Choice(type: stored, reason: "kept as stored: too small to gain anything")
+      return kept(stored, "kept as stored: too small to gain anything")
     }
     return choice
   }

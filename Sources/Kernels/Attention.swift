@@ -70,12 +70,12 @@ extension KernelContext {
     into output: Tensor
   ) throws {
     let width = input.query.shape[1]
-    func pointer(_ tensor: Tensor, row: Int) -> UnsafePointer<Float>? {
-      tensor.elements.baseAddress.map { UnsafePointer($0 + row * width + head * headDim) }
+    func pointer(_ tensor: Tensor, row: Int) -> UnsafeRawPointer? {
+      tensor.elements.baseAddress.map { UnsafeRawPointer($0 + row * width + head * headDim) }
     }
     try scoreScratch.with(count: rows.count * keys) { scores in
       let scoreView = MatrixView(
-        UnsafePointer(scores.baseAddress), rows: rows.count, columns: keys, rowStride: keys)
+        UnsafeRawPointer(scores.baseAddress), rows: rows.count, columns: keys, rowStride: keys)
       var operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
       if scale != 1 { operations.append((.scale(scale), nil)) }
       if let bias {

@@ -60,6 +60,7 @@ public struct Convolution3D {
         try context.convolve(geometry, x, weights: weights.baseAddress, bias: bias, addingTo: output)
       }
     }
+    context.ranges?.record(weight.name, x, output)
     return output
   }
 }
@@ -99,14 +100,14 @@ extension KernelContext {
           let start = (line * paddedWidth + rest % geometry.kernel[2]) * inputs
           try product(
             MatrixView(
-              padded.elements.baseAddress.map { UnsafePointer($0 + start) }, rows: rows, columns: inputs,
+              padded.elements.baseAddress.map { UnsafeRawPointer($0 + start) }, rows: rows, columns: inputs,
               rowStride: inputs),
             MatrixView(
-              taps.elements.baseAddress.map { UnsafePointer($0 + tap * inputs * outputs) }, rows: inputs,
+              taps.elements.baseAddress.map { UnsafeRawPointer($0 + tap * inputs * outputs) }, rows: inputs,
               columns: outputs, rowStride: outputs),
             bias: tap == firstTap ? UnsafePointer(bias.elements.baseAddress) : nil,
             into: MatrixView(
-              UnsafePointer(buffer.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
+              UnsafeRawPointer(buffer.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
             after: tap == firstTap ? [] : [(.accumulate, nil)])
         }
         for line in 0..<lines {

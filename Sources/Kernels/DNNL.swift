@@ -1,4 +1,5 @@
 import CDNNL
+import CKernelLoops
 import Tensors
 
 /// The one funnel from oneDNN's status to an error.
@@ -14,25 +15,42 @@ func dnnl(_ status: dnnl_status_t, _ operation: String) throws {
   throw BenbenError(.internalDefect, "oneDNN failed", at: operation, because: why)
 }
 
+/// The types of numbers that oneDNN is given.
+enum NumberType: Hashable {
+  case f32, bf16, s32, u8, s8
+
+  var dnnl: dnnl_data_type_t {
+    switch self {
+    case .f32: dnnl_f32
+    case .bf16: dnnl_bf16
+    case .s32: dnnl_s32
+    case .u8: dnnl_u8
+    case .s8: dnnl_s8
+    }
+  }
+}
+
 /// A tensor's layout as oneDNN sees it.
 ///
 /// Equal layouts share primitives.
 struct Layout: Hashable {
   let dimensions: [Int]
   let strides: [Int]
+  let type: NumberType
 
   /// Dense row-major.
-  init(_ dimensions: [Int]) {
+  init(_ dimensions: [Int], _ type: NumberType = .f32) {
     var strides = [Int](repeating: 1, count: dimensions.count)
     for axis in dimensions.indices.dropLast().reversed() {
       strides[axis] = strides[axis + 1] * dimensions[axis + 1]
     }
-    self.init(dimensions, strides: strides)
+    self.init(dimensions, strides: strides, type)
   }
 
-  init(_ dimensions: [Int], strides: [Int]) {
+  init(_ dimensions: [Int], strides: [Int], _ type: NumberType = .f32) {
     self.dimensions = dimensions
     self.strides = strides
+    self.type = type
   }
 
   func descriptor() throws -> dnnl_memory_desc_t {
@@ -40,7 +58,7 @@ struct Layout: Hashable {
     let dimensions = dimensions.map(Int64.init)
     let strides = strides.map(Int64.init)
     try dnnl(
-      dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, dnnl_f32, strides),
+      dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, type.dnnl, strides),
       "layout")
     return result
   }
@@ -116,6 +134,17 @@ public enum Activation: Hashable, Sendable {
     case .quickGELU: (dnnl_eltwise_swish, 1.702)
     case .gelu: (dnnl_eltwise_gelu_erf, 0)
     case .geluTanh: (dnnl_eltwise_gelu_tanh, 0)
+    }
+  }
+}
+
+extension Activation {
+  /// Applies the function in place, one row by itself.
+  func apply(to x: UnsafeMutableBufferPointer<Float>) {
+    switch self {
+    case .silu, .quickGELU: bb_swish(x.baseAddress, algorithm.alpha, x.count)
+    case .gelu: bb_gelu(x.baseAddress, x.count)
+    case .geluTanh: bb_gelu_tanh(x.baseAddress, x.count)
     }
   }
 }

@@ -12,57 +12,56 @@ extension KernelContext {
     return dnnl_get_effective_cpu_isa().rawValue & vnni != 0
   }()
 
-  /// Rows whose sums are held at a time.
-  private static let integerRowsAtOnce = 512
+  /// Whether the processor multiplies numbers in bf16; oneDNN would also do so without, but slower than in f32.
+  public static let multipliesBFloat16: Bool = {
+    let bfloat16: UInt32 = 0x80  // the bit of AVX-512 BF16 in oneDNN's masks
+    return dnnl_get_effective_cpu_isa().rawValue & bfloat16 != 0
+  }()
 
-  /// output = x·Wᵀ + bias with x [rows, inputs] quantized row by row and W [outputs, inputs] in 8 bits: u8 and s8 products,
-  /// summed in 32 bits, scaled once.
-  func integerProduct(
-    _ x: Tensor, _ weights: UnsafeBufferPointer<Int8>, weightScales: UnsafeBufferPointer<Float>,
-    bias: Tensor?,
-    into output: Tensor
-  ) throws {
-    let (rows, inputs, outputs) = (x.shape[0], x.shape[1], output.shape[1])
-    let block = min(rows, Self.integerRowsAtOnce)
-    let quantized = UnsafeMutableBufferPointer<Int8>.allocate(capacity: block * inputs)
-    let sums = UnsafeMutableBufferPointer<Int32>.allocate(capacity: block * outputs)
-    let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: block)
-    defer {
-      quantized.deallocate()
-      sums.deallocate()
-      scales.deallocate()
-    }
-    for start in stride(from: 0, to: rows, by: block) {
-      let source = x.rows(start..<min(start + block, rows))
-      let target = output.rows(start..<min(start + block, rows))
-      let count = source.shape[0]
+  /// With more inputs than this, sums of products of 8-bit numbers might not fit 32 bits.
+  static let maximumIntegerInputs = Int(Int32.max) / (255 * 127)
+
+  /// Sums that are held at a time.
+  private static let maximumSums = 1 << 24
+
+  /// The sum of every row of 8-bit weights: what 128 in place of zero adds to products with them, divided by 128.
+  static func rowSums(_ values: UnsafeBufferPointer<Int8>, columns: Int) -> [Int32] {
+    [Int32](unsafeUninitializedCapacity: values.count / max(columns, 1)) { sums, count in
+      count = values.count / max(columns, 1)
+      let output = sums.baseAddress
       parallelRows(count) { rows in
-        bb_quantize_rows(
-          source.rows(rows).elements.baseAddress, rows.count, inputs,
-          quantized.baseAddress.map { $0 + rows.lowerBound * inputs },
-          scales.baseAddress.map { $0 + rows.lowerBound })
-      }
-      var offset: Int32 = 0
-      try dnnl(
-        dnnl_gemm_s8s8s32(
-          CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "T")), CChar(UInt8(ascii: "F")), Int64(count),
-          Int64(outputs), Int64(inputs), 1, quantized.baseAddress, Int64(inputs), 0, weights.baseAddress,
-          Int64(inputs), 0, 0, sums.baseAddress, Int64(outputs), &offset), "integer product")
-      parallelRows(count) { rows in
-        bb_scale_sums(
-          sums.baseAddress.map { $0 + rows.lowerBound * outputs },
-          scales.baseAddress.map { $0 + rows.lowerBound }, weightScales.baseAddress,
-          bias?.elements.baseAddress, target.rows(rows).elements.baseAddress, rows.count, outputs)
+        bb_sum_rows(
+          values.baseAddress.map { $0 + rows.lowerBound * columns }, rows.count, columns,
+          output.map { $0 + rows.lowerBound })
       }
     }
-    withExtendedLifetime(bias) {}
   }
 
-  /// Runs a loop of ours over runs of rows, one a thread.
-  private func parallelRows(_ count: Int, _ body: (Range<Int>) -> Void) {
-    let workers = min(count, KernelContext.threads)
-    parallelFor(workers) { worker in
-      body(count * worker / workers..<count * (worker + 1) / workers)
+  /// x·Wᵀ with x quantized row by row, 128 standing for zero, and W [outputs, inputs] in 8 bits, summed exactly in 32 bits.
+  ///
+  /// - Parameter body: is shown the sums of some of the rows, to be scaled by `bb_scale_sums`.
+  func integerProduct(
+    _ x: LinearInput, rows: Range<Int>, _ weights: UnsafeBufferPointer<Int8>, outputs: Int,
+    body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
+  ) throws {
+    let inputs = x.features
+    let source = x.quantizedRows().values
+    let block = max(1, min(rows.count, Self.maximumSums / max(outputs, 1)))
+    try sumScratch.with(count: block * outputs) { scratch in
+      let sums = UnsafeMutableRawBufferPointer(scratch).bindMemory(to: Int32.self)
+      for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
+        let part = start..<min(start + block, rows.upperBound)
+        try product(
+          MatrixView(
+            source.map { UnsafeRawPointer($0 + start * inputs) }, .u8, rows: part.count, columns: inputs,
+            rowStride: inputs),
+          MatrixView(
+            weights.baseAddress, .s8, rows: inputs, columns: outputs, rowStride: 1, columnStride: inputs),
+          bias: nil,
+          into: MatrixView(
+            sums.baseAddress, .s32, rows: part.count, columns: outputs, rowStride: outputs))
+        if let sums = sums.baseAddress { try body(part, UnsafePointer(sums)) }
+      }
     }
   }
 }

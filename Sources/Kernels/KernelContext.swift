@@ -8,8 +8,12 @@ public final class KernelContext {
   private let engine: dnnl_engine_t
   private let stream: dnnl_stream_t
   private var primitives: [PrimitiveKey: Primitive] = [:]
+  /// Is told what values products read and write; nil when nobody asks.
+  public var ranges: ValueRanges?
   /// Widened weights of the operation under way.
   let weightScratch = FloatBuffer()
+  /// Sums of 8-bit products.
+  let sumScratch = FloatBuffer()
   /// Attention scores of the rows under way.
   let scoreScratch = FloatBuffer()
   /// A convolution's weights in the layout that its primitive wants.
@@ -72,7 +76,7 @@ public final class KernelContext {
     }
 
     /// An input; oneDNN does not write to it.
-    init(_ index: Int32, _ descriptor: dnnl_memory_desc_t, reading pointer: UnsafePointer<Float>?) {
+    init(_ index: Int32, _ descriptor: dnnl_memory_desc_t, reading pointer: UnsafeRawPointer?) {
       self.init(index, descriptor, UnsafeMutableRawPointer(mutating: pointer))
     }
   }

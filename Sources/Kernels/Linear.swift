@@ -1,15 +1,18 @@
+import CKernelLoops
 import Tensors
 
 /// y = x·Wᵀ + b (`torch.nn.Linear`), with what follows it fused behind the product.
 ///
-/// The weight stays where it is stored. f32 is multiplied in place; a narrower type is widened tile by tile into scratch
-/// memory, so that no second copy of a model, nor of a whole matrix, exists. 8-bit weights whose plan says so are
-/// multiplied as integers, where the processor can without saturating.
+/// The weight stays where it is stored. What the product computes in is multiplied in place; another type is expanded tile
+/// by tile into scratch memory, so that no second copy of a model, nor of a whole matrix, exists. 8-bit weights whose
+/// plan says so are multiplied as integers, where the processor can without saturating.
 public struct Linear {
   /// The number of input and output features.
   public let inputs: Int, outputs: Int
   private let weight: Weight
   private let bias: Weight?
+  /// The rounding of the inputs that the plan asks for and the processor can multiply.
+  private let precision: ActivationPrecision
 
   /// A linear layer with a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
   ///
@@ -20,6 +23,15 @@ public struct Linear {
     inputs = weight.shape.dropFirst().reduce(1, *)
     self.weight = weight
     self.bias = bias
+    precision =
+      switch weight.activations {
+      case .int8
+      where weight.type == .i8 && KernelContext.multipliesIntegersExactly
+        && inputs <= KernelContext.maximumIntegerInputs:
+        .int8
+      case .bf16 where KernelContext.multipliesBFloat16: .bf16
+      case .int8, .bf16, .wide: .wide
+      }
   }
 
   /// What happens to the product before it is stored.
@@ -56,87 +68,65 @@ public struct Linear {
   public func callAsFunction(
     _ x: Tensor, then epilogue: [Epilogue] = [], in context: KernelContext
   ) throws -> Tensor {
-    let output = Tensor([x.shape[0], outputs])
-    try self(x, into: output, segments: [Segment(rows: 0..<x.shape[0], epilogue: epilogue)], in: context)
+    try self(LinearInput(x), then: epilogue, in: context)
+  }
+
+  /// The same from an input that several layers share.
+  public func callAsFunction(
+    _ x: LinearInput, then epilogue: [Epilogue] = [], in context: KernelContext
+  ) throws -> Tensor {
+    let output = Tensor([x.rows, outputs])
+    try self(x, into: output, segments: [Segment(rows: 0..<x.rows, epilogue: epilogue)], in: context)
     return output
   }
 
   /// The same into rows that exist already, each segment of rows with its own epilogue.
   public func callAsFunction(
-    _ x: Tensor, into output: Tensor, segments: [Segment], in context: KernelContext
+    _ x: LinearInput, into output: Tensor, segments: [Segment], in context: KernelContext
   ) throws {
     precondition(
-      x.shape == [x.shape[0], inputs] && output.shape == [x.shape[0], outputs], "\(x.shape) → \(output.shape)"
-    )
+      x.features == inputs && output.shape == [x.rows, outputs], "\(x.values.shape) → \(output.shape)")
     let bias = bias?.tensor()
     let segments = segments.filter { !$0.rows.isEmpty }
-    if weight.type == .i8, weight.activations == .int8, KernelContext.multipliesIntegersExactly {
-      for segment in segments { try quantized(x, into: output, segment, bias: bias, in: context) }
-      return
+    if precision == .int8 {
+      for segment in segments { try integers(x, into: output, segment, bias: bias, in: context) }
+    } else {
+      try floats(x, into: output, segments, bias: bias, in: context)
     }
+    withExtendedLifetime((segments, bias, x)) {}
+    context.ranges?.record(weight.name, x.values, output)
+  }
+
+  /// Products in f32 or bf16.
+  private func floats(
+    _ x: LinearInput, into output: Tensor, _ segments: [Segment], bias: Tensor?, in context: KernelContext
+  ) throws {
+    let type: NumberType = precision == .bf16 ? .bf16 : .f32
+    let (source, size) =
+      type == .bf16
+      ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.elements.baseAddress), 4)
     // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
     let targets = segments.map { segment in
       segment.gate == nil ? output.rows(segment.rows) : Tensor([segment.rows.count, outputs])
     }
-    try forEachTile(in: context) { columns, weights in
+    try weight.forEachTile(as: type, in: context) { columns, weights in
       for (segment, target) in zip(segments, targets) {
-        let source = x.rows(segment.rows)
         let rows = segment.rows.count
         try context.product(
           MatrixView(
-            UnsafePointer(source.elements.baseAddress), rows: rows, columns: inputs, rowStride: inputs),
+            source.map { $0 + segment.rows.lowerBound * inputs * size }, type, rows: rows, columns: inputs,
+            rowStride: inputs),
           MatrixView(
-            weights.baseAddress, rows: inputs, columns: columns.count, rowStride: 1, columnStride: inputs),
+            weights, type, rows: inputs, columns: columns.count, rowStride: 1, columnStride: inputs),
           bias: bias?.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) },
           into: MatrixView(
-            target.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) }, rows: rows,
+            target.elements.baseAddress.map { UnsafeRawPointer($0 + columns.lowerBound) }, rows: rows,
             columns: columns.count, rowStride: outputs),
           after: operations(segment, columns))
       }
     }
     for (segment, target) in zip(segments, targets) {
       if let gate = segment.gate { Elementwise.add(target, gatedBy: gate, to: output.rows(segment.rows)) }
-    }
-    withExtendedLifetime((segments, bias)) {}
-  }
-
-  /// The most weights that are widened at a time.
-  private static let tileSize = 1 << 22
-
-  /// Lends the weights of a range of outputs after the other; those that are stored as f32 all at once.
-  private func forEachTile(
-    in context: KernelContext, _ body: (Range<Int>, UnsafeBufferPointer<Float>) throws -> Void
-  ) throws {
-    let rows = weight.type == .f32 ? outputs : max(1, Self.tileSize / max(inputs, 1))
-    for start in stride(from: 0, to: outputs, by: rows) {
-      let tile = start..<min(start + rows, outputs)
-      try weight.withFloats(rows: tile, scratch: context.weightScratch) { try body(tile, $0) }
-    }
-  }
-
-  /// One segment with quantized inputs: integer products, scaled once, and then the epilogue.
-  private func quantized(
-    _ x: Tensor, into output: Tensor, _ segment: Segment, bias: Tensor?, in context: KernelContext
-  ) throws {
-    let destination = output.rows(segment.rows)
-    let addsToOutput = segment.epilogue.contains { step in
-      switch step {
-      case .residual, .gatedResidual: true
-      case .activation, .multiply: false
-      }
-    }
-    let target = addsToOutput ? Tensor(destination.shape) : destination
-    try weight.withQuantized { values, scales in
-      try context.integerProduct(
-        x.rows(segment.rows), values, weightScales: scales, bias: bias, into: target)
-    }
-    for step in segment.epilogue {
-      switch step {
-      case .activation(let activation): try context.apply(activation, to: target)
-      case .multiply(let factor): Elementwise.multiply(target, by: factor)
-      case .residual: Elementwise.add(target, to: destination)
-      case .gatedResidual(let gate): Elementwise.add(target, gatedBy: gate, to: destination)
-      }
     }
   }
 
@@ -158,5 +148,53 @@ public struct Linear {
       }
     }
     return operations
+  }
+
+  /// One segment with quantized inputs: integer products, scaled once, and then the epilogue, row by row in the cache.
+  private func integers(
+    _ x: LinearInput, into output: Tensor, _ segment: Segment, bias: Tensor?, in context: KernelContext
+  ) throws {
+    let inputScales = x.quantizedRows().scales
+    let biasPointer = UnsafePointer(bias?.elements.baseAddress)
+    try weight.withQuantized { values, scales in
+      let weightSums = KernelContext.rowSums(values, columns: inputs)
+      try context.integerProduct(x, rows: segment.rows, values, outputs: outputs) { rows, sums in
+        parallelRows(rows.count) { part in
+          let scratch = FloatBuffer(count: outputs)
+          scratch.with(count: outputs) { scaled in
+            for index in part {
+              let row = rows.lowerBound + index
+              bb_scale_sums(
+                sums + index * outputs, weightSums, inputScales.map { $0[row] } ?? 0, scales.baseAddress,
+                biasPointer, scaled.baseAddress, outputs)
+              finish(scaled, row: row, segment, into: output)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The epilogue of one row.
+  private func finish(
+    _ scaled: UnsafeMutableBufferPointer<Float>, row: Int, _ segment: Segment, into output: Tensor
+  ) {
+    let target = output.elements.baseAddress.map { $0 + row * outputs }
+    var isStored = false
+    for step in segment.epilogue {
+      switch step {
+      case .activation(let activation): activation.apply(to: scaled)
+      case .multiply(let factor):
+        let start = (row - segment.rows.lowerBound) * outputs
+        bb_multiply(factor.elements.baseAddress.map { $0 + start }, scaled.baseAddress, outputs)
+      case .residual:
+        bb_linear_combination(scaled.baseAddress, 1, target, 1, target, outputs)
+        isStored = true
+      case .gatedResidual(let gate):
+        bb_add_gated(scaled.baseAddress, gate.elements.baseAddress, target, 1, outputs)
+        isStored = true
+      }
+    }
+    if !isStored, let source = scaled.baseAddress { target?.update(from: source, count: outputs) }
   }
 }

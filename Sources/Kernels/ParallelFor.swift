@@ -1,8 +1,8 @@
-import Dispatch
+import CDNNL
 
-/// Runs independent iterations of one of our own loops on as many threads as oneDNN uses and waits for them.
+/// Runs independent iterations of one of our own loops on the threads of oneDNN's pool and waits for them.
 ///
-/// Never used around oneDNN.
+/// Never used around oneDNN. A second pool would compete with this one, whose threads spin for a while after their work.
 ///
 /// The body is not checked for sendability: iterations write to disjoint memory and share only what nobody writes.
 /// This is the one place where that is assumed.
@@ -13,9 +13,34 @@ func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     return
   }
   withoutActuallyEscaping(body) { escaping in
-    nonisolated(unsafe) let shared = escaping
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in
-      for index in stride(from: worker, to: count, by: workers) { shared(index) }
+    let work = Work(count: count, body: escaping)
+    withExtendedLifetime(work) {
+      GOMP_parallel(
+        { pointer in
+          guard let pointer else { return }
+          let work = Unmanaged<Work>.fromOpaque(pointer).takeUnretainedValue()
+          for index in stride(
+            from: Int(omp_get_thread_num()), to: work.count, by: Int(omp_get_num_threads()))
+          {
+            work.body(index)
+          }
+        }, Unmanaged.passUnretained(work).toOpaque(), UInt32(workers), 0)
     }
+  }
+}
+
+/// The same over runs of consecutive rows, one a thread.
+func parallelRows(_ count: Int, _ body: (Range<Int>) -> Void) {
+  let workers = min(count, KernelContext.threads)
+  parallelFor(workers) { worker in body(count * worker / workers..<count * (worker + 1) / workers) }
+}
+
+private final class Work {
+  let count: Int
+  let body: (Int) -> Void
+
+  init(count: Int, body: @escaping (Int) -> Void) {
+    self.count = count
+    self.body = body
   }
 }

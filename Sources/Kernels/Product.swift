@@ -3,12 +3,15 @@ import Tensors
 
 /// A matrix inside a tensor: its first element, and how far apart rows and columns are.
 struct MatrixView {
-  let pointer: UnsafePointer<Float>?
+  let pointer: UnsafeRawPointer?
   let layout: Layout
 
-  init(_ pointer: UnsafePointer<Float>?, rows: Int, columns: Int, rowStride: Int, columnStride: Int = 1) {
+  init(
+    _ pointer: UnsafeRawPointer?, _ type: NumberType = .f32, rows: Int, columns: Int, rowStride: Int,
+    columnStride: Int = 1
+  ) {
     self.pointer = pointer
-    layout = Layout([rows, columns], strides: [rowStride, columnStride])
+    layout = Layout([rows, columns], strides: [rowStride, columnStride], type)
   }
 }
 

@@ -56,14 +56,14 @@ private struct FrameAttention {
       x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: false)
     let residual = [Linear.Segment(rows: 0..<pixels, epilogue: [.residual])]
     for frame in 0..<x.shape[0] {
-      let input = normed.rows(frame..<frame + 1).reshaped([pixels, channels])
+      let input = LinearInput(normed.rows(frame..<frame + 1).reshaped([pixels, channels]))
       let attended = try context.attention(
         AttentionInput(
           query: try query(input, in: context), key: try key(input, in: context),
           value: try value(input, in: context), heads: 1),
         blocks: [AttentionBlock(queries: 0..<pixels, keys: pixels)], scale: 1 / Float(channels).squareRoot())
       let stream = x.rows(frame..<frame + 1).reshaped([pixels, channels])
-      try output(attended, into: stream, segments: residual, in: context)
+      try output(LinearInput(attended), into: stream, segments: residual, in: context)
     }
   }
 }

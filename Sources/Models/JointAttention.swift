@@ -37,7 +37,7 @@ struct AttentionProjection {
 
   /// x [tokens, width] → three of the same shape.
   func callAsFunction(
-    _ x: Tensor, in context: KernelContext
+    _ x: LinearInput, in context: KernelContext
   ) throws -> (query: Tensor, key: Tensor, value: Tensor) {
     (
       Normalization.rmsNorm(try query(x, in: context), weight: queryNorm.tensor(), epsilon: epsilon),

@@ -11,12 +11,13 @@ struct JointBlock {
     let update: Update?
 
     /// What the block's attention is given; x [rows, width] → the same shape.
-    func input(_ x: Tensor, modulation: [[Tensor]], rows: [Range<Int>]) -> Tensor {
+    func input(_ x: Tensor, modulation: [[Tensor]], rows: [Range<Int>]) -> LinearInput {
       // The rows of a stream that goes on are shift, scale and gate of the attention, then of the feed-forward; of one
       // that ends, scale and shift.
       let (shift, scale) = update == nil ? (1, 0) : (0, 1)
-      return modulatedNorm(
-        x, rows: rows, scales: modulation.map { $0[scale] }, shifts: modulation.map { $0[shift] })
+      return LinearInput(
+        modulatedNorm(
+          x, rows: rows, scales: modulation.map { $0[scale] }, shifts: modulation.map { $0[shift] }))
     }
   }
 
@@ -29,12 +30,14 @@ struct JointBlock {
       _ x: Tensor, attended: Tensor, modulation: [[Tensor]], rows: [Range<Int>], in context: KernelContext
     ) throws {
       try output(
-        attended, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }), in: context)
+        LinearInput(attended), into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }),
+        in: context)
       let normed = modulatedNorm(
         x, rows: rows, scales: modulation.map { $0[4] }, shifts: modulation.map { $0[3] })
       let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
       try feedForward2(
-        hidden, into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[5] }), in: context)
+        LinearInput(hidden), into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[5] }),
+        in: context)
     }
   }
 

@@ -44,7 +44,8 @@ public struct PyramidMMDiT: PyramidTransformer {
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
     let image = Tensor.concatenated(layout.samples.map { _ in positions(layout.clips) })
     try latentEmbedder(
-      .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .channelsFirst) } }),
+      LinearInput(
+        .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .channelsFirst) } })),
       into: image, segments: [.init(rows: 0..<image.shape[0], epilogue: [.residual])], in: context)
     for (index, block) in blocks.enumerated() {
       try block(text: text, image: image, condition: condition, layout: layout, in: context)

@@ -25,8 +25,9 @@ struct SingleBlock {
     let rows = layout.jointRows
     let modulation = try modulation(condition, in: context)
     // Of each sample's three rows: shift, scale, gate.
-    let input = modulatedNorm(
-      stream, rows: rows, scales: modulation.map { $0[1] }, shifts: modulation.map { $0[0] })
+    let input = LinearInput(
+      modulatedNorm(
+        stream, rows: rows, scales: modulation.map { $0[1] }, shifts: modulation.map { $0[0] }))
     let hidden = try feedForward(input, then: [.activation(.geluTanh)], in: context)
     let (query, key, value) = try projection(input, in: context)
     let attended = try layout.samples.map { sample in
@@ -36,7 +37,7 @@ struct SingleBlock {
         layout: layout, settings: settings, in: context)
     }
     try output(
-      Self.sideBySide(.concatenated(attended), hidden), into: stream,
+      LinearInput(Self.sideBySide(.concatenated(attended), hidden)), into: stream,
       segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }), in: context)
   }
 

@@ -104,17 +104,19 @@ public struct T5Encoder {
     let all = [AttentionBlock(queries: 0..<ids.count, keys: ids.count)]
     let residual = [Linear.Segment(rows: 0..<ids.count, epilogue: [.residual])]
     for block in blocks {
-      let normed = Normalization.rmsNorm(x, weight: block.attentionNorm.tensor(), epsilon: config.epsilon)
+      let normed = LinearInput(
+        Normalization.rmsNorm(x, weight: block.attentionNorm.tensor(), epsilon: config.epsilon))
       let attended = try context.attention(
         AttentionInput(
           query: try block.query(normed, in: context), key: try block.key(normed, in: context),
           value: try block.value(normed, in: context), heads: config.heads),
         blocks: all, scale: 1, bias: bias)
-      try block.output(attended, into: x, segments: residual, in: context)
-      let inner = Normalization.rmsNorm(x, weight: block.feedForwardNorm.tensor(), epsilon: config.epsilon)
+      try block.output(LinearInput(attended), into: x, segments: residual, in: context)
+      let inner = LinearInput(
+        Normalization.rmsNorm(x, weight: block.feedForwardNorm.tensor(), epsilon: config.epsilon))
       let gate = try block.gate(inner, then: [.activation(.geluTanh)], in: context)
       let hidden = try block.up(inner, then: [.multiply(gate)], in: context)
-      try block.down(hidden, into: x, segments: residual, in: context)
+      try block.down(LinearInput(hidden), into: x, segments: residual, in: context)
     }
     return Normalization.rmsNorm(x, weight: finalNorm.tensor(), epsilon: config.epsilon)
   }

@@ -25,7 +25,8 @@ struct TimeTextEmbedding {
     let result = try time2(time1(features, then: [.activation(.silu)], in: context), in: context)
     let text = try text1(pooled, then: [.activation(.silu)], in: context)
     try text2(
-      text, into: result, segments: [.init(rows: 0..<times.count, epilogue: [.residual])], in: context)
+      LinearInput(text), into: result, segments: [.init(rows: 0..<times.count, epilogue: [.residual])],
+      in: context)
     return result
   }
 

@@ -75,11 +75,15 @@ public struct Thresholds: Equatable, Sendable {
       psnrMinDb: 27, ssimMin: 0.98, identicalFraction: 0.05,
       reason: "weights were quantized to int8; five to ten times the error that was measured is allowed"))
 
-  /// The defaults for a model whose coarsest lossy weights have this type; nil when none is lossy.
-  public static func defaults(coarsestLossyType type: WeightType?) -> Thresholds {
+  /// The defaults for a model.
+  ///
+  /// - Parameters:
+  ///   - type: the type of its coarsest lossy weights; nil when none is lossy.
+  ///   - computesInBFloat16: whether products round their inputs to bf16, which costs about what rounding the weights does.
+  public static func defaults(coarsestLossyType type: WeightType?, computesInBFloat16: Bool) -> Thresholds {
     switch type {
-    case nil: .exact
-    case .f32?, .f16?: .float16
+    case nil: computesInBFloat16 ? .bfloat16 : .exact
+    case .f32?, .f16?: computesInBFloat16 ? .bfloat16 : .float16
     case .bf16?: .bfloat16
     case .int8?: .int8
     }

@@ -8,8 +8,8 @@ public struct Weight {
   public let shape: Shape
   /// The type of the stored numbers.
   public let type: ElementType
-  /// What a product does with its input, for 8-bit weights.
-  public let activations: ActivationPrecision
+  /// What a product does with its input.
+  public private(set) var activations: ActivationPrecision
   /// Nil for a weight that was only declared.
   private let file: MappedFile?
   private let range: Range<Int>
@@ -33,14 +33,17 @@ public struct Weight {
   /// A weight whose bytes are a range of a mapped file.
   ///
   /// Returns nil when the range does not lie in the file, or its length is not the shape's.
-  public init?(name: String, shape: Shape, type: ElementType, file: MappedFile, range: Range<Int>) {
+  public init?(
+    name: String, shape: Shape, type: ElementType, file: MappedFile, range: Range<Int>,
+    activations: ActivationPrecision = .wide
+  ) {
     guard range.lowerBound >= 0, range.upperBound <= file.size, type.isComputable,
       shape.checkedByteCount(of: type) == range.count
     else { return nil }
     self.name = name
     self.shape = shape
     self.type = type
-    activations = .wide
+    self.activations = activations
     self.file = file
     self.range = range
     scaleRange = 0..<0
@@ -66,11 +69,18 @@ public struct Weight {
     scaleRange = scales
   }
 
+  /// The same weight, products with which do something else with their input.
+  public func using(_ activations: ActivationPrecision) -> Weight {
+    var result = self
+    result.activations = activations
+    return result
+  }
+
   /// The number of elements; it was checked when the weight was made.
   public var elementCount: Int { range.count / type.size }
 
   /// How many values each of the outermost rows has.
-  private var rowLength: Int { shape.isEmpty || shape[0] == 0 ? elementCount : elementCount / shape[0] }
+  public var rowLength: Int { shape.isEmpty || shape[0] == 0 ? elementCount : elementCount / shape[0] }
 
   /// Lends the stored bytes.
   public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
@@ -94,25 +104,25 @@ public struct Weight {
   public func withFloats<Result>(
     scratch: FloatBuffer, _ body: (UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
-    try withFloats(rows: 0..<(shape.first ?? 1), scratch: scratch, body)
-  }
-
-  /// The same for a range of the outermost rows.
-  public func withFloats<Result>(
-    rows: Range<Int>, scratch: FloatBuffer, _ body: (UnsafeBufferPointer<Float>) throws -> Result
-  ) rethrows -> Result {
-    let elements = rows.lowerBound * rowLength..<rows.upperBound * rowLength
-    return try withBytes { bytes in
-      let part = UnsafeRawBufferPointer(
-        rebasing: bytes[elements.lowerBound * type.size..<elements.upperBound * type.size])
+    try withBytes { bytes in
       // The writer aligns every tensor to 64 bytes, so the check only fails for files written by others.
-      if type == .f32, let base = part.baseAddress, Int(bitPattern: base) % 4 == 0 {
-        return try body(part.bindMemory(to: Float.self))
+      if type == .f32, let base = bytes.baseAddress, Int(bitPattern: base) % 4 == 0 {
+        return try body(bytes.bindMemory(to: Float.self))
       }
-      return try scratch.with(count: elements.count) { floats in
-        widen(part, rows: rows, columns: rowLength, into: floats)
+      return try scratch.with(count: elementCount) { floats in
+        widen(bytes, rows: 0..<(shape.first ?? 1), columns: rowLength, into: floats)
         return try body(UnsafeBufferPointer(floats))
       }
+    }
+  }
+
+  /// Writes a range of the outermost rows as f32; `output` takes as many values as they have.
+  public func widen(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) {
+    let start = rows.lowerBound * rowLength * type.size
+    withBytes {
+      widen(
+        UnsafeRawBufferPointer(rebasing: $0[start..<start + output.count * type.size]), rows: rows,
+        columns: rowLength, into: output)
     }
   }
 

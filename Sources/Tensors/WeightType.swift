@@ -42,11 +42,14 @@ public enum WeightType: String, CaseIterable, Sendable {
   }
 }
 
-/// What a product with 8-bit weights does with its input; part of the plan, written into the native file.
+/// What a product does with its input; part of the plan, written into the native file.
 public enum ActivationPrecision: String, CaseIterable, Sendable {
-  /// The weights are expanded tile by tile, and the input stays f32.
+  /// The input stays f32; weights that are stored otherwise are widened tile by tile.
   case wide
-  /// The input is quantized to 8 bits, one scale a row, where the processor multiplies such without saturating; elsewhere
+  /// The input is rounded to bf16 and multiplied with weights in bf16, summed in f32, where the processor can; elsewhere
   /// it stays wide.
+  case bf16
+  /// The input is quantized to 8 bits, one scale a row, where the processor multiplies such without saturating; elsewhere
+  /// it stays wide. Only for 8-bit weights.
   case int8
 }

@@ -41,7 +41,7 @@ struct ClipVerification {
         .malformed, "this run cannot be repeated", at: path,
         because: "the trace lacks the image it started from")
     }
-    request = try TraceRequest.generation(trace, for: loaded.native)
+    request = try TraceRequest.generation(trace, family: loaded.family.name)
     self.trace = trace
     self.loaded = loaded
     self.golden = golden

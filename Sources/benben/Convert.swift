@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoints
+import Foundation
 import JSON
 import Models
+import Parity
 import Tensors
 
 struct Convert: ParsableCommand {
@@ -30,6 +32,19 @@ struct Convert: ParsableCommand {
 
   @Option(help: "A recipe of one's own, a JSON file: rules that choose types by name.")
   var recipe: String?
+
+  @Option(
+    help: """
+      Measure on this golden trace: keep wider what would exceed the range of f16, and with a target, choose types by what \
+      groups of the transformer's tensors cost.
+      """)
+  var calibrate: String?
+
+  @Option(help: "The least signal-to-noise ratio of a prediction, in dB, that --calibrate must reach.")
+  var targetSqnrDb: Double?
+
+  @Option(help: "The most bytes of all tensors that --calibrate may take.")
+  var targetBytes: Int?
 
   @Option(help: "Convert only this component (repeatable).")
   var component: [String] = []
@@ -86,11 +101,20 @@ struct Convert: ParsableCommand {
       throw ValidationError(
         "--component chooses from a checkpoint; of single files, name those that are wanted")
     }
+    if calibrate == nil, targetSqnrDb != nil || targetBytes != nil {
+      throw ValidationError("a target is reached by measuring: add --calibrate GOLDEN.h5")
+    }
+    if targetSqnrDb != nil, targetBytes != nil {
+      throw ValidationError("--target-sqnr-db and --target-bytes exclude each other")
+    }
+    if let targetSqnrDb, !(0...200 ~= targetSqnrDb) {
+      throw ValidationError("--target-sqnr-db must be 0 to 200, not \(targetSqnrDb)")
+    }
     if output == nil && !dryRun { throw ValidationError("--output MODEL is needed (or --dry-run)") }
   }
 
   mutating func run() throws {
-    let conversion = try plan(request: try typeRequest())
+    let conversion = try calibrated(try plan(request: try typeRequest()))
     for plan in conversion.plans where !plan.source.assumed.isEmpty {
       common.say(
         "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
@@ -104,6 +128,21 @@ struct Convert: ParsableCommand {
       for line in memory?.lines ?? [] { common.say(line) }
     }
     if let json { try Console.write(report, to: json) }
+  }
+
+  /// What a golden trace says about the plan: products beyond f16, and the types that reach a target.
+  private func calibrated(_ conversion: Conversion) throws -> Conversion {
+    guard let calibrate else { return conversion }
+    let place = output ?? NSTemporaryDirectory() + "benben-\(ProcessInfo.processInfo.processIdentifier)"
+    let workplace = place + ".calibration"
+    let trace = try GoldenTrace(path: calibrate)
+    let audited = try RangeAudit(trace: trace, options: common, workplace: workplace).refine(conversion)
+    guard
+      let target = targetSqnrDb.map(SensitivitySearch.Target.sqnrDb)
+        ?? targetBytes.map(SensitivitySearch.Target.bytes)
+    else { return audited }
+    return try Calibration(trace: trace, target: target, options: common, workplace: workplace).refine(
+      audited)
   }
 
   private func plan(request: TypeRequest) throws -> Conversion {

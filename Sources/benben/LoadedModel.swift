@@ -1,6 +1,7 @@
 import Checkpoints
 import Kernels
 import Models
+import Parity
 import Tensors
 
 /// A native model with its parts ready to run.
@@ -64,5 +65,11 @@ struct LoadedModel {
     let component = try native.component(ModelFamily.vaeComponent)
     return try CausalVideoVAE(
       CausalVideoVAEConfig(json: component.config, component: component.name), WeightScope(component))
+  }
+
+  /// What its verification must reach by default.
+  var thresholds: Thresholds {
+    .defaults(
+      coarsestLossyType: native.coarsestLossyType, computesInBFloat16: native.computesInBFloat16)
   }
 }

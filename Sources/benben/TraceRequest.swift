@@ -9,12 +9,12 @@ enum TraceRequest {
   /// The recorded request.
   ///
   /// - Throws: ``BenbenError`` of kind malformed when it is of another family, or could not be carried out.
-  static func generation(_ trace: GoldenTrace, for model: NativeModel) throws -> GenerationRequest {
+  static func generation(_ trace: GoldenTrace, family: String) throws -> GenerationRequest {
     let request = trace.request
-    guard request.variant == model.family else {
+    guard request.variant == family else {
       throw BenbenError(
         .malformed, "the trace is of another family", at: trace.path,
-        because: "it is of \(request.variant), the model is \(model.family)")
+        because: "it is of \(request.variant), the model is \(family)")
     }
     guard ["t2v", "i2v", "vae"].contains(request.mode) else {
       throw BenbenError(

@@ -19,7 +19,7 @@ struct TraceVerification {
     options: CommonOptions,
     failFast: Bool
   ) throws {
-    request = try TraceRequest.generation(trace, for: loaded.native)
+    request = try TraceRequest.generation(trace, family: loaded.family.name)
     self.loaded = loaded
     self.trace = trace
     self.thresholds = thresholds

@@ -64,7 +64,7 @@ struct Verify: ParsableCommand {
     let report: ParityReport
     if isTrace {
       let trace = try GoldenTrace(path: golden)
-      var thresholds = Thresholds.defaults(coarsestLossyType: loaded.native.coarsestLossyType)
+      var thresholds = loaded.thresholds
       try apply(&thresholds)
       var verification = try TraceVerification(
         loaded, trace: trace, thresholds: thresholds, variant: variant, options: common, failFast: failFast)
@@ -72,7 +72,7 @@ struct Verify: ParsableCommand {
     } else {
       report = try ClipVerification(
         loaded, golden: golden, tracePath: trace,
-        lossless: .defaults(coarsestLossyType: loaded.native.coarsestLossyType), variant: variant,
+        lossless: loaded.thresholds, variant: variant,
         options: common,
         adjust: apply
       ).run()

@@ -132,13 +132,13 @@ import Testing
 
   /// 20·log10(max|b| / RMSE) of the worst teacher-forced prediction against the golden: the bars of the project, which lie
   /// above what the official code loses when it computes in bf16 (34 to 40 dB).
-  @Test(arguments: ["miniflux", "sd3", "shapes"], ["f16", "int8", "wide"])
+  @Test(arguments: ["miniflux", "sd3", "shapes"], ["f16", "bf16", "int8", "int8-wide"])
   func quantizedModelsStayClose(fixture: String, type: String) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let recipe = "\(Self.fixtures)/../../tools/recipes/int8-wide.json"
+    let recipe = "\(Self.fixtures)/../../tools/recipes/\(type).json"
     let converted = try run(
       ["convert", "\(Self.fixtures)/\(fixture)/checkpoint", "--output", "model", "--quiet"]
-        + (type == "wide" ? ["--recipe", recipe] : ["--type", type]))
+        + (FileManager.default.fileExists(atPath: recipe) ? ["--recipe", recipe] : ["--type", type]))
     #expect(converted.code == 0, "\(converted.errors)")
     let report = try run(
       "verify", "model", "--golden", "\(Self.fixtures)/\(fixture)/golden.h5", "--json", "-", "--quiet")
@@ -146,7 +146,7 @@ import Testing
     let stages = try #require(report.json?["stages"]?.array)
     let predictions = stages.filter { $0["path"]?.string?.hasSuffix("prediction") == true }
     let ratios = predictions.compactMap { $0["psnrDb"]?.double }
-    let bars: [String: Double] = ["f16": 100, "int8": 47, "wide": 52]
+    let bars: [String: Double] = ["f16": 100, "bf16": 56, "int8": 47, "int8-wide": 52]
     #expect(ratios.count > 10 && ratios.allSatisfy { $0 >= bars[type] ?? .infinity }, "\(ratios)")
     let frames = try #require(report.json?["frames"])
     #expect(try #require(frames["ssimMean"]?.double) >= 0.95)
@@ -173,6 +173,7 @@ import Testing
   @Test func roundsWeightsOnlyOnceUnlessForced() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let exact = try keepingTypes("miniflux")
+    let golden = "\(Self.fixtures)/miniflux/golden.h5"
     #expect(try run("convert", exact, "--output", "int8", "--type", "int8", "--quiet").code == 0)
     let direct = try run(
       "convert", "\(Self.fixtures)/miniflux/checkpoint", "--output", "direct", "--type", "int8", "--quiet")
@@ -184,6 +185,14 @@ import Testing
     // Keeping what is stored rounds nothing.
     #expect(try run("convert", "int8", "--output", "copy", "--quiet").code == 0)
     #expect(try hashes(folder + "/copy") == hashes(folder + "/int8"))
+    func products(_ model: String) throws -> [JSONValue?] {
+      let manifest = try JSONValue(
+        parsing: Array(try #require(FileManager.default.contents(atPath: "\(folder)/\(model)/manifest.json")))
+      )
+      return try #require(manifest["tensors"]?.array).map { $0["activations"] }
+    }
+    #expect(try products("copy") == products("int8"))
+    #expect(try run("verify", "copy", "--golden", golden, "--quiet").code == 0)
     let comparison = try run("compare", "copy", "int8", "--json", "-")
     #expect(comparison.code == 0 && comparison.json?["equal"] == true, "\(comparison.errors)")
     let packed = try run("pack", "int8", "--output", "int8.zst", "--quiet")
@@ -193,6 +202,72 @@ import Testing
     #expect(try run("export", "int8", "--output", "int8.safetensors", "--quiet").code == 0)
     #expect(try run("inspect", "int8.safetensors", "--json").json?["tensors"]?.array?.isEmpty == false)
     #expect(try run("export", "int8", "--output", "int8.safetensors", "--quiet").code == 73)
+  }
+
+  @Test func calibrationReachesItsTarget() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func calibrate(_ target: String, _ value: String) throws -> Outcome {
+      try run(
+        "convert", "\(Self.fixtures)/shapes/checkpoint", "--type", "int8", "--dry-run", "--json", "-",
+        "--quiet",
+        "--calibrate", "\(Self.fixtures)/shapes/golden.h5", target, value)
+    }
+    let fine = try calibrate("--target-sqnr-db", "56")
+    #expect(fine.code == 0, "\(fine.errors)")
+    #expect(try calibrate("--target-sqnr-db", "56").output == fine.output)
+    let calibration = try #require(fine.json?["calibration"])
+    #expect(try #require(calibration["measuredSqnrDb"]?.double) >= 56)
+    let chosen = try #require(calibration["groups"]?.array).compactMap { $0["chosen"]?.integer }
+    // Neither the cheapest nor the dearest plan.
+    #expect(Set(chosen) == [0, 1, 2])
+    let coarse = try calibrate("--target-sqnr-db", "30")
+    let bytes = try [fine, coarse].map { try #require($0.json?["bytes"]?.integer) }
+    #expect(bytes[1] < bytes[0])
+    let limited = try calibrate("--target-bytes", "\(bytes[0])")
+    #expect(try #require(limited.json?["bytes"]?.integer) <= bytes[0])
+    #expect(try #require(limited.json?["calibration"]?["measuredSqnrDb"]?.double) >= 50)
+    for (target, value) in [("--target-bytes", "1000"), ("--target-sqnr-db", "150")] {
+      let refused = try calibrate(target, value)
+      #expect(refused.code == 64 && refused.errors.contains("cannot be reached"), "\(refused.errors)")
+    }
+    #expect(entries.isEmpty, "\(entries)")
+  }
+
+  /// A weight of T5 is made so large that what it gives exceeds f16.
+  @Test func productsBeyondHalfKeepAWiderType() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.copyItem(
+      atPath: "\(Self.fixtures)/miniflux/checkpoint", toPath: folder + "/checkpoint")
+    let encoder = folder + "/checkpoint/text_encoder_2"
+    let name = "encoder.block.0.layer.1.DenseReluDense.wo.weight"
+    let file = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: encoder).filter { $0.hasSuffix(".safetensors") }
+        .map { encoder + "/" + $0 }
+        .first {
+          try String(decoding: Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self).contains(
+            "\"\(name)\"")
+        })
+    var bytes = Array(try #require(FileManager.default.contents(atPath: file)))
+    let length = Int(bytes[0]) | Int(bytes[1]) << 8 | Int(bytes[2]) << 16
+    let range = try #require(
+      JSONValue(parsing: Array(bytes[8..<8 + length]))[name]?["data_offsets"]?.integers)
+    for place in stride(from: 8 + length + range[0], to: 8 + length + range[1], by: 2) {
+      // Times 2^15: bf16 has its exponent in bits 7 to 14.
+      let pattern = UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8
+      if pattern & 0x7F80 == 0 { continue }
+      let scaled = pattern + 15 << 7
+      (bytes[place], bytes[place + 1]) = (UInt8(truncatingIfNeeded: scaled), UInt8(scaled >> 8))
+    }
+    try Data(bytes).write(to: URL(fileURLWithPath: file))
+    let result = try run(
+      "convert", "checkpoint", "--output", "model", "--type", "f16", "--json", "-", "--quiet", "--calibrate",
+      "\(Self.fixtures)/miniflux/golden.h5")
+    #expect(result.code == 0, "\(result.errors)")
+    let rows = try #require(result.json?["tensors"]?.array)
+    let wide = rows.filter { $0["type"]?.string != "f16" }
+    #expect(wide.contains { $0["name"]?.string == name && $0["type"]?.string == "bf16" })
+    #expect(!wide.isEmpty && wide.allSatisfy { $0["reason"]?.string?.contains("wider than f16") == true })
+    #expect(wide.count < rows.count / 10)
   }
 
   @Test func imageToVideoIsTheOfficialOne() throws {

@@ -1,8 +1,8 @@
 import Foundation
-import Tensors
 import Testing
 
 @testable import Kernels
+@testable import Tensors
 
 /// Every kernel against the plainest loop in double precision.
 struct KernelTests {
@@ -74,15 +74,20 @@ struct KernelTests {
 
   /// With a wide input the product is that of the expanded weights; with a quantized one it is off by the input's
   /// rounding, about 1/127 of a row's largest value.
-  @Test(arguments: [ActivationPrecision.wide, .int8], [1, 7, 600])
+  @Test(arguments: [ActivationPrecision.wide, .bf16, .int8], [1, 7, 600])
   func quantizedLinear(activations: ActivationPrecision, rows: Int) throws {
     let x = Self.random([rows, 96], seed: 1)
     let weight = try Self.quantized(Self.random([50, 96], seed: 2), activations)
     let bias = try Self.weight(Self.random([50], seed: 3))
     let layer = Linear(weight: weight, bias: bias)
     let expected = Self.product(x, weight.tensor(), bias.tensor())
-    let isWide = activations == .wide || !KernelContext.multipliesIntegersExactly
-    let tolerance = isWide ? 1e-11 : 1e-4
+    let isWide =
+      switch activations {
+      case .wide: true
+      case .bf16: !KernelContext.multipliesBFloat16
+      case .int8: !KernelContext.multipliesIntegersExactly
+      }
+    let tolerance = isWide ? 1e-11 : activations == .bf16 ? 1e-5 : 1e-4
     let product = try layer(x, in: context)
     Self.expectClose(product, expected, tolerance)
     // A quantized input shows.
@@ -95,7 +100,8 @@ struct KernelTests {
       tolerance)
     for epilogue in [Linear.Epilogue.residual, .gatedResidual(gate)] {
       let output = factor.copy()
-      try layer(x, into: output, segments: [.init(rows: 0..<rows, epilogue: [epilogue])], in: context)
+      try layer(
+        LinearInput(x), into: output, segments: [.init(rows: 0..<rows, epilogue: [epilogue])], in: context)
       let sums = expected.indices.map { index -> Double in
         var share = expected[index]
         if case .gatedResidual = epilogue { share *= Double(gate.elements[index % 50]) }
@@ -105,6 +111,35 @@ struct KernelTests {
     }
     let silu = expected.map { $0 / (1 + exp(-$0)) }
     Self.expectClose(try layer(x, then: [.activation(.silu)], in: context), silu, tolerance)
+  }
+
+  /// Every stored type multiplied in bf16: as the product of operands rounded so, summed without rounding.
+  @Test(arguments: [ElementType.f32, .bf16, .f16])
+  func roundedLinear(type: ElementType) throws {
+    func rounded(_ x: Tensor) -> Tensor {
+      x.map { Float(bitPattern: UInt32(FloatConversion.bfloat16($0)) << 16) }
+    }
+    let x = Self.random([9, 96], seed: 1)
+    let weight = try Self.weight(Self.random([50, 96], seed: 2), type).using(.bf16)
+    let product = try Linear(weight: weight, bias: nil)(x, in: context)
+    let operands =
+      KernelContext.multipliesBFloat16 ? (rounded(x), rounded(weight.tensor())) : (x, weight.tensor())
+    Self.expectClose(product, Self.product(operands.0, operands.1, nil))
+  }
+
+  /// Rows of the loops that stand behind integer products.
+  @Test func rowActivations() {
+    let x = Self.random([1, 1000], seed: 6).map { 12 * $0 }
+    let functions: [(Activation, (Double) -> Double)] = [
+      (.silu, { $0 / (1 + exp(-$0)) }), (.quickGELU, { $0 / (1 + exp(-1.702 * $0)) }),
+      (.gelu, { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
+      (.geluTanh, { 0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }),
+    ]
+    for (activation, function) in functions {
+      let output = x.copy()
+      activation.apply(to: output.elements)
+      Self.expectClose(output, x.array.map { function(Double($0)) }, 1e-12)
+    }
   }
 
   @Test func integerSumsDoNotSaturate() throws {
@@ -125,7 +160,7 @@ struct KernelTests {
     let output = residual.copy()
     let expected = zip(Self.product(x, weight.tensor(), nil), residual.array).map { $0 + Double($1) }
     try Linear(weight: weight, bias: nil)(
-      x, into: output, segments: [.init(rows: 0..<3, epilogue: [.residual])], in: context)
+      LinearInput(x), into: output, segments: [.init(rows: 0..<3, epilogue: [.residual])], in: context)
     Self.expectClose(output, expected)
   }
 
@@ -160,7 +195,7 @@ struct KernelTests {
     let output = Self.random([5, 16], seed: 9)
     let before = output.array
     try layer(
-      x, into: output,
+      LinearInput(x), into: output,
       segments: [
         .init(rows: 0..<2, epilogue: [.gatedResidual(gates[0])]),
         .init(rows: 2..<4, epilogue: [.gatedResidual(gates[1])]),

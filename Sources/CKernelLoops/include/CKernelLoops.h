@@ -35,14 +35,32 @@ void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, si
 
 /// out = a·x + b·y.
 void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count);
-/// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127 for each row. A row that holds what
-/// is no finite number gets a scale of NaN.
-void bb_quantize_rows(const float *x, size_t rows, size_t width, int8_t *q, float *scales);
 
-/// out = sums · row scale · column scale + bias; bias may be null.
-void bb_scale_sums(const int32_t *sums, const float *row_scales, const float *column_scales, const float *bias,
-                   float *out, size_t rows, size_t width);
+/// q = 128 + x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127 for each row. A row that
+/// holds what is no finite number gets a scale of NaN.
+void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q, float *scales);
+
+/// sums = the sum of each row.
+void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums);
+
+/// out = (sums − 128·weight sums) · row scale · column scale + bias, one row; bias may be null.
+void bb_scale_sums(const int32_t *sums, const int32_t *weight_sums, float row_scale, const float *column_scales,
+                   const float *bias, float *out, size_t width);
+
+/// x = x·σ(factor·x).
+void bb_swish(float *x, float factor, size_t count);
+
+/// x = GELU(x) by the error function.
+void bb_gelu(float *x, size_t count);
+
+/// x = GELU(x) by the tanh approximation.
+void bb_gelu_tanh(float *x, size_t count);
 
 /// out = out ⊙ x.
 void bb_multiply(const float *x, float *out, size_t count);
 
+/// out = x rounded to bfloat16, ties to even; a NaN stays a quiet NaN.
+void bb_round_bfloat16(const float *x, uint16_t *out, size_t count);
+
+/// out = q · scale rounded to bfloat16; the products must be finite.
+void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count);
