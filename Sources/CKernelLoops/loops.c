@@ -229,3 +229,58 @@ BEST void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t
 BEST void bb_multiply(const float *x, float *out, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] *= x[i];
 }
+
+BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, scores += width, out += width) {
+    float lanes[LANES];
+    for (size_t k = 0; k < LANES; k++) lanes[k] = -INFINITY;
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES)
+      for (size_t k = 0; k < LANES; k++) lanes[k] = scores[i + k] > lanes[k] ? scores[i + k] : lanes[k];
+    float largest = -INFINITY;
+    for (; i < width; i++) largest = scores[i] > largest ? scores[i] : largest;
+    for (size_t k = 0; k < LANES; k++) largest = lanes[k] > largest ? lanes[k] : largest;
+    float sums[LANES] = {0};
+    double total = 0;
+    for (i = 0; i + LANES <= width; i += LANES)
+      for (size_t k = 0; k < LANES; k++) {
+        union {
+          float value;
+          uint32_t bits;
+        } p = {exponential(scores[i + k] - largest)};
+        p.bits = (p.bits + 0x7FFF + (p.bits >> 16 & 1)) & 0xFFFF0000;
+        out[i + k] = (uint16_t)(p.bits >> 16);
+        sums[k] += p.value;
+      }
+    for (; i < width; i++) {
+      union {
+        float value;
+        uint32_t bits;
+      } p = {exponential(scores[i] - largest)};
+      p.bits = (p.bits + 0x7FFF + (p.bits >> 16 & 1)) & 0xFFFF0000;
+      out[i] = (uint16_t)(p.bits >> 16);
+      total += p.value;
+    }
+    for (size_t k = 0; k < LANES; k++) total += sums[k];
+    // A NaN comes from operands in bf16, so the low half of its payload is empty and rounding leaves it a NaN.
+    inverse_sums[r] = (float)(1.0 / total);
+  }
+}
+
+BEST void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += stride, out += width)
+    for (size_t i = 0; i < width; i++) {
+      union {
+        float value;
+        uint32_t bits;
+      } pattern = {x[i] * factor};
+      uint32_t rounded = (pattern.bits + 0x7FFF + (pattern.bits >> 16 & 1)) >> 16;
+      uint32_t quiet = pattern.bits >> 16 | 0x40;
+      out[i] = (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
+    }
+}
+
+BEST void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += stride)
+    for (size_t i = 0; i < width; i++) x[i] *= factors[r];
+}

@@ -5,14 +5,18 @@ import Tensors
 public struct AttentionInput {
   let query: Tensor, key: Tensor, value: Tensor
   let heads: Int
+  let isRounded: Bool
 
   /// Groups what an attention reads.
-  public init(query: Tensor, key: Tensor, value: Tensor, heads: Int) {
+  ///
+  /// - Parameter isRounded: whether products may round their operands to bf16.
+  public init(query: Tensor, key: Tensor, value: Tensor, heads: Int, isRounded: Bool = false) {
     precondition(query.shape[1] == key.shape[1] && key.shape == value.shape && query.shape[1] % heads == 0)
     self.query = query
     self.key = key
     self.value = value
     self.heads = heads
+    self.isRounded = isRounded
   }
 }
 
@@ -49,6 +53,10 @@ extension KernelContext {
   ) throws -> Tensor {
     let width = input.query.shape[1]
     let headDim = width / input.heads
+    workload.attention += blocks.reduce(0) { $0 + 4 * Double($1.queries.count * $1.keys * width) }
+    if input.isRounded, bias == nil, Self.multipliesBFloat16 {
+      return try roundedAttention(input, blocks: blocks, scale: scale)
+    }
     let output = Tensor(input.query.shape)
     for block in blocks where !block.queries.isEmpty {
       let rowsAtOnce = max(1, min(block.queries.count, Self.maximumScores / max(block.keys, 1)))

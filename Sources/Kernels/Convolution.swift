@@ -60,6 +60,12 @@ public struct Convolution3D {
         try context.convolve(geometry, x, weights: weights.baseAddress, bias: bias, addingTo: output)
       }
     }
+    let channelPairs = weight.shape[0] * channels
+    context.workload.convolution += (0..<outputExtents[0]).reduce(0) { sum, frame in
+      let taps = kernel[0] - min(kernel[0], max(0, timePadding - frame * stride[0]))
+      return sum + 2
+        * Double(taps * kernel[1] * kernel[2] * channelPairs * outputExtents[1] * outputExtents[2])
+    }
     context.ranges?.record(weight.name, x, output)
     return output
   }

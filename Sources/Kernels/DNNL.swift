@@ -91,11 +91,19 @@ final class Primitive {
   func wantedLayout(of query: dnnl_query_t) -> dnnl_memory_desc_t? {
     dnnl_primitive_desc_query_md(descriptor, query, 0)?.pointee
   }
+
+  /// The scratch memory that the primitive wants from its caller, in bytes.
+  var scratchSize: Int {
+    dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0).map {
+      dnnl_memory_desc_get_size($0)
+    } ?? 0
+  }
 }
 
 /// An operation with its post-operations; equal keys share one primitive.
 enum PrimitiveKey: Hashable {
   case product(left: Layout, right: Layout, output: Layout, hasBias: Bool, after: [PostOperation])
+  case serialProduct(left: Layout, right: Layout, output: Layout)
   case convolution(ConvolutionGeometry)
   case softmax(Layout)
   case elementwise(Activation, count: Int)

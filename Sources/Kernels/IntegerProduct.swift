@@ -53,7 +53,7 @@ extension KernelContext {
         let part = start..<min(start + block, rows.upperBound)
         try product(
           MatrixView(
-            source.map { UnsafeRawPointer($0 + start * inputs) }, .u8, rows: part.count, columns: inputs,
+            source + start * inputs, .u8, rows: part.count, columns: inputs,
             rowStride: inputs),
           MatrixView(
             weights.baseAddress, .s8, rows: inputs, columns: outputs, rowStride: 1, columnStride: inputs),
@@ -62,6 +62,17 @@ extension KernelContext {
             sums.baseAddress, .s32, rows: part.count, columns: outputs, rowStride: outputs))
         if let sums = sums.baseAddress { try body(part, UnsafePointer(sums)) }
       }
+    }
+  }
+}
+
+extension ActivationPrecision {
+  /// Whether products with inputs rounded so are computed so on this processor.
+  public var isComputable: Bool {
+    switch self {
+    case .wide: true
+    case .bf16: KernelContext.multipliesBFloat16
+    case .int8: KernelContext.multipliesIntegersExactly
     }
   }
 }

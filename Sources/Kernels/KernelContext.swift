@@ -8,6 +8,8 @@ public final class KernelContext {
   private let engine: dnnl_engine_t
   private let stream: dnnl_stream_t
   private var primitives: [PrimitiveKey: Primitive] = [:]
+  /// What products were computed so far.
+  public internal(set) var workload = Workload()
   /// Is told what values products read and write; nil when nobody asks.
   public var ranges: ValueRanges?
   /// Widened weights of the operation under way.

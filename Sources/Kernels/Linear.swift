@@ -12,7 +12,7 @@ public struct Linear {
   private let weight: Weight
   private let bias: Weight?
   /// The rounding of the inputs that the plan asks for and the processor can multiply.
-  private let precision: ActivationPrecision
+  public let precision: ActivationPrecision
 
   /// A linear layer with a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
   ///
@@ -94,6 +94,7 @@ public struct Linear {
       try floats(x, into: output, segments, bias: bias, in: context)
     }
     withExtendedLifetime((segments, bias, x)) {}
+    context.workload.linear += segments.reduce(0) { $0 + 2 * Double($1.rows.count * inputs * outputs) }
     context.ranges?.record(weight.name, x.values, output)
   }
 
@@ -104,7 +105,7 @@ public struct Linear {
     let type: NumberType = precision == .bf16 ? .bf16 : .f32
     let (source, size) =
       type == .bf16
-      ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.elements.baseAddress), 4)
+      ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.address), 4)
     // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
     let targets = segments.map { segment in
       segment.gate == nil ? output.rows(segment.rows) : Tensor([segment.rows.count, outputs])
@@ -114,7 +115,7 @@ public struct Linear {
         let rows = segment.rows.count
         try context.product(
           MatrixView(
-            source.map { $0 + segment.rows.lowerBound * inputs * size }, type, rows: rows, columns: inputs,
+            source + segment.rows.lowerBound * inputs * size, type, rows: rows, columns: inputs,
             rowStride: inputs),
           MatrixView(
             weights, type, rows: inputs, columns: columns.count, rowStride: 1, columnStride: inputs),
@@ -165,7 +166,7 @@ public struct Linear {
             for index in part {
               let row = rows.lowerBound + index
               bb_scale_sums(
-                sums + index * outputs, weightSums, inputScales.map { $0[row] } ?? 0, scales.baseAddress,
+                sums + index * outputs, weightSums, inputScales[row], scales.baseAddress,
                 biasPointer, scaled.baseAddress, outputs)
               finish(scaled, row: row, segment, into: output)
             }

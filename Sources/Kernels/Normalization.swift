@@ -8,10 +8,11 @@ public enum Normalization {
     let output = Tensor(x.shape)
     let width = x.shape[1]
     precondition((scale?.count ?? width) == width && (scale == nil) == (shift == nil))
-    bb_layer_norm_modulate(
-      x.elements.baseAddress, scale?.elements.baseAddress, shift?.elements.baseAddress,
-      output.elements.baseAddress,
-      x.shape[0], width, epsilon)
+    parallelRows(x.shape[0]) { rows in
+      bb_layer_norm_modulate(
+        x.pointer(row: rows.lowerBound), scale?.elements.baseAddress, shift?.elements.baseAddress,
+        output.pointer(row: rows.lowerBound), rows.count, width, epsilon)
+    }
     withExtendedLifetime((scale, shift)) {}
     return output
   }
@@ -20,21 +21,24 @@ public enum Normalization {
   public static func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
     let output = Tensor(x.shape)
     precondition(weight.count == x.shape[1] && bias.count == x.shape[1])
-    bb_layer_norm_affine(
-      x.elements.baseAddress, weight.elements.baseAddress, bias.elements.baseAddress,
-      output.elements.baseAddress,
-      x.shape[0], x.shape[1], epsilon)
+    parallelRows(x.shape[0]) { rows in
+      bb_layer_norm_affine(
+        x.pointer(row: rows.lowerBound), weight.elements.baseAddress, bias.elements.baseAddress,
+        output.pointer(row: rows.lowerBound), rows.count, x.shape[1], epsilon)
+    }
     return output
   }
 
   /// Root-mean-square norm of every row, or of every run of `weight.count` elements in a row (one a head).
   public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
     let output = Tensor(x.shape)
-    precondition(x.count % weight.count == 0)
-    bb_rms_norm(
-      x.elements.baseAddress, weight.elements.baseAddress, output.elements.baseAddress,
-      x.count / weight.count,
-      weight.count, epsilon)
+    precondition(x.shape.count == 2 && x.shape[1] % weight.count == 0)
+    let runs = x.shape[1] / weight.count
+    parallelRows(x.shape[0]) { rows in
+      bb_rms_norm(
+        x.pointer(row: rows.lowerBound), weight.elements.baseAddress, output.pointer(row: rows.lowerBound),
+        rows.count * runs, weight.count, epsilon)
+    }
     return output
   }
 
@@ -85,9 +89,12 @@ public enum RotaryEmbedding {
     let tokens = x.shape[0]
     let headDim = x.shape[1] / heads
     precondition(cosines.shape == [tokens, headDim / 2] && sines.shape == cosines.shape)
-    bb_rotate_pairs(
-      x.elements.baseAddress, cosines.elements.baseAddress, sines.elements.baseAddress, tokens, heads, headDim
-    )
+    parallelRows(tokens) { rows in
+      bb_rotate_pairs(
+        x.pointer(row: rows.lowerBound), cosines.pointer(row: rows.lowerBound),
+        sines.pointer(row: rows.lowerBound),
+        rows.count, heads, headDim)
+    }
   }
 }
 
@@ -96,8 +103,11 @@ public enum Elementwise {
   /// output = output + gate ⊙ x, the gate being one row for all rows.
   static func add(_ x: Tensor, gatedBy gate: Tensor, to output: Tensor) {
     precondition(x.shape == output.shape && gate.count == x.shape[1])
-    bb_add_gated(
-      x.elements.baseAddress, gate.elements.baseAddress, output.elements.baseAddress, x.shape[0], x.shape[1])
+    parallelRows(x.shape[0]) { rows in
+      bb_add_gated(
+        x.pointer(row: rows.lowerBound), gate.elements.baseAddress, output.pointer(row: rows.lowerBound),
+        rows.count, x.shape[1])
+    }
   }
 
   /// output = output ⊙ factor.
@@ -120,5 +130,12 @@ public enum Elementwise {
     bb_linear_combination(
       x.elements.baseAddress, a, y.elements.baseAddress, b, output.elements.baseAddress, x.count)
     return output
+  }
+}
+
+extension Tensor {
+  /// Where a row of a matrix starts.
+  func pointer(row: Int) -> UnsafeMutablePointer<Float>? {
+    elements.baseAddress.map { $0 + row * shape[1] }
   }
 }

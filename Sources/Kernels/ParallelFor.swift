@@ -2,7 +2,8 @@ import CDNNL
 
 /// Runs independent iterations of one of our own loops on the threads of oneDNN's pool and waits for them.
 ///
-/// Never used around oneDNN. A second pool would compete with this one, whose threads spin for a while after their work.
+/// Inside, oneDNN runs only primitives that were made for one thread. A second pool would compete with this one, whose
+/// threads spin for a while after their work.
 ///
 /// The body is not checked for sendability: iterations write to disjoint memory and share only what nobody writes.
 /// This is the one place where that is assumed.

@@ -59,4 +59,27 @@ extension KernelContext {
     }
     try execute(primitive, arguments, "matrix product")
   }
+
+  /// The primitive of left · right for one thread of a region in which every thread computes products of its own.
+  ///
+  /// oneDNN shares work out when it makes a primitive, and keeps its scratch memory by thread: such a primitive is made for
+  /// one thread, and told where its scratch memory is.
+  func serialProduct(_ left: Layout, _ right: Layout, _ output: Layout) throws -> Primitive {
+    var (source, weights, destination) = (
+      try left.descriptor(), try right.descriptor(), try output.descriptor()
+    )
+    return try primitive(.serialProduct(left: left, right: right, output: output), "matrix product") {
+      engine, result in
+      let threads = KernelContext.threads
+      omp_set_num_threads(1)
+      defer { omp_set_num_threads(Int32(threads)) }
+      var operation = dnnl_matmul_desc_t()
+      try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
+      var attributes: dnnl_primitive_attr_t?
+      try dnnl(dnnl_primitive_attr_create(&attributes), "attributes")
+      defer { dnnl_primitive_attr_destroy(attributes) }
+      try dnnl(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "attributes")
+      return dnnl_primitive_desc_create(&result, &operation, attributes, engine, nil)
+    }
+  }
 }

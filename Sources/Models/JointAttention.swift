@@ -35,6 +35,9 @@ struct AttentionProjection {
     epsilon = settings.normEpsilon
   }
 
+  /// Whether the products are rounded anyway, so that those of the attention may be, too.
+  var isRounded: Bool { query.precision != .wide && key.precision != .wide && value.precision != .wide }
+
   /// x [tokens, width] → three of the same shape.
   func callAsFunction(
     _ x: LinearInput, in context: KernelContext
@@ -50,13 +53,14 @@ struct AttentionProjection {
 /// Rotates queries and keys and attends, one sample: all tensors are [tokens, width], text first.
 func rotaryAttention(
   query: Tensor, key: Tensor, value: Tensor, sample: Int, layout: BatchLayout,
-  settings: AttentionSettings, in context: KernelContext
+  settings: AttentionSettings, isRounded: Bool, in context: KernelContext
 ) throws -> Tensor {
   let rotary = layout.rotary[sample]
   for tensor in [query, key] {
     RotaryEmbedding.rotate(tensor, cosines: rotary.cosines, sines: rotary.sines, heads: settings.heads)
   }
   return try context.attention(
-    AttentionInput(query: query, key: key, value: value, heads: settings.heads),
+    AttentionInput(
+      query: query, key: key, value: value, heads: settings.heads, isRounded: isRounded),
     blocks: layout.attentionBlocks(sample: sample), scale: 1 / Float(settings.headDim).squareRoot())
 }

@@ -90,7 +90,8 @@ struct JointBlock {
         query: .concatenated([ofText.query.rows(textRange), ofImage.query.rows(imageRange)]),
         key: .concatenated([ofText.key.rows(textRange), ofImage.key.rows(imageRange)]),
         value: .concatenated([ofText.value.rows(textRange), ofImage.value.rows(imageRange)]),
-        sample: sample, layout: layout, settings: settings, in: context)
+        sample: sample, layout: layout, settings: settings,
+        isRounded: image.projection.isRounded && text.projection.isRounded, in: context)
       textAttended.append(attended.rows(0..<textRange.count))
       imageAttended.append(attended.rows(textRange.count..<attended.shape[0]))
     }

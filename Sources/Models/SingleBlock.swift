@@ -34,7 +34,7 @@ struct SingleBlock {
       let range = rows[sample]
       return try rotaryAttention(
         query: query.rows(range), key: key.rows(range), value: value.rows(range), sample: sample,
-        layout: layout, settings: settings, in: context)
+        layout: layout, settings: settings, isRounded: projection.isRounded, in: context)
     }
     try output(
       LinearInput(Self.sideBySide(.concatenated(attended), hidden)), into: stream,

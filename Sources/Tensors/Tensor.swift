@@ -43,6 +43,11 @@ public final class Tensor {
   /// The number of elements.
   public var count: Int { elements.count }
 
+  /// Where the first element stands.
+  public var address: UnsafeMutableRawPointer {
+    elements.baseAddress.map { UnsafeMutableRawPointer($0) } ?? owner.address
+  }
+
   /// The elements in a new array.
   public var array: [Float] { Array(elements) }
 
@@ -99,19 +104,25 @@ public final class Tensor {
 
 /// Owns f32 memory aligned to 64 bytes; grows when asked for more and never shrinks.
 public final class FloatBuffer {
-  private(set) var elements: UnsafeMutableBufferPointer<Float>
+  private var memory: UnsafeMutableRawBufferPointer
 
   /// A buffer of `count` undefined elements.
   public init(count: Int = 0) {
-    elements = Self.allocate(count)
+    memory = Self.allocate(count)
   }
 
-  deinit { UnsafeMutableRawPointer(elements.baseAddress)?.deallocate() }
+  deinit { memory.deallocate() }
 
-  private static func allocate(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
-    let raw = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
-    return raw.bindMemory(to: Float.self)
+  private static func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    .allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+  }
+
+  fileprivate var elements: UnsafeMutableBufferPointer<Float> { memory.bindMemory(to: Float.self) }
+
+  /// Where the memory starts, for numbers of other types; it stays there until more is asked for.
+  public var address: UnsafeMutableRawPointer {
+    guard let address = memory.baseAddress else { preconditionFailure("allocated memory has an address") }
+    return address
   }
 
   /// Lends `count` undefined elements.
@@ -119,8 +130,8 @@ public final class FloatBuffer {
     count: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     if elements.count < count {
-      UnsafeMutableRawPointer(elements.baseAddress)?.deallocate()
-      elements = Self.allocate(count)
+      memory.deallocate()
+      memory = Self.allocate(count)
     }
     return try withExtendedLifetime(self) {
       try body(UnsafeMutableBufferPointer(rebasing: elements[..<count]))

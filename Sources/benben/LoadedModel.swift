@@ -23,8 +23,7 @@ struct LoadedModel {
   }
 
   func textEncoders() throws -> TextEncoders {
-    let t5 = try native.component(family.t5Component)
-    let t5Folder = ModelFamily.tokenizer(of: t5.name)
+    let t5Folder = ModelFamily.tokenizer(of: family.t5Component)
     return TextEncoders(
       clips: try family.clipComponents.map { name in
         let folder = ModelFamily.tokenizer(of: name)
@@ -35,7 +34,12 @@ struct LoadedModel {
         )
       },
       t5Tokenizer: try T5Tokenizer(folder: t5Folder) { try native.carriedFile("\(t5Folder)/\($0)") },
-      t5: try T5Encoder(T5Config(json: t5.config, component: t5.name), WeightScope(t5)))
+      t5: try self.t5())
+  }
+
+  func t5() throws -> T5Encoder {
+    let component = try native.component(family.t5Component)
+    return try T5Encoder(T5Config(json: component.config, component: component.name), WeightScope(component))
   }
 
   /// The variants whose transformers the model holds.

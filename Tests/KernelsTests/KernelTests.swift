@@ -209,6 +209,35 @@ struct KernelTests {
     Self.expectClose(output, expected)
   }
 
+  private static func attention(
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, heads: Int, blocks: [AttentionBlock], scale: Double, bias: Tensor?
+  ) -> [Double] {
+    let (tokens, width) = (q.shape[0], q.shape[1])
+    let headDim = width / heads
+    var expected = [Double](repeating: 0, count: q.count)
+    for block in blocks {
+      for query in block.queries {
+        for head in 0..<heads {
+          let scores = (0..<block.keys).map { key -> Double in
+            let dot = (0..<headDim).reduce(0.0) {
+              $0 + Double(q.elements[query * width + head * headDim + $1])
+                * Double(k.elements[key * width + head * headDim + $1])
+            }
+            let place = (head * tokens + query) * tokens + key
+            return exp(scale * dot + (bias.map { Double($0.elements[place]) } ?? 0))
+          }
+          let sum = scores.reduce(0, +)
+          for dim in 0..<headDim {
+            expected[query * width + head * headDim + dim] = scores.enumerated().reduce(0) {
+              $0 + $1.element / sum * Double(v.elements[$1.offset * width + head * headDim + dim])
+            }
+          }
+        }
+      }
+    }
+    return expected
+  }
+
   @Test(arguments: [1, 3])
   func attentionSeesOnlyItsBlocks(heads: Int) throws {
     let (tokens, headDim) = (11, 8)
@@ -221,27 +250,28 @@ struct KernelTests {
     ]
     let result = try context.attention(
       AttentionInput(query: q, key: k, value: v, heads: heads), blocks: blocks, scale: 0.3, bias: bias)
-    var expected = [Double](repeating: 0, count: tokens * heads * headDim)
-    for block in blocks {
-      for query in block.queries {
-        for head in 0..<heads {
-          let scores = (0..<block.keys).map { key -> Double in
-            let dot = (0..<headDim).reduce(0.0) {
-              $0 + Double(q.elements[query * shape[1] + head * headDim + $1])
-                * Double(k.elements[key * shape[1] + head * headDim + $1])
-            }
-            return exp(0.3 * dot + Double(bias.elements[(head * tokens + query) * tokens + key]))
-          }
-          let sum = scores.reduce(0, +)
-          for dim in 0..<headDim {
-            expected[query * shape[1] + head * headDim + dim] = scores.enumerated().reduce(0) {
-              $0 + $1.element / sum * Double(v.elements[$1.offset * shape[1] + head * headDim + dim])
-            }
-          }
-        }
-      }
-    }
+    let expected = Self.attention(q, k, v, heads: heads, blocks: blocks, scale: 0.3, bias: bias)
     Self.expectClose(result, expected)
+  }
+
+  /// More heads than threads, blocks longer and shorter than what a thread takes at a time, and a NaN that must show.
+  @Test(arguments: [(1, 16), (3, 64), (5, 20)])
+  func roundedAttention(heads: Int, headDim: Int) throws {
+    let shape = [531, heads * headDim]
+    let (q, k, v) = (Self.random(shape, seed: 1), Self.random(shape, seed: 2), Self.random(shape, seed: 3))
+    let blocks = [
+      AttentionBlock(queries: 0..<130, keys: 130), .init(queries: 130..<520, keys: 520),
+      .init(queries: 520..<531, keys: 531),
+    ]
+    func result() throws -> Tensor {
+      try context.attention(
+        AttentionInput(query: q, key: k, value: v, heads: heads, isRounded: true), blocks: blocks, scale: 0.3)
+    }
+    let expected = Self.attention(q, k, v, heads: heads, blocks: blocks, scale: 0.3, bias: nil)
+    Self.expectClose(try result(), expected, KernelContext.multipliesBFloat16 ? 2e-5 : 1e-11)
+    q.elements[200 * shape[1]] = .nan
+    let spoiled = try result()
+    #expect(spoiled.elements[200 * shape[1]].isNaN && !spoiled.elements[199 * shape[1]].isNaN)
   }
 
   @Test(arguments: [([1, 1, 1], 2), ([1, 2, 2], 2), ([2, 1, 1], 1), ([1, 1, 1], 0)])

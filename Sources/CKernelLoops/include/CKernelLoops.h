@@ -64,3 +64,12 @@ void bb_round_bfloat16(const float *x, uint16_t *out, size_t count);
 
 /// out = q · scale rounded to bfloat16; the products must be finite.
 void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count);
+
+/// out = exp(x − max x) of every row, rounded to bfloat16, and one over each row's sum of them.
+void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width);
+
+/// out [rows, width] = factor · some columns of x, whose rows lie `stride` apart, rounded to bfloat16.
+void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width);
+
+/// Multiplies some columns of every row of x, whose rows lie `stride` apart, with the row's factor.
+void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, size_t width);

@@ -1,0 +1,243 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import JSON
+import Kernels
+import Models
+import Tensors
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure how fast a model runs here.",
+    discussion: """
+      SHAPE is, for dit, WIDTHxHEIGHT:LATENT:STAGE (one call of the transformer for two texts of 128 tokens, latent frames and \
+      stages counted from 1); for t5, the tokens of a text; for vae, WIDTHxHEIGHT:LATENTS; convert has none. Inputs are \
+      noise.
+      """)
+
+  @Argument(help: "dit, t5, vae or convert.")
+  var part: Part
+
+  @Argument(help: "The model folder; for convert a checkpoint, too.")
+  var model: String
+
+  @Option(help: "What to compute (repeatable; default: what a 384p clip needs).")
+  var shape: [String] = []
+
+  @Option(name: .customLong("repeat"), help: "How often; the fastest counts.")
+  var repeats = 3
+
+  @Option(help: "Which transformer: 384p, 768p or image.")
+  var variant: String?
+
+  @Option(help: "Write the measurements to this file as JSON (- for standard output).")
+  var json: String?
+
+  @OptionGroup var common: CommonOptions
+
+  enum Part: String, ExpressibleByArgument, CaseIterable {
+    case dit, t5, vae, convert
+
+    /// What a 384p clip needs: the first frame, the ninth latent's coarsest and finest stage; a prompt; the first latent,
+    /// and one more.
+    var shapes: [String] {
+      switch self {
+      case .dit: ["640x384:1:3", "640x384:9:1", "640x384:9:3"]
+      case .t5: ["40"]
+      case .vae: ["640x384:1", "256x256:1", "256x256:2"]
+      case .convert: ["int8"]
+      }
+    }
+  }
+
+  /// One measurement.
+  private struct Row {
+    let shape: String
+    let details: [String: JSONValue]
+    let seconds: [Double]
+    let work: Workload
+
+    var best: Double { seconds.min() ?? 0 }
+    var operationsPerSecond: Double { best > 0 ? work.total / best : 0 }
+  }
+
+  func validate() throws {
+    if !(1...1000 ~= repeats) { throw ValidationError("--repeat must be 1 to 1000, not \(repeats)") }
+  }
+
+  mutating func run() throws {
+    let shapes = shape.isEmpty ? part.shapes : shape
+    let context = try KernelContext(threads: common.threads)
+    // The limit is measured before and after: the processor of a shared or warm machine is not always as fast.
+    func limits() throws -> [ActivationPrecision: Double] {
+      try ActivationPrecision.allCases.reduce(into: [:]) {
+        if $1.isComputable { $0[$1] = try MachineLimit.operationsPerSecond($1, in: context) }
+      }
+    }
+    let before = part == .convert ? [:] : try limits()
+    let rows = try shapes.map(measure)
+    let limit = part == .convert ? [:] : before.merging(try limits(), uniquingKeysWith: max)
+    let report = json(rows, limit: limit)
+    if let json { try Console.write(report, to: json) }
+    if json != "-" { try Console.print(text(rows, limit: limit)) }
+  }
+
+  private func measure(_ shape: String) throws -> Row {
+    switch part {
+    case .dit: try transformer(shape)
+    case .t5: try encoder(shape)
+    case .vae: try decoder(shape)
+    case .convert: try conversion()
+    }
+  }
+
+  /// Runs the work as often as asked for.
+  private func timed(
+    _ shape: String, _ details: [String: JSONValue], in context: KernelContext?, _ work: () throws -> Void
+  ) throws -> Row {
+    let clock = ContinuousClock()
+    var seconds: [Double] = []
+    let before = context?.workload ?? Workload()
+    for round in 1...repeats {
+      try Interruption.check()
+      seconds.append(try clock.measure(work) / .seconds(1))
+      common.say("\(part.rawValue) \(shape): \(round)/\(repeats), \(Self.rounded(seconds[round - 1])) s")
+    }
+    var done = (context?.workload ?? Workload()).since(before)
+    done = done.divided(by: Double(repeats))
+    return Row(shape: shape, details: details, seconds: seconds, work: done)
+  }
+
+  private func malformed(_ shape: String) -> ValidationError {
+    ValidationError("--shape \(shape): see benben help bench")
+  }
+
+  /// The numbers of a shape.
+  private func numbers(_ shape: String, count: Int) throws -> [Int] {
+    let parts = shape.split(whereSeparator: { $0 == "x" || $0 == ":" }).compactMap { Int($0) }
+    guard parts.count == count, parts.allSatisfy({ 1...100_000 ~= $0 }) else { throw malformed(shape) }
+    return parts
+  }
+
+  private func transformer(_ shape: String) throws -> Row {
+    let numbers = try numbers(shape, count: 4)
+    let (latentFrame, stage) = (numbers[2] - 1, numbers[3] - 1)
+    guard (0..<PyramidFlowSchedule.stageCount).contains(stage), latentFrame < 32 else {
+      throw malformed(shape)
+    }
+    let loaded = try LoadedModel(path: model, threads: common.threads)
+    let transformer = try loaded.transformer(variant: try loaded.variant(variant))
+    let request = try GenerationRequest(
+      prompt: "", width: numbers[0], height: numbers[1], latentFrames: latentFrame + 1, steps: [1, 1, 1],
+      videoSteps: [1, 1, 1], guidanceScale: 7, videoGuidanceScale: 5
+    ).validated()
+    let inputs = transformer.inputs
+    try request.requireFits(inputs)
+    let noise = SeededNoise(seed: 1)
+    let whole = [inputs.latentChannels, 1, request.latentHeight, request.latentWidth]
+    let history = PyramidSampler.history(
+      (0..<latentFrame).map { _ in noise.initial(shape: whole) })[stage]
+    let halvings = PyramidFlowSchedule.stageCount - 1 - stage
+    let latent = noise.initial(shape: [whole[0], 1, whole[2] >> halvings, whole[3] >> halvings])
+    let texts = (0..<2).map { _ in
+      TextEmbedding(
+        tokens: noise.initial(shape: [T5Tokenizer.length, inputs.textWidth]),
+        pooled: noise.initial(shape: [1, inputs.pooledWidth]))
+    }
+    let sampler = PyramidSampler(transformer, in: loaded.context)
+    let tokens = (history + [latent]).reduce(T5Tokenizer.length) { $0 + $1.count / whole[0] / 4 }
+    return try timed(shape, ["tokensPerSample": .integer(tokens), "samples": 2], in: loaded.context) {
+      _ = try sampler.predict(latent: latent, history: history, timestep: 500, texts: texts)
+    }
+  }
+
+  private func encoder(_ shape: String) throws -> Row {
+    let tokens = try numbers(shape, count: 1)[0]
+    let loaded = try LoadedModel(path: model, threads: common.threads)
+    let encoder = try loaded.t5()
+    return try timed(shape, ["tokens": .integer(tokens)], in: loaded.context) {
+      _ = try encoder((0..<tokens).map { $0 % 32 + 3 }, in: loaded.context)
+    }
+  }
+
+  private func decoder(_ shape: String) throws -> Row {
+    let numbers = try numbers(shape, count: 3)
+    let loaded = try LoadedModel(path: model, threads: common.threads)
+    let vae = try loaded.vae()
+    let latent = SeededNoise(seed: 1).initial(
+      shape: [
+        vae.config.latentChannels, numbers[2], numbers[1] / CausalVideoVAEConfig.scale,
+        numbers[0] / CausalVideoVAEConfig.scale,
+      ])
+    return try timed(shape, ["frames": .integer(8 * numbers[2] - 7)], in: loaded.context) {
+      _ = try vae.decode(latent, tiling: .saveMemory, in: loaded.context)
+    }
+  }
+
+  private func conversion() throws -> Row {
+    let place = NSTemporaryDirectory() + "benben-bench-\(ProcessInfo.processInfo.processIdentifier)"
+    defer { try? FileManager.default.removeItem(atPath: place) }
+    let request = try TypeRequest(type: .int8)
+    let source = model
+    func plan() throws -> Conversion {
+      try NativeModel.isModel(source)
+        ? ModelImport.plan(source, components: [], request: request, mayRequantize: true)
+        : CheckpointImport.plan(source, components: [], request: request)
+    }
+    let bytes = try plan().sourceByteCount
+    return try timed("int8", ["sourceBytes": .integer(bytes)], in: nil) {
+      _ = try plan().write(to: place, mayReplace: true, version: Benben.version) { _, _ in }
+    }
+  }
+
+  // MARK: Reports
+
+  private func json(_ rows: [Row], limit: [ActivationPrecision: Double]) -> JSONValue {
+    [
+      "part": .string(part.rawValue), "threads": .integer(KernelContext.threads),
+      "instructionSet": .string(MachineLimit.instructionSet),
+      "limit": .object(
+        Dictionary(uniqueKeysWithValues: limit.map { ($0.rawValue, .number(Self.rounded($1 / 1e9))) })),
+      "measurements": .array(
+        rows.map { row in
+          var members = row.details
+          members["shape"] = .string(row.shape)
+          members["seconds"] = .array(row.seconds.map(JSONValue.number))
+          members["bestSeconds"] = .number(row.best)
+          members["gigaOperations"] = [
+            "linear": .number(row.work.linear / 1e9), "attention": .number(row.work.attention / 1e9),
+            "convolution": .number(row.work.convolution / 1e9),
+          ]
+          members["gigaOperationsPerSecond"] = .number(row.operationsPerSecond / 1e9)
+          members["shareOfLimit"] = .object(
+            Dictionary(
+              uniqueKeysWithValues: limit.map { ($0.rawValue, .number(row.operationsPerSecond / $1)) }))
+          return .object(members)
+        }),
+    ]
+  }
+
+  private func text(_ rows: [Row], limit: [ActivationPrecision: Double]) -> String {
+    let limits = limit.sorted { $0.value < $1.value }
+    var lines = [
+      "\(KernelContext.threads) threads, \(MachineLimit.instructionSet)"
+        + limits.map { ", \($0.key.rawValue) \(Int($0.value / 1e9)) GOP/s" }.joined()
+    ]
+    for row in rows {
+      var line = "\(part.rawValue) \(row.shape): \(Self.rounded(row.best)) s"
+      if row.work.total > 0 {
+        line += ", \(Int(row.operationsPerSecond / 1e9)) GOP/s"
+        line += limits.map {
+          ", \(Int((100 * row.operationsPerSecond / $0.value).rounded())) % of \($0.key.rawValue)"
+        }.joined()
+      }
+      if let bytes = row.details["sourceBytes"]?.integer {
+        line += ", \(Console.bytes(Int(Double(bytes) / max(row.best, 1e-9))))/s"
+      }
+      lines.append(line)
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+}
