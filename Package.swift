@@ -54,7 +54,7 @@ let package = Package(
     .executableTarget(
       name: "benben",
       dependencies: [
-        "Tensors", "Checkpoints", "Kernels", "Models", "Media", "Parity", "JSON",
+        "Tensors", "Checkpoints", "Kernels", "Models", "Media", "Parity", "JSON", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

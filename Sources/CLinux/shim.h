@@ -1,6 +1,7 @@
 #pragma once
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <malloc.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -25,6 +25,7 @@ struct Benben: ParsableCommand {
 enum Main {
   static func main() {
     Interruption.install()
+    Heap.keepFreedMemory()
     do {
       var command = try Benben.parseAsRoot()
       try command.run()
