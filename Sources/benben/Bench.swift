@@ -11,8 +11,8 @@ struct Bench: ParsableCommand {
     abstract: "Measure how fast a model runs here.",
     discussion: """
       SHAPE is, for dit, WIDTHxHEIGHT:LATENT:STAGE (one call of the transformer for two texts of 128 tokens, latent frames and \
-      stages counted from 1); for t5, the tokens of a text; for vae, WIDTHxHEIGHT:LATENTS; convert has none. Inputs are \
-      noise.
+      stages counted from 1); for t5, the tokens of a text; for vae, WIDTHxHEIGHT:LATENTS; for convert, a type of weights. \
+      Inputs are noise.
       """)
 
   @Argument(help: "dit, t5, vae or convert.")
@@ -63,6 +63,7 @@ struct Bench: ParsableCommand {
 
   func validate() throws {
     if !(1...1000 ~= repeats) { throw ValidationError("--repeat must be 1 to 1000, not \(repeats)") }
+    for shape in shape where part != .convert { _ = try numbers(shape) }
   }
 
   mutating func run() throws {
@@ -87,7 +88,7 @@ struct Bench: ParsableCommand {
     case .dit: try transformer(shape)
     case .t5: try encoder(shape)
     case .vae: try decoder(shape)
-    case .convert: try conversion()
+    case .convert: try conversion(shape)
     }
   }
 
@@ -113,14 +114,20 @@ struct Bench: ParsableCommand {
   }
 
   /// The numbers of a shape.
-  private func numbers(_ shape: String, count: Int) throws -> [Int] {
+  private func numbers(_ shape: String) throws -> [Int] {
+    let count =
+      switch part {
+      case .dit: 4
+      case .vae: 3
+      case .t5, .convert: 1
+      }
     let parts = shape.split(whereSeparator: { $0 == "x" || $0 == ":" }).compactMap { Int($0) }
     guard parts.count == count, parts.allSatisfy({ 1...100_000 ~= $0 }) else { throw malformed(shape) }
     return parts
   }
 
   private func transformer(_ shape: String) throws -> Row {
-    let numbers = try numbers(shape, count: 4)
+    let numbers = try numbers(shape)
     let (latentFrame, stage) = (numbers[2] - 1, numbers[3] - 1)
     guard (0..<PyramidFlowSchedule.stageCount).contains(stage), latentFrame < 32 else {
       throw malformed(shape)
@@ -152,7 +159,7 @@ struct Bench: ParsableCommand {
   }
 
   private func encoder(_ shape: String) throws -> Row {
-    let tokens = try numbers(shape, count: 1)[0]
+    let tokens = try numbers(shape)[0]
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let encoder = try loaded.t5()
     return try timed(shape, ["tokens": .integer(tokens)], in: loaded.context) {
@@ -161,7 +168,7 @@ struct Bench: ParsableCommand {
   }
 
   private func decoder(_ shape: String) throws -> Row {
-    let numbers = try numbers(shape, count: 3)
+    let numbers = try numbers(shape)
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let vae = try loaded.vae()
     let latent = SeededNoise(seed: 1).initial(
@@ -174,10 +181,11 @@ struct Bench: ParsableCommand {
     }
   }
 
-  private func conversion() throws -> Row {
+  private func conversion(_ shape: String) throws -> Row {
+    guard let type = WeightType(rawValue: shape) else { throw malformed(shape) }
     let place = NSTemporaryDirectory() + "benben-bench-\(ProcessInfo.processInfo.processIdentifier)"
     defer { try? FileManager.default.removeItem(atPath: place) }
-    let request = try TypeRequest(type: .int8)
+    let request = try TypeRequest(type: type)
     let source = model
     func plan() throws -> Conversion {
       try NativeModel.isModel(source)
@@ -185,7 +193,7 @@ struct Bench: ParsableCommand {
         : CheckpointImport.plan(source, components: [], request: request)
     }
     let bytes = try plan().sourceByteCount
-    return try timed("int8", ["sourceBytes": .integer(bytes)], in: nil) {
+    return try timed(shape, ["sourceBytes": .integer(bytes)], in: nil) {
       _ = try plan().write(to: place, mayReplace: true, version: Benben.version) { _, _ in }
     }
   }

@@ -52,6 +52,7 @@ struct Calibration {
     let search = SensitivitySearch(try measured(levels.groups, measure: measure))
     let others = conversion.byteCount - search.bytes(search.dearest.map { _ in 0 })
     let (chosen, errors) = try choose(search, otherBytes: others, measure: measure)
+    options.say(summary(search, chosen: chosen, errors: errors))
     return conversion.replacing(
       levels.plan(chosen, measured: search),
       calibration: report(search, chosen: chosen, errors: errors, calls: calls.calls.count))
@@ -83,6 +84,20 @@ struct Calibration {
       }
       return group
     }
+  }
+
+  /// What was found, for people.
+  private func summary(_ search: SensitivitySearch, chosen: [Int], errors: [Double]) -> String {
+    let names = zip(search.groups, chosen).map { group, choice in
+      let choice = group.choices[choice]
+      return choice.type == .int8 && choice.activations == .wide
+        ? "int8 with wide inputs" : choice.type.rawValue
+    }
+    let counts = Dictionary(grouping: names, by: \.self).sorted { $0.key < $1.key }
+    let decibels =
+      SensitivitySearch.decibels(errors.max() ?? 0).map { "\(($0 * 10).rounded() / 10) dB" } ?? "exact"
+    return "worst prediction \(decibels) with "
+      + counts.map { "\($1.count) groups of tensors in \($0)" }.joined(separator: ", ")
   }
 
   private static func rounded(_ value: Double) -> Double {

@@ -36,7 +36,7 @@ struct Convert: ParsableCommand {
   @Option(
     help: """
       Measure on this golden trace: keep wider what would exceed the range of f16, and with a target, choose types by what \
-      groups of the transformer's tensors cost.
+      groups of the transformer's tensors cost (from --type int8 on, if no type is given).
       """)
   var calibrate: String?
 
@@ -175,8 +175,11 @@ struct Convert: ParsableCommand {
   }
 
   private func typeRequest() throws -> TypeRequest {
-    try TypeRequest(
-      type: type, recipe: try recipe.map { try Recipe(path: $0) },
+    // A target asks for a smaller model; without another word, that is the built-in recipe.
+    let isTargeted = targetSqnrDb != nil || targetBytes != nil
+    return try TypeRequest(
+      type: type ?? (isTargeted && recipe == nil && tensorType.isEmpty ? .int8 : nil),
+      recipe: try recipe.map { try Recipe(path: $0) },
       overrides: try tensorType.map { text in
         guard let separator = text.lastIndex(of: "="),
           let type = WeightType(rawValue: String(text[text.index(after: separator)...]))

@@ -208,8 +208,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     func calibrate(_ target: String, _ value: String) throws -> Outcome {
       try run(
-        "convert", "\(Self.fixtures)/shapes/checkpoint", "--type", "int8", "--dry-run", "--json", "-",
-        "--quiet",
+        "convert", "\(Self.fixtures)/shapes/checkpoint", "--dry-run", "--json", "-", "--quiet",
         "--calibrate", "\(Self.fixtures)/shapes/golden.h5", target, value)
     }
     let fine = try calibrate("--target-sqnr-db", "56")
@@ -231,6 +230,21 @@ import Testing
       #expect(refused.code == 64 && refused.errors.contains("cannot be reached"), "\(refused.errors)")
     }
     #expect(entries.isEmpty, "\(entries)")
+  }
+
+  @Test(arguments: [("dit", "128x128:2:2"), ("t5", "7"), ("vae", "128x64:2"), ("convert", "int8")])
+  func measuresSpeed(part: String, shape: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    _ = try convert("miniflux", "int8")
+    let outcome = try run(
+      "bench", part, "model", "--shape", shape, "--repeat", "2", "--json", "-", "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let measurement = try #require(outcome.json?["measurements"]?.array?.first)
+    #expect(measurement["seconds"]?.array?.count == 2)
+    #expect(try #require(measurement["bestSeconds"]?.double) > 0)
+    if part != "convert" { #expect(try #require(measurement["gigaOperationsPerSecond"]?.double) > 0) }
+    let refused = try run("bench", part, "model", "--shape", "128x:1", "--repeat", "1")
+    #expect(refused.code == 64 && refused.errors.contains("--shape"), "\(refused.errors)")
   }
 
   /// A weight of T5 is made so large that what it gives exceeds f16.
