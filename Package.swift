@@ -36,7 +36,7 @@ let package = Package(
     .target(
       name: "Tensors",
       dependencies: [
-        "JSON",
+        "JSON", "CKernelLoops",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

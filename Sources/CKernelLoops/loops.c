@@ -171,6 +171,61 @@ BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q
   }
 }
 
+BEST float bb_quantize_weights(const float *x, size_t width, int8_t *q) {
+// A fused multiplication and addition would round once where the definition rounds twice.
+#pragma STDC FP_CONTRACT OFF
+  float lanes[LANES] = {0}, largest = 0;
+  size_t i = 0;
+  for (; i + LANES <= width; i += LANES)
+    for (size_t k = 0; k < LANES; k++) lanes[k] = fabsf(x[i + k]) > lanes[k] ? fabsf(x[i + k]) : lanes[k];
+  for (; i < width; i++) largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+  for (size_t k = 0; k < LANES; k++) largest = lanes[k] > largest ? lanes[k] : largest;
+  // Near the least f32 numbers the inverse of a scale would overflow, so there it is applied in two steps.
+  float boost = largest < 0x1p-64f ? 0x1p64f : 1.0f;
+  float inverse = largest == 0 ? 0.0f : 127.0f / (largest * boost);
+  for (i = 0; i < width; i++) {
+    union {
+      float value;
+      uint32_t bits;
+    } shifted = {x[i] * boost * inverse + 12582912.0f};  // 1.5·2^23: adding it rounds to an integer
+    q[i] = (int8_t)(uint8_t)shifted.bits;
+  }
+  return largest / 127.0f;
+}
+
+BEST bb_errors bb_weight_errors(const int8_t *q, float scale, const float *x, size_t width) {
+  enum { COUNT = 8 };
+  double squares[COUNT] = {0}, absolutes[COUNT] = {0}, largest[COUNT] = {0}, references[COUNT] = {0};
+  double magnitudes[COUNT] = {0};
+  size_t i = 0;
+  for (; i < width / COUNT * COUNT; i += COUNT)
+    for (size_t k = 0; k < COUNT; k++) {
+      double reference = x[i + k], error = fabs((double)((float)q[i + k] * scale) - reference);
+      squares[k] += error * error;
+      absolutes[k] += error;
+      largest[k] = error > largest[k] ? error : largest[k];
+      references[k] += reference * reference;
+      magnitudes[k] = fabs(reference) > magnitudes[k] ? fabs(reference) : magnitudes[k];
+    }
+  bb_errors result = {0};
+  for (; i < width; i++) {
+    double reference = x[i], error = fabs((double)((float)q[i] * scale) - reference);
+    result.squared_error += error * error;
+    result.absolute_error += error;
+    result.largest_error = fmax(result.largest_error, error);
+    result.squared_reference += reference * reference;
+    result.largest_reference = fmax(result.largest_reference, fabs(reference));
+  }
+  for (size_t k = 0; k < COUNT; k++) {
+    result.squared_error += squares[k];
+    result.absolute_error += absolutes[k];
+    result.largest_error = fmax(result.largest_error, largest[k]);
+    result.squared_reference += references[k];
+    result.largest_reference = fmax(result.largest_reference, magnitudes[k]);
+  }
+  return result;
+}
+
 BEST void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums) {
   for (size_t r = 0; r < rows; r++, q += width) {
     int32_t sum = 0;

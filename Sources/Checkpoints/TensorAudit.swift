@@ -17,7 +17,7 @@ extension ComponentPlan.Row {
     case .f16 where try exceedsHalfRange():
       return wider(stored, "kept as stored: a value exceeds the range of f16")
     case .int8:
-      var conversion = try TensorConversion(source, to: .int8, looksAtRows: true)
+      var conversion = try TensorConversion(source, to: .int8)
       while try conversion.next() != nil {}
       let instead = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
       func rounded(_ decibels: Double) -> Double { (decibels * 10).rounded() / 10 }

@@ -7,7 +7,6 @@ import Tensors
 struct TensorConversion: ~Copyable {
   private let source: TensorDescriptor
   private let type: WeightType
-  private let looksAtRows: Bool
   private var chunks: TensorChunks
   private let wide = FloatBuffer()
   private let narrow = FloatBuffer()
@@ -17,7 +16,7 @@ struct TensorConversion: ~Copyable {
   private(set) var metrics = ErrorMetrics()
   /// The scales of the rows so far, for int8.
   private(set) var scales: [Float] = []
-  /// The row that int8 leaves least of beside its largest value, and how much, in decibels; nil unless rows are looked at.
+  /// The row that int8 leaves least of beside its largest value, and how much, in decibels; nil for other types.
   private(set) var poorestRow: (row: Int, decibels: Double)?
 
   /// Whether values may change: the type cannot hold every value of the stored one.
@@ -28,10 +27,9 @@ struct TensorConversion: ~Copyable {
         || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
   }
 
-  init(_ source: TensorDescriptor, to type: WeightType, looksAtRows: Bool = false) throws {
+  init(_ source: TensorDescriptor, to type: WeightType) throws {
     self.source = source
     self.type = type
-    self.looksAtRows = looksAtRows
     // Rows are quantized as a whole.
     let rowLength = source.shape.dropFirst().reduce(1, *)
     let keepsRows = type == .int8 || source.weightType == .int8
@@ -69,14 +67,14 @@ struct TensorConversion: ~Copyable {
     if type == .f32 { return UnsafeRawBufferPointer(values) }
     let output = narrow.with(count: count) { UnsafeMutableRawBufferPointer($0) }
     let result = UnsafeMutableRawBufferPointer(rebasing: output[..<(count * type.elementType.size)])
-    let back = restored.with(count: count) { $0 }
     if type == .int8 {
-      quantize(values, into: result, restored: back)
+      quantize(values, into: result.bindMemory(to: Int8.self))
     } else {
       FloatConversion.narrow(values, to: type.elementType, into: result)
+      let back = restored.with(count: count) { $0 }
       FloatConversion.widen(UnsafeRawBufferPointer(result), type.elementType, into: back)
+      metrics.add(back, reference: values)
     }
-    metrics.add(back, reference: values)
     return UnsafeRawBufferPointer(result)
   }
 
@@ -90,37 +88,20 @@ struct TensorConversion: ~Copyable {
   }
 
   private mutating func quantize(
-    _ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableRawBufferPointer,
-    restored: UnsafeMutableBufferPointer<Float>
+    _ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Int8>
   ) {
     let columns = rowLength
-    let quantized = output.bindMemory(to: Int8.self)
     var rowScales = [Float](repeating: 0, count: values.count / max(columns, 1))
     rowScales.withUnsafeMutableBufferPointer {
-      RowQuantization.quantize(values, columns: columns, into: quantized, scales: $0)
-      RowQuantization.expand(
-        UnsafeBufferPointer(quantized), scales: UnsafeBufferPointer($0), columns: columns, into: restored)
+      RowQuantization.quantize(values, columns: columns, into: output, scales: $0)
     }
-    for row in looksAtRows ? rowScales.indices : 0..<0 {
+    for (row, scale) in rowScales.enumerated() {
       let range = row * columns..<(row + 1) * columns
-      let left = Self.decibels(values[range], restored: restored[range])
+      let left = metrics.add(
+        quantizedRow: UnsafeBufferPointer(rebasing: output[range]), scale: scale,
+        reference: UnsafeBufferPointer(rebasing: values[range]))
       if left < poorestRow?.decibels ?? .infinity { poorestRow = (scales.count + row, left) }
     }
     scales += rowScales
-  }
-
-  /// The signal-to-noise ratio of a row without its largest value: what an outlier, which itself comes back exactly, leaves
-  /// of the others.
-  private static func decibels(
-    _ row: Slice<UnsafeBufferPointer<Float>>, restored: Slice<UnsafeMutableBufferPointer<Float>>
-  ) -> Double {
-    var (signal, noise, largest) = (0.0, 0.0, 0.0)
-    for (value, restored) in zip(row, restored) {
-      let (square, difference) = (Double(value) * Double(value), Double(value) - Double(restored))
-      signal += square
-      noise += difference * difference
-      largest = max(largest, square)
-    }
-    return noise == 0 ? .infinity : 10 * log10((signal - largest) / noise)
   }
 }

@@ -1,3 +1,4 @@
+import CKernelLoops
 import Foundation
 
 /// How far values are from a reference, accumulated in double precision.
@@ -41,6 +42,26 @@ public struct ErrorMetrics: Equatable, Sendable {
       }
     }
     count += values.count
+  }
+
+  /// Adds a row in 8 bits and its reference, which must be finite.
+  ///
+  /// - Returns: the signal-to-noise ratio of the row without its largest value, in decibels: what an outlier, which itself
+  ///   comes back exactly, leaves of the others.
+  @discardableResult
+  public mutating func add(
+    quantizedRow: UnsafeBufferPointer<Int8>, scale: Float, reference: UnsafeBufferPointer<Float>
+  ) -> Double {
+    precondition(quantizedRow.count == reference.count)
+    let errors = bb_weight_errors(quantizedRow.baseAddress, scale, reference.baseAddress, reference.count)
+    squaredError += errors.squared_error
+    absoluteError += errors.absolute_error
+    squaredReference += errors.squared_reference
+    maxAbs = max(maxAbs, errors.largest_error)
+    largestReference = max(largestReference, errors.largest_reference)
+    count += reference.count
+    let others = errors.squared_reference - errors.largest_reference * errors.largest_reference
+    return errors.squared_error == 0 ? .infinity : 10 * log10(others / errors.squared_error)
   }
 
   private mutating func addRun(_ values: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>) {

@@ -1,3 +1,5 @@
+import CKernelLoops
+
 /// Symmetric 8-bit quantization with one scale a row: w ≈ q·s, s = max|w| / 127, q = w / s rounded to the nearest integer,
 /// ties to even.
 ///
@@ -14,18 +16,13 @@ public enum RowQuantization {
     -> Float
   {
     let largest = row.reduce(0) { max($0, $1.magnitude) }
-    let (boost, inverse) = factors(largest)
+    // Near the least f32 numbers the inverse of a scale would overflow.
+    let boost: Float = largest < 0x1p-64 ? 0x1p64 : 1
+    let inverse = largest == 0 ? 0 : limit / (largest * boost)
     for index in row.indices {
       output[index] = Int8((row[index] * boost * inverse).rounded(.toNearestOrEven))
     }
     return largest / limit
-  }
-
-  /// What a row is multiplied with, in two steps: near the least f32 numbers the inverse of a scale would overflow.
-  private static func factors(_ largest: Float) -> (boost: Float, inverse: Float) {
-    if largest == 0 { return (1, 0) }
-    let boost: Float = largest < 0x1p-64 ? 0x1p64 : 1
-    return (boost, limit / (largest * boost))
   }
 
   /// Quantizes rows of `columns` values: `output` takes as many bytes as there are values, `scales` one number a row.
@@ -35,16 +32,8 @@ public enum RowQuantization {
   ) {
     precondition(output.count == values.count && scales.count * columns == values.count)
     for row in scales.indices {
-      let start = row * columns
-      var largest: Float = 0
-      for index in start..<start + columns { largest = max(largest, values[index].magnitude) }
-      let (boost, inverse) = factors(largest)
-      for index in start..<start + columns {
-        // Adding 1.5·2²³ rounds to an integer, ties to even, which then stands in the lowest bits.
-        let shifted = values[index] * boost * inverse + 12_582_912
-        output[index] = Int8(truncatingIfNeeded: Int32(bitPattern: shifted.bitPattern))
-      }
-      scales[row] = largest / limit
+      scales[row] = bb_quantize_weights(
+        values.baseAddress.map { $0 + row * columns }, columns, output.baseAddress.map { $0 + row * columns })
     }
   }
 

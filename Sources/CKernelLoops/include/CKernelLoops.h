@@ -40,6 +40,18 @@ void bb_linear_combination(const float *x, float a, const float *y, float b, flo
 /// holds what is no finite number gets a scale of NaN.
 void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q, float *scales);
 
+/// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127, which is returned; x must be
+/// finite.
+float bb_quantize_weights(const float *x, size_t width, int8_t *q);
+
+/// Sums over a row, in double precision.
+typedef struct {
+  double squared_error, absolute_error, largest_error, squared_reference, largest_reference;
+} bb_errors;
+
+/// How far q · scale is from x, which must be finite.
+bb_errors bb_weight_errors(const int8_t *q, float scale, const float *x, size_t width);
+
 /// sums = the sum of each row.
 void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums);
 
