@@ -259,16 +259,18 @@ BEST void bb_gelu_tanh(float *x, size_t count) {
   }
 }
 
+static inline __attribute__((always_inline)) uint16_t bfloat16(float x) {
+  union {
+    float value;
+    uint32_t bits;
+  } pattern = {x};
+  uint32_t rounded = (pattern.bits + 0x7FFF + (pattern.bits >> 16 & 1)) >> 16;
+  uint32_t quiet = pattern.bits >> 16 | 0x40;
+  return (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
+}
+
 BEST void bb_round_bfloat16(const float *x, uint16_t *out, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    union {
-      float value;
-      uint32_t bits;
-    } pattern = {x[i]};
-    uint32_t rounded = (pattern.bits + 0x7FFF + (pattern.bits >> 16 & 1)) >> 16;
-    uint32_t quiet = pattern.bits >> 16 | 0x40;
-    out[i] = (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
-  }
+  for (size_t i = 0; i < count; i++) out[i] = bfloat16(x[i]);
 }
 
 BEST void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count) {
@@ -324,18 +326,76 @@ BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse
 
 BEST void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width) {
   for (size_t r = 0; r < rows; r++, x += stride, out += width)
-    for (size_t i = 0; i < width; i++) {
-      union {
-        float value;
-        uint32_t bits;
-      } pattern = {x[i] * factor};
-      uint32_t rounded = (pattern.bits + 0x7FFF + (pattern.bits >> 16 & 1)) >> 16;
-      uint32_t quiet = pattern.bits >> 16 | 0x40;
-      out[i] = (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
-    }
+    for (size_t i = 0; i < width; i++) out[i] = bfloat16(x[i] * factor);
 }
 
 BEST void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, size_t width) {
   for (size_t r = 0; r < rows; r++, x += stride)
     for (size_t i = 0; i < width; i++) x[i] *= factors[r];
+}
+
+BEST void bb_winograd_input(const float *const pixels[16], uint16_t *restrict out, size_t stride, size_t channels) {
+  for (size_t c = 0; c < channels; c++) {
+    float rows[16];
+    for (int x = 0; x < 4; x++) {
+      float a = pixels[x][c], b = pixels[4 + x][c], d = pixels[8 + x][c], e = pixels[12 + x][c];
+      rows[x] = a - d;
+      rows[4 + x] = b + d;
+      rows[8 + x] = d - b;
+      rows[12 + x] = b - e;
+    }
+    for (int y = 0; y < 4; y++) {
+      const float *row = rows + 4 * y;
+      uint16_t *target = out + 4 * y * stride + c;
+      target[0] = bfloat16(row[0] - row[2]);
+      target[stride] = bfloat16(row[1] + row[2]);
+      target[2 * stride] = bfloat16(row[2] - row[1]);
+      target[3 * stride] = bfloat16(row[1] - row[3]);
+    }
+  }
+}
+
+BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t outputs, size_t inputs, size_t times,
+                              size_t first_input, size_t last_input) {
+  for (size_t t = 0; t < times; t++)
+    for (size_t c = first_input; c < last_input; c++)
+      for (size_t k = 0; k < outputs; k++) {
+        const float *g = x + ((k * inputs + c) * times + t) * 9;
+        float rows[12];
+        for (int i = 0; i < 3; i++) {
+          float a = g[i], b = g[3 + i], d = g[6 + i];
+          rows[i] = a;
+          rows[3 + i] = 0.5f * (a + b + d);
+          rows[6 + i] = 0.5f * (a - b + d);
+          rows[9 + i] = d;
+        }
+        uint16_t *target = out + (t * 16 * inputs + c) * outputs + k;
+        for (int y = 0; y < 4; y++) {
+          float a = rows[3 * y], b = rows[3 * y + 1], d = rows[3 * y + 2];
+          target[(4 * y) * inputs * outputs] = bfloat16(a);
+          target[(4 * y + 1) * inputs * outputs] = bfloat16(0.5f * (a + b + d));
+          target[(4 * y + 2) * inputs * outputs] = bfloat16(0.5f * (a - b + d));
+          target[(4 * y + 3) * inputs * outputs] = bfloat16(d);
+        }
+      }
+}
+
+BEST void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
+                             int adds) {
+  for (int y = 0; y < 2; y++) {
+    float *restrict left = pixels[2 * y], *restrict right = pixels[2 * y + 1];
+    const float *m = x + 4 * y * stride;
+    float sign = y ? -1.0f : 1.0f;
+    // The first row of pixels takes rows 0, 1 and 2, the second one 1, −2 and −3.
+    for (size_t c = 0; c < channels; c++) {
+      float columns[4];
+      for (int i = 0; i < 4; i++) {
+        const float *column = m + i * stride + c;
+        columns[i] = column[0] + sign * column[4 * stride] + sign * column[8 * stride];
+      }
+      float a = columns[0] + columns[1] + columns[2] + bias[c], b = columns[1] - columns[2] - columns[3] + bias[c];
+      if (left) left[c] = adds ? left[c] + a : a;
+      if (right) right[c] = adds ? right[c] + b : b;
+    }
+  }
 }

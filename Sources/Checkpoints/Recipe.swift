@@ -94,7 +94,9 @@ public struct Recipe {
         try Rule(
           "^diffusion_transformer_", type: .int8, activations: .int8,
           reason: "int8, its input quantized by token"),
-        try Rule("^causal_video_vae/", type: .bf16, reason: "the VAE runs in bf16"),
+        try Rule(
+          "^causal_video_vae/", type: .bf16, activations: .bf16,
+          reason: "the VAE in bf16, what its convolutions read rounded to bf16"),
         try Rule(
           "^text_encoder", type: .int8,
           reason: "text encoders in int8; their inputs, which have outliers, stay wide"

@@ -21,6 +21,18 @@ public struct Convolution3D {
   private let stride: [Int]
   private let weight: Weight
   private let bias: Weight
+  /// Transformed kernels are kept: a clip is decoded chunk by chunk and tile by tile.
+  private let prepared = Prepared()
+
+  private final class Prepared {
+    var winograd: WinogradConvolution?
+  }
+
+  /// Whether the plan asks for products in bf16, and this convolution and the processor have them.
+  private var isRounded: Bool {
+    weight.activations == .bf16 && KernelContext.multipliesBFloat16 && stride == [1, 1, 1]
+      && kernel[1...] == [3, 3]
+  }
 
   /// A convolution with a weight of shape [outputs, inputs, time, height, width] and a bias of shape [outputs].
   public init(weight: Weight, bias: Weight, stride: [Int] = [1, 1, 1]) {
@@ -50,9 +62,20 @@ public struct Convolution3D {
     let geometry = ConvolutionGeometry(
       inputChannels: channels, outputChannels: weight.shape[0], input: extents, output: outputExtents,
       kernel: kernel, stride: stride, before: padding, after: after)
-    let output = residual ?? Tensor.zeros(outputExtents + [weight.shape[0]])
-    precondition(output.shape == outputExtents + [weight.shape[0]])
     let bias = bias.tensor()
+    let shape = outputExtents + [weight.shape[0]]
+    precondition(residual.map { $0.shape == shape } ?? true)
+    defer { count(outputExtents, timePadding: timePadding, in: context) }
+    if isRounded {
+      let output = residual ?? Tensor(shape)
+      let winograd =
+        try prepared.winograd ?? WinogradConvolution(weight, in: context)
+      prepared.winograd = winograd
+      try winograd(x, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
+      context.ranges?.record(weight.name, x, output)
+      return output
+    }
+    let output = residual ?? Tensor.zeros(shape)
     try weight.withFloats(scratch: context.weightScratch) { weights in
       if stride == [1, 1, 1] {
         try context.addSumOfTaps(geometry, x, weights: weights.baseAddress, bias: bias, to: output)
@@ -60,14 +83,18 @@ public struct Convolution3D {
         try context.convolve(geometry, x, weights: weights.baseAddress, bias: bias, addingTo: output)
       }
     }
-    let channelPairs = weight.shape[0] * channels
-    context.workload.convolution += (0..<outputExtents[0]).reduce(0) { sum, frame in
-      let taps = kernel[0] - min(kernel[0], max(0, timePadding - frame * stride[0]))
-      return sum + 2
-        * Double(taps * kernel[1] * kernel[2] * channelPairs * outputExtents[1] * outputExtents[2])
-    }
     context.ranges?.record(weight.name, x, output)
     return output
+  }
+
+  /// Counts the work as the definition has it, without taps that see only the zeros in front.
+  private func count(_ output: [Int], timePadding: Int, in context: KernelContext) {
+    let channelPairs = weight.shape[0] * weight.shape[1]
+    context.workload.convolution += (0..<output[0]).reduce(0) { sum, frame in
+      let taps = kernel[0] - min(kernel[0], max(0, timePadding - frame * stride[0]))
+      return sum + 2
+        * Double(taps * kernel[1] * kernel[2] * channelPairs * output[1] * output[2])
+    }
   }
 }
 

@@ -98,12 +98,19 @@ final class Primitive {
       dnnl_memory_desc_get_size($0)
     } ?? 0
   }
+
+  /// Tells an execution where the scratch memory is.
+  func scratch(_ memory: UnsafeMutableRawPointer) throws -> KernelContext.Argument {
+    .init(DNNL_ARG_SCRATCHPAD, try Layout([scratchSize], .u8).descriptor(), memory)
+  }
 }
 
 /// An operation with its post-operations; equal keys share one primitive.
 enum PrimitiveKey: Hashable {
   case product(left: Layout, right: Layout, output: Layout, hasBias: Bool, after: [PostOperation])
-  case serialProduct(left: Layout, right: Layout, output: Layout)
+  case serialProduct(left: Layout, right: Layout, output: Layout, isPacked: Bool, adds: Bool)
+  case unpacked(Layout)
+  case packing(Layout)
   case convolution(ConvolutionGeometry)
   case softmax(Layout)
   case elementwise(Activation, count: Int)

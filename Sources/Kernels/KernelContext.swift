@@ -98,14 +98,20 @@ public final class KernelContext {
   }
 
   /// Builds the attributes for post-operations, lends them, and destroys them.
+  ///
+  /// - Parameter ownsScratch: whether executions are told where their scratch memory is.
   static func withAttributes<Result>(
-    _ operations: [PostOperation], _ body: (dnnl_primitive_attr_t?) throws -> Result
+    _ operations: [PostOperation], ownsScratch: Bool = false,
+    _ body: (dnnl_primitive_attr_t?) throws -> Result
   ) throws -> Result {
-    if operations.isEmpty { return try body(nil) }
+    if operations.isEmpty, !ownsScratch { return try body(nil) }
     var attributes: dnnl_primitive_attr_t?
     var list: dnnl_post_ops_t?
     try dnnl(dnnl_primitive_attr_create(&attributes), "attributes")
     defer { dnnl_primitive_attr_destroy(attributes) }
+    if ownsScratch {
+      try dnnl(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "attributes")
+    }
     try dnnl(dnnl_post_ops_create(&list), "post-operations")
     defer { dnnl_post_ops_destroy(list) }
     for operation in operations {

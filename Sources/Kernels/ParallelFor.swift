@@ -1,4 +1,5 @@
 import CDNNL
+import Synchronization
 
 /// Runs independent iterations of one of our own loops on the threads of oneDNN's pool and waits for them.
 ///
@@ -43,5 +44,15 @@ private final class Work {
   init(count: Int, body: @escaping (Int) -> Void) {
     self.count = count
     self.body = body
+  }
+}
+
+/// What threads could not do.
+final class FailureList: @unchecked Sendable {
+  private let lock = Mutex<[any Error]>([])
+  var first: (any Error)? { lock.withLock { $0.first } }
+
+  func add(_ error: any Error) {
+    lock.withLock { $0.append(error) }
   }
 }

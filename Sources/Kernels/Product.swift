@@ -64,22 +64,62 @@ extension KernelContext {
   ///
   /// oneDNN shares work out when it makes a primitive, and keeps its scratch memory by thread: such a primitive is made for
   /// one thread, and told where its scratch memory is.
-  func serialProduct(_ left: Layout, _ right: Layout, _ output: Layout) throws -> Primitive {
-    var (source, weights, destination) = (
-      try left.descriptor(), try right.descriptor(), try output.descriptor()
-    )
-    return try primitive(.serialProduct(left: left, right: right, output: output), "matrix product") {
-      engine, result in
+  ///
+  /// - Parameters:
+  ///   - packed: how the right factor is laid out, if it was packed.
+  ///   - adds: whether the product is added to what the output holds.
+  func serialProduct(
+    _ left: Layout, _ right: Layout, _ output: Layout, packed: dnnl_memory_desc_t? = nil, adds: Bool = false
+  ) throws -> Primitive {
+    let key = PrimitiveKey.serialProduct(
+      left: left, right: right, output: output, isPacked: packed != nil, adds: adds)
+    return try serialProduct(
+      key, left, weights: try packed ?? right.descriptor(), output, after: adds ? [.accumulate] : [])
+  }
+
+  /// The layout in which a product on one thread wants its right factor; how many rows the left one has does not matter
+  /// to it.
+  func packedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> dnnl_memory_desc_t {
+    var free = dnnl_memory_desc_t()
+    try dnnl(
+      dnnl_memory_desc_init_by_tag(
+        &free, Int32(right.dimensions.count), right.dimensions.map(Int64.init), right.type.dnnl,
+        dnnl_format_tag_any), "layout")
+    let primitive = try serialProduct(.unpacked(right), left, weights: free, output, after: [])
+    guard let wanted = primitive.wantedLayout(of: dnnl_query_weights_md) else {
+      throw BenbenError(.internalDefect, "oneDNN failed", at: "matrix product", because: "no weights layout")
+    }
+    return wanted
+  }
+
+  private func serialProduct(
+    _ key: PrimitiveKey, _ left: Layout, weights: dnnl_memory_desc_t, _ output: Layout, after: [PostOperation]
+  ) throws -> Primitive {
+    var (source, weights, destination) = (try left.descriptor(), weights, try output.descriptor())
+    return try primitive(key, "matrix product") { engine, result in
       let threads = KernelContext.threads
       omp_set_num_threads(1)
       defer { omp_set_num_threads(Int32(threads)) }
       var operation = dnnl_matmul_desc_t()
       try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
-      var attributes: dnnl_primitive_attr_t?
-      try dnnl(dnnl_primitive_attr_create(&attributes), "attributes")
-      defer { dnnl_primitive_attr_destroy(attributes) }
-      try dnnl(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "attributes")
-      return dnnl_primitive_desc_create(&result, &operation, attributes, engine, nil)
+      return try Self.withAttributes(after, ownsScratch: true) {
+        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+      }
     }
+  }
+
+  /// Brings a matrix into a layout that a primitive wants.
+  func pack(
+    _ matrix: UnsafeRawPointer, _ layout: Layout, into output: UnsafeMutableRawPointer,
+    _ wanted: dnnl_memory_desc_t
+  ) throws {
+    var (from, to) = (try layout.descriptor(), wanted)
+    // The layout wanted of matrices of one shape and type is always the same.
+    let reorder = try primitive(.packing(layout), "weight layout") { engine, result in
+      dnnl_reorder_primitive_desc_create(&result, &from, engine, &to, engine, nil)
+    }
+    try execute(
+      reorder, [Argument(DNNL_ARG_FROM, from, reading: matrix), Argument(DNNL_ARG_TO, to, output)],
+      "weight layout")
   }
 }

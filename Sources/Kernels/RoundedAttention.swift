@@ -1,6 +1,5 @@
 import CDNNL
 import CKernelLoops
-import Synchronization
 import Tensors
 
 extension KernelContext {
@@ -46,16 +45,6 @@ extension KernelContext {
     }
     if let failure = failures.first { throw failure }
     return output
-  }
-}
-
-/// What threads could not do.
-private final class FailureList: @unchecked Sendable {
-  private let lock = Mutex<[any Error]>([])
-  var first: (any Error)? { lock.withLock { $0.first } }
-
-  func add(_ error: any Error) {
-    lock.withLock { $0.append(error) }
   }
 }
 
@@ -128,7 +117,7 @@ private struct AttentionTile {
         .init(DNNL_ARG_SRC, try views.query.descriptor(), query),
         .init(DNNL_ARG_WEIGHTS, try views.key.descriptor(), head.key.address),
         .init(DNNL_ARG_DST, try views.scores.descriptor(), head.scores.address),
-        try scratch(of: scores, in: head),
+        try scores.scratch(head.scratch.address),
       ], "attention scores")
     let inverseSums = head.inverseSums.address.assumingMemoryBound(to: Float.self)
     bb_softmax_bfloat16(
@@ -140,12 +129,8 @@ private struct AttentionTile {
         .init(DNNL_ARG_SRC, try views.probabilities.descriptor(), head.probabilities.address),
         .init(DNNL_ARG_WEIGHTS, try views.value.descriptor(), head.value.address),
         .init(DNNL_ARG_DST, try views.output.descriptor(), target.map { UnsafeMutableRawPointer($0) }),
-        try scratch(of: sums, in: head),
+        try sums.scratch(head.scratch.address),
       ], "attention sums")
     bb_scale_rows(target, width, inverseSums, rows.count, headDim)
-  }
-
-  private func scratch(of primitive: Primitive, in head: HeadMemory) throws -> KernelContext.Argument {
-    .init(DNNL_ARG_SCRATCHPAD, try Layout([primitive.scratchSize], .u8).descriptor(), head.scratch.address)
   }
 }

@@ -274,19 +274,15 @@ struct KernelTests {
     #expect(spoiled.elements[200 * shape[1]].isNaN && !spoiled.elements[199 * shape[1]].isNaN)
   }
 
-  @Test(arguments: [([1, 1, 1], 2), ([1, 2, 2], 2), ([2, 1, 1], 1), ([1, 1, 1], 0)])
-  func convolution(stride: [Int], timePadding: Int) throws {
-    let (inputs, outputs, time, height, width) = (5, 6, 4, 6, 8)
-    let x = Self.random([time, height, width, inputs], seed: 1)
-    let weights = Self.random([outputs, inputs, 3, 3, 3], seed: 2)
-    let bias = Self.random([outputs], seed: 3)
-    let layer = Convolution3D(weight: try Self.weight(weights), bias: try Self.weight(bias), stride: stride)
-    let result = try layer(x, timePadding: timePadding, in: context)
+  private static func convolution(
+    _ x: Tensor, _ weights: Tensor, _ bias: Tensor, stride: [Int], timePadding: Int, output shape: Shape
+  ) -> [Double] {
+    let (time, height, width, inputs) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     var expected: [Double] = []
-    for t in 0..<result.shape[0] {
-      for h in 0..<result.shape[1] {
-        for w in 0..<result.shape[2] {
-          for output in 0..<outputs {
+    for t in 0..<shape[0] {
+      for h in 0..<shape[1] {
+        for w in 0..<shape[2] {
+          for output in 0..<shape[3] {
             var sum = Double(bias.elements[output])
             for tap in 0..<27 {
               let source = [
@@ -305,10 +301,47 @@ struct KernelTests {
         }
       }
     }
+    return expected
+  }
+
+  @Test(arguments: [([1, 1, 1], 2), ([1, 2, 2], 2), ([2, 1, 1], 1), ([1, 1, 1], 0)])
+  func convolution(stride: [Int], timePadding: Int) throws {
+    let x = Self.random([4, 6, 8, 5], seed: 1)
+    let (weights, bias) = (Self.random([6, 5, 3, 3, 3], seed: 2), Self.random([6], seed: 3))
+    let layer = Convolution3D(weight: try Self.weight(weights), bias: try Self.weight(bias), stride: stride)
+    let result = try layer(x, timePadding: timePadding, in: context)
+    let expected = Self.convolution(
+      x, weights, bias, stride: stride, timePadding: timePadding, output: result.shape)
     Self.expectClose(result, expected)
     let residual = Self.random(result.shape, seed: 4)
     let sum = zip(residual.array, expected).map { Double($0) + $1 }
     Self.expectClose(try layer(x, timePadding: timePadding, addingTo: residual, in: context), sum)
+  }
+
+  /// Sizes that tiles of 2×2 do not divide, more tiles than are multiplied at a time, frames of zeros in front or none.
+  @Test(arguments: [
+    ([4, 5, 7, 5], 6, 2), ([3, 6, 8, 33], 20, 1), ([3, 21, 2, 1], 3, 0), ([3, 33, 35, 700], 2, 2),
+  ])
+  func roundedConvolution(shape: Shape, outputs: Int, timePadding: Int) throws {
+    let x = Self.random(shape, seed: 1)
+    let (weights, bias) = (
+      Self.random([outputs, shape[3], 3, 3, 3], seed: 2), Self.random([outputs], seed: 3)
+    )
+    let layer = Convolution3D(
+      weight: try Self.weight(weights, .bf16).using(.bf16), bias: try Self.weight(bias))
+    let result = try layer(x, timePadding: timePadding, in: context)
+    #expect(result.shape == [shape[0] + timePadding - 2, shape[1], shape[2], outputs])
+    let stored = try Self.weight(weights, .bf16).tensor()
+    let expected = Self.convolution(
+      x, stored, bias, stride: [1, 1, 1], timePadding: timePadding, output: result.shape)
+    // A sum of taps in bf16 would have about 5e-6.
+    Self.expectClose(result, expected, KernelContext.multipliesBFloat16 ? 3e-5 : 1e-11)
+    let residual = Self.random(result.shape, seed: 4)
+    let sum = zip(residual.array, expected).map { Double($0) + $1 }
+    let added = try layer(x, timePadding: timePadding, addingTo: residual, in: context)
+    #expect(added === residual)
+    Self.expectClose(added, sum, KernelContext.multipliesBFloat16 ? 3e-5 : 1e-11)
+    #expect(context.workload.convolution > 0)
   }
 
   @Test(arguments: [1, 37, 64])

@@ -85,3 +85,17 @@ void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out
 
 /// Multiplies some columns of every row of x, whose rows lie `stride` apart, with the row's factor.
 void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, size_t width);
+
+/// Winograd's F(2×2, 3×3), the transform of an input: one tile of 4×4 pixels, each a row of channels, into sixteen rows of
+/// bfloat16 that lie `stride` apart.
+void bb_winograd_input(const float *const pixels[16], uint16_t *out, size_t stride, size_t channels);
+
+/// The transform of weights: kernels [outputs, inputs, times, 3, 3] of some inputs into [times, 16, inputs, outputs] in
+/// bfloat16.
+void bb_winograd_weights(const float *x, uint16_t *out, size_t outputs, size_t inputs, size_t times, size_t first_input,
+                         size_t last_input);
+
+/// The transform back: sixteen rows of channels that lie `stride` apart, and a bias, into four pixels, row by row; a pixel
+/// that is null is left out. The result is added to what the pixels hold when `adds` is not zero.
+void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
+                        int adds);
