@@ -334,25 +334,33 @@ BEST void bb_scale_rows(float *x, size_t stride, const float *factors, size_t ro
     for (size_t i = 0; i < width; i++) x[i] *= factors[r];
 }
 
-BEST void bb_winograd_input(const float *const pixels[16], uint16_t *restrict out, size_t stride, size_t channels) {
-  for (size_t c = 0; c < channels; c++) {
-    float rows[16];
-    for (int x = 0; x < 4; x++) {
-      float a = pixels[x][c], b = pixels[4 + x][c], d = pixels[8 + x][c], e = pixels[12 + x][c];
-      rows[x] = a - d;
-      rows[4 + x] = b + d;
-      rows[8 + x] = d - b;
-      rows[12 + x] = b - e;
+// Of some channels, which the compiler should know to be as many as a vector has: copies in local arrays alias nothing.
+static inline __attribute__((always_inline)) void winograd_input(const float *const pixels[16], uint16_t *out,
+                                                                 size_t stride, size_t first, size_t count) {
+  float d[16][LANES], rows[16][LANES];
+  for (int i = 0; i < 16; i++)
+    for (size_t k = 0; k < count; k++) d[i][k] = pixels[i][first + k];
+  for (int x = 0; x < 4; x++)
+    for (size_t k = 0; k < count; k++) {
+      rows[x][k] = d[x][k] - d[8 + x][k];
+      rows[4 + x][k] = d[4 + x][k] + d[8 + x][k];
+      rows[8 + x][k] = d[8 + x][k] - d[4 + x][k];
+      rows[12 + x][k] = d[4 + x][k] - d[12 + x][k];
     }
-    for (int y = 0; y < 4; y++) {
-      const float *row = rows + 4 * y;
-      uint16_t *target = out + 4 * y * stride + c;
-      target[0] = bfloat16(row[0] - row[2]);
-      target[stride] = bfloat16(row[1] + row[2]);
-      target[2 * stride] = bfloat16(row[2] - row[1]);
-      target[3 * stride] = bfloat16(row[1] - row[3]);
-    }
+  for (int y = 0; y < 4; y++) {
+    float(*row)[LANES] = rows + 4 * y;
+    uint16_t *target = out + 4 * y * stride + first;
+    for (size_t k = 0; k < count; k++) target[k] = bfloat16(row[0][k] - row[2][k]);
+    for (size_t k = 0; k < count; k++) target[stride + k] = bfloat16(row[1][k] + row[2][k]);
+    for (size_t k = 0; k < count; k++) target[2 * stride + k] = bfloat16(row[2][k] - row[1][k]);
+    for (size_t k = 0; k < count; k++) target[3 * stride + k] = bfloat16(row[1][k] - row[3][k]);
   }
+}
+
+BEST void bb_winograd_input(const float *const pixels[16], uint16_t *out, size_t stride, size_t channels) {
+  size_t c = 0;
+  for (; c + LANES <= channels; c += LANES) winograd_input(pixels, out, stride, c, LANES);
+  if (c < channels) winograd_input(pixels, out, stride, c, channels - c);
 }
 
 BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t outputs, size_t inputs, size_t times,

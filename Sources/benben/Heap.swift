@@ -8,8 +8,8 @@ import CLinux
 enum Heap {
   /// Freed memory stays with the process, for the next request.
   static func keepFreedMemory() {
-    _ = mallopt(M_MMAP_THRESHOLD, Int32.max)
-    _ = mallopt(M_TRIM_THRESHOLD, Int32.max)
+    _ = mallopt(M_MMAP_MAX, 0)
+    _ = mallopt(M_TRIM_THRESHOLD, -1)
     _ = mallopt(M_TOP_PAD, 64 << 20)
   }
 
