@@ -335,11 +335,18 @@ BEST void bb_scale_rows(float *x, size_t stride, const float *factors, size_t ro
 }
 
 // Of some channels, which the compiler should know to be as many as a vector has: copies in local arrays alias nothing.
-static inline __attribute__((always_inline)) void winograd_input(const float *const pixels[16], uint16_t *out,
-                                                                 size_t stride, size_t first, size_t count) {
+static inline __attribute__((always_inline)) void winograd_input(const void *const pixels[16], int rounded,
+                                                                 uint16_t *out, size_t stride, size_t first,
+                                                                 size_t count) {
   float d[16][LANES], rows[16][LANES];
   for (int i = 0; i < 16; i++)
-    for (size_t k = 0; k < count; k++) d[i][k] = pixels[i][first + k];
+    for (size_t k = 0; k < count; k++) {
+      union {
+        uint32_t bits;
+        float value;
+      } wide = {rounded ? (uint32_t)((const uint16_t *)pixels[i])[first + k] << 16 : 0};
+      d[i][k] = rounded ? wide.value : ((const float *)pixels[i])[first + k];
+    }
   for (int x = 0; x < 4; x++)
     for (size_t k = 0; k < count; k++) {
       rows[x][k] = d[x][k] - d[8 + x][k];
@@ -357,10 +364,19 @@ static inline __attribute__((always_inline)) void winograd_input(const float *co
   }
 }
 
-BEST void bb_winograd_input(const float *const pixels[16], uint16_t *out, size_t stride, size_t channels) {
+static inline __attribute__((always_inline)) void winograd_inputs(const void *const pixels[16], int rounded,
+                                                                  uint16_t *out, size_t stride, size_t channels) {
   size_t c = 0;
-  for (; c + LANES <= channels; c += LANES) winograd_input(pixels, out, stride, c, LANES);
-  if (c < channels) winograd_input(pixels, out, stride, c, channels - c);
+  for (; c + LANES <= channels; c += LANES) winograd_input(pixels, rounded, out, stride, c, LANES);
+  if (c < channels) winograd_input(pixels, rounded, out, stride, c, channels - c);
+}
+
+BEST void bb_winograd_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels) {
+  winograd_inputs(pixels, 0, out, stride, channels);
+}
+
+BEST void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels) {
+  winograd_inputs(pixels, 1, out, stride, channels);
 }
 
 BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t outputs, size_t inputs, size_t times,
@@ -405,5 +421,21 @@ BEST void bb_winograd_output(const float *x, size_t stride, const float *bias, f
       if (left) left[c] = adds ? left[c] + a : a;
       if (right) right[c] = adds ? right[c] + b : b;
     }
+  }
+}
+
+BEST void bb_deal_two(const float *x, float *restrict out, float *restrict other, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    out[i] = x[2 * i];
+    other[i] = x[2 * i + 1];
+  }
+}
+
+BEST void bb_deal_four(const float *x, float *restrict out, float *restrict other, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    out[i] = x[4 * i];
+    out[count + i] = x[4 * i + 1];
+    other[i] = x[4 * i + 2];
+    other[count + i] = x[4 * i + 3];
   }
 }

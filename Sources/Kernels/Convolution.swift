@@ -46,15 +46,20 @@ public struct Convolution3D {
   /// Convolves frames, with zeros around them in space as the kernel needs to keep the size ("same"), and `timePadding`
   /// frames of zeros in front.
   ///
-  /// - Parameter residual: when given, the result is added to it, in place, and it is returned.
+  /// - Parameters:
+  ///   - memory: frames that come before x; takes over the last of x. With a stride of two in time, one of them keeps the
+  ///     windows in step.
+  ///   - residual: when given, the result is added to it, in place, and it is returned.
   public func callAsFunction(
-    _ x: Tensor, timePadding: Int, addingTo residual: Tensor? = nil, in context: KernelContext
+    _ x: Tensor, after memory: FrameMemory? = nil, timePadding: Int, addingTo residual: Tensor? = nil,
+    in context: KernelContext
   ) throws -> Tensor {
     let channels = weight.shape[1]
     precondition(x.shape.count == 4 && x.shape[3] == channels, "\(x.shape) into \(weight.shape)")
     let padding = [timePadding, kernel[1] / 2, kernel[2] / 2]
     let after = [0, kernel[1] / 2, kernel[2] / 2]
-    let extents = Array(x.shape[..<3])
+    let frames = FrameSequence(x, after: memory, length: kernel[0] - stride[0])
+    let extents = [frames.count] + x.shape[1..<3]
     let outputExtents = (0..<3).map { axis -> Int in
       let padded = extents[axis] + padding[axis] + after[axis]
       return (padded - kernel[axis]) / stride[axis] + 1
@@ -65,22 +70,27 @@ public struct Convolution3D {
     let bias = bias.tensor()
     let shape = outputExtents + [weight.shape[0]]
     precondition(residual.map { $0.shape == shape } ?? true)
-    defer { count(outputExtents, timePadding: timePadding, in: context) }
+    defer {
+      count(outputExtents, timePadding: timePadding, in: context)
+      memory?.remember(x, isRounded: isRounded)
+    }
     if isRounded {
       let output = residual ?? Tensor(shape)
       let winograd =
         try prepared.winograd ?? WinogradConvolution(weight, in: context)
       prepared.winograd = winograd
-      try winograd(x, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
+      try winograd(
+        frames, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
       context.ranges?.record(weight.name, x, output)
       return output
     }
     let output = residual ?? Tensor.zeros(shape)
     try weight.withFloats(scratch: context.weightScratch) { weights in
       if stride == [1, 1, 1] {
-        try context.addSumOfTaps(geometry, x, weights: weights.baseAddress, bias: bias, to: output)
+        try context.addSumOfTaps(geometry, frames, weights: weights.baseAddress, bias: bias, to: output)
       } else {
-        try context.convolve(geometry, x, weights: weights.baseAddress, bias: bias, addingTo: output)
+        try context.convolve(
+          geometry, frames.joined(), weights: weights.baseAddress, bias: bias, addingTo: output)
       }
     }
     context.ranges?.record(weight.name, x, output)
@@ -110,7 +120,7 @@ extension KernelContext {
   /// With zeros around the frames, a tap sees the same pixels shifted by a constant number of rows, so each product reads
   /// the padded input in place. The few results between the frames' lines are not used.
   fileprivate func addSumOfTaps(
-    _ geometry: ConvolutionGeometry, _ x: Tensor, weights: UnsafePointer<Float>?, bias: Tensor,
+    _ geometry: ConvolutionGeometry, _ x: FrameSequence, weights: UnsafePointer<Float>?, bias: Tensor,
     to output: Tensor
   ) throws {
     let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
@@ -154,18 +164,21 @@ extension KernelContext {
   }
 
   /// The frames with zeros around them in space, and behind them as many pixels as the last tap reaches too far.
-  private static func padded(_ x: Tensor, _ geometry: ConvolutionGeometry) -> Tensor {
-    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-    if geometry.kernel == [1, 1, 1] { return x }
+  private static func padded(_ x: FrameSequence, _ geometry: ConvolutionGeometry) -> Tensor {
+    if geometry.kernel == [1, 1, 1] { return x.joined() }
+    let (height, width, channels) = (geometry.input[1], geometry.input[2], geometry.inputChannels)
     let (paddedHeight, paddedWidth) = (geometry.paddedHeight, geometry.paddedWidth)
-    let pixels = frames * paddedHeight * paddedWidth + geometry.kernel[2] - 1
+    let pixels = x.count * paddedHeight * paddedWidth + geometry.kernel[2] - 1
     let result = Tensor.zeros([pixels, channels])
-    for frame in 0..<frames {
-      for y in 0..<height {
-        let source = (frame * height + y) * width * channels
-        let line = frame * paddedHeight + y + geometry.before[1]
-        let target = (line * paddedWidth + geometry.before[2]) * channels
-        _ = result.elements[target...].update(fromContentsOf: x.elements[source..<source + width * channels])
+    for frame in 0..<x.count {
+      let source = x[frame]
+      parallelRows(height) { lines in
+        for y in lines {
+          let line = frame * paddedHeight + y + geometry.before[1]
+          let target = (line * paddedWidth + geometry.before[2]) * channels
+          let values = source.elements[y * width * channels..<(y + 1) * width * channels]
+          _ = result.elements[target...].update(fromContentsOf: values)
+        }
       }
     }
     return result

@@ -51,11 +51,29 @@ public enum Normalization {
     let (frames, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     precondition(weight.count == channels && bias.count == channels && channels % groups == 0)
     let output = Tensor(x.shape)
-    parallelFor(frames) { frame in
+    // Parts of a frame are summed side by side, always the same ones, so that threads do not change the result.
+    let parts = min(16, max(pixels, 1))
+    var moments = [Double](repeating: 0, count: 2 * parts * channels)
+    for frame in 0..<frames {
       let input = x.rows(frame..<frame + 1).elements.baseAddress
+      moments.withUnsafeMutableBufferPointer { moments in
+        moments.update(repeating: 0)
+        let sums = moments.baseAddress
+        parallelFor(parts) { part in
+          let (start, end) = (pixels * part / parts, pixels * (part + 1) / parts)
+          bb_channel_moments(
+            input.map { $0 + start * channels }, end - start, channels, sums.map { $0 + 2 * part * channels },
+            sums.map { $0 + (2 * part + 1) * channels })
+        }
+      }
       var sum = [Double](repeating: 0, count: channels)
       var square = sum
-      bb_channel_moments(input, pixels, channels, &sum, &square)
+      for part in 0..<parts {
+        for channel in 0..<channels {
+          sum[channel] += moments[2 * part * channels + channel]
+          square[channel] += moments[(2 * part + 1) * channels + channel]
+        }
+      }
       var scale = [Float](repeating: 0, count: channels)
       var shift = scale
       let perGroup = channels / groups
@@ -72,10 +90,16 @@ public enum Normalization {
         }
       }
       let target = output.rows(frame..<frame + 1).elements.baseAddress
-      if activates {
-        bb_channel_affine_silu(input, scale, shift, target, pixels, channels)
-      } else {
-        bb_channel_affine(input, scale, shift, target, pixels, channels)
+      let apply = activates ? bb_channel_affine_silu : bb_channel_affine
+      scale.withUnsafeBufferPointer { scale in
+        shift.withUnsafeBufferPointer { shift in
+          parallelRows(pixels) { rows in
+            let start = rows.lowerBound * channels
+            apply(
+              input.map { $0 + start }, scale.baseAddress, shift.baseAddress, target.map { $0 + start },
+              rows.count, channels)
+          }
+        }
       }
     }
     return output

@@ -49,9 +49,10 @@ final class WinogradConvolution {
 
   /// output (+)= conv(x) + bias for frames [time, height, width, channels], with `timePadding` frames of zeros in front.
   func callAsFunction(
-    _ x: Tensor, timePadding: Int, bias: Tensor, into output: Tensor, adds: Bool, in context: KernelContext
+    _ x: FrameSequence, timePadding: Int, bias: Tensor, into output: Tensor, adds: Bool,
+    in context: KernelContext
   ) throws {
-    let grid = TileGrid(height: x.shape[1], width: x.shape[2])
+    let grid = TileGrid(height: output.shape[1], width: output.shape[2])
     // A few counts of rows share primitives; what lies behind the last tile is computed in vain.
     let tilesAtOnce = min((grid.count + 63) / 64 * 64, Self.mostValues / max(inputs, outputs))
     let batch = try TileBatch(
@@ -71,7 +72,8 @@ final class WinogradConvolution {
         while transformed <= frame - timePadding + times - 1 {
           let place = transforms.address + transformed % times * slot * 2
           transform(
-            x, frame: transformed, tiles, grid, rows: tilesAtOnce, zeros: zeros,
+            x[transformed], isRounded: transformed < x.rememberedCount, tiles, grid, rows: tilesAtOnce,
+            zeros: zeros,
             into: place.assumingMemoryBound(to: UInt16.self)
           )
           transformed += 1
@@ -88,22 +90,23 @@ final class WinogradConvolution {
   }
 
   private func transform(
-    _ x: Tensor, frame: Int, _ tiles: Range<Int>, _ grid: TileGrid, rows: Int, zeros: Tensor,
+    _ frame: Tensor, isRounded: Bool, _ tiles: Range<Int>, _ grid: TileGrid, rows: Int, zeros: Tensor,
     into output: UnsafeMutablePointer<UInt16>
   ) {
-    guard let source = x.elements.baseAddress, let zero = zeros.elements.baseAddress else { return }
-    let first = source + frame * grid.height * grid.width * inputs
+    let (first, zero, size) = (frame.address, zeros.address, isRounded ? 2 : 4)
+    let apply = isRounded ? bb_winograd_rounded_input : bb_winograd_input
     parallelRows(tiles.count) { part in
-      withUnsafeTemporaryAllocation(of: UnsafePointer<Float>?.self, capacity: Self.positions) { pixels in
+      withUnsafeTemporaryAllocation(of: UnsafeRawPointer?.self, capacity: Self.positions) { pixels in
         for index in part {
           let (y, x) = grid.corner(tiles.lowerBound + index)
           for place in 0..<Self.positions {
             // A tile starts one pixel before the four that come of it.
             let (line, column) = (y - 1 + place / 4, x - 1 + place % 4)
             let isInside = 0..<grid.height ~= line && 0..<grid.width ~= column
-            pixels[place] = UnsafePointer(isInside ? first + (line * grid.width + column) * inputs : zero)
+            pixels[place] = UnsafeRawPointer(
+              isInside ? first + (line * grid.width + column) * inputs * size : zero)
           }
-          bb_winograd_input(pixels.baseAddress, output + index * inputs, rows * inputs, inputs)
+          apply(pixels.baseAddress, output + index * inputs, rows * inputs, inputs)
         }
       }
     }

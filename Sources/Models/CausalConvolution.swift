@@ -1,22 +1,23 @@
 import Kernels
 import Tensors
 
-/// What the convolutions remember of the frames before the current chunk: the working state of one decoding.
+/// What the convolutions remember of the frames before: the working state of one decoding.
 final class TemporalCache {
-  private var frames: [String: Tensor] = [:]
-  /// Whether the chunk under way is the first one.
-  var isFirstChunk = true
+  private var memories: [String: FrameMemory] = [:]
 
-  subscript(convolution: String) -> Tensor? {
-    get { frames[convolution] }
-    set { frames[convolution] = newValue }
+  /// The memory of a convolution.
+  subscript(convolution: String) -> FrameMemory {
+    if let known = memories[convolution] { return known }
+    let memory = FrameMemory()
+    memories[convolution] = memory
+    return memory
   }
 }
 
 /// A 3-D convolution that looks back in time only (`video_vae/modeling_causal_conv.py`, `CausalConv3d`).
 ///
-/// Frames are [time, height, width, channels]. The first chunk sees two frames of zeros in front; later chunks see the
-/// last two frames of the chunk before.
+/// Frames are [time, height, width, channels]. The first ones see two frames of zeros in front; later ones see the last two
+/// that came before.
 struct CausalConvolution {
   private let convolution: Convolution3D
   private let timeStride: Int
@@ -42,18 +43,12 @@ struct CausalConvolution {
     guard convolution.kernel[0] == 3 else {
       return try convolution(x, timePadding: 0, addingTo: residual, in: context)
     }
-    let previous = cache.isFirstChunk ? nil : cache[name]
-    // With a stride of two in time, one remembered frame keeps the windows in step.
-    let remembered = previous.map { timeStride == 1 ? $0 : $0.rows(1..<2) }
-    let input = remembered.map { Tensor.concatenated([$0, x]) } ?? x
-    cache[name] = Self.lastTwo(of: input)
-    return try convolution(input, timePadding: previous == nil ? 2 : 0, addingTo: residual, in: context)
+    let memory = cache[name]
+    // What was not there yet is zero.
+    let zeros = timeStride == 1 ? 2 - memory.count : memory.count == 0 ? 2 : 0
+    return try convolution(x, after: memory, timePadding: zeros, addingTo: residual, in: context)
   }
 
-  /// The last two frames, the missing one being zero as it is in the padded input.
-  private static func lastTwo(of x: Tensor) -> Tensor {
-    let frames = x.shape[0]
-    if frames >= 2 { return x.rows(frames - 2..<frames).copy() }
-    return .concatenated([.zeros(x.shape), x])
-  }
+  /// Whether no frames came so far.
+  func hasSeenNothing(_ cache: TemporalCache) -> Bool { cache[name].count == 0 }
 }

@@ -6,8 +6,15 @@ private func normalizedAndActivated(_ x: Tensor, _ norm: NormWeights, groups: In
   norm.groupNorm(x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: true)
 }
 
+/// A part of the VAE that works frame by frame, looking back only at what its convolutions remember: a clip may come in
+/// pieces of any length.
+protocol CausalStage {
+  /// Frames [time, height, width, channels] to frames; x may be changed.
+  func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor
+}
+
 /// Two convolutions around a shortcut (`CausalResnetBlock3D`).
-struct CausalResidualBlock {
+struct CausalResidualBlock: CausalStage {
   private let norm1: NormWeights, norm2: NormWeights
   private let convolution1: CausalConvolution, convolution2: CausalConvolution
   private let shortcut: CausalConvolution?
@@ -69,7 +76,7 @@ private struct FrameAttention {
 }
 
 /// The coarsest level of both halves (`CausalUNetMidBlock2D`).
-struct CausalMiddleBlock {
+struct CausalMiddleBlock: CausalStage {
   private let first: CausalResidualBlock, second: CausalResidualBlock
   private let attention: FrameAttention
 
@@ -86,74 +93,59 @@ struct CausalMiddleBlock {
   }
 }
 
-/// A level of the decoder: residual blocks, then twice the size in space and in time (`UpDecoderBlockCausal3D`).
-struct UpBlock {
-  private let blocks: [CausalResidualBlock]
-  private let spatial: CausalConvolution?, temporal: CausalConvolution?
-
-  init(
-    _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int,
-    _ scope: WeightScope
-  ) throws {
-    blocks = try (0..<layers).map {
-      try CausalResidualBlock(
-        $0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
-    }
-    self.spatial =
-      spatial ? try CausalConvolution("conv", outputs, 4 * outputs, scope.scope("upsamplers.0")) : nil
-    self.temporal =
-      temporal
-      ? try CausalConvolution("conv", outputs, 2 * outputs, scope.scope("temporal_upsamplers.0")) : nil
+/// The stages of a level of the decoder: residual blocks, then twice the size in space and in time
+/// (`UpDecoderBlockCausal3D`).
+func upStages(
+  _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int, _ scope: WeightScope
+) throws -> [any CausalStage] {
+  var stages: [any CausalStage] = try (0..<layers).map {
+    try CausalResidualBlock(
+      $0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
   }
+  if spatial {
+    stages.append(
+      SpatialUpsampling(
+        convolution: try CausalConvolution("conv", outputs, 4 * outputs, scope.scope("upsamplers.0"))))
+  }
+  if temporal {
+    stages.append(
+      TemporalUpsampling(
+        convolution: try CausalConvolution("conv", outputs, 2 * outputs, scope.scope("temporal_upsamplers.0"))
+      ))
+  }
+  return stages
+}
+
+/// Twice the height and width: four channels become a square of pixels (`CausalUpsample2x`).
+private struct SpatialUpsampling: CausalStage {
+  let convolution: CausalConvolution
 
   func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-    var x = x
-    for block in blocks { x = try block(x, cache: cache, in: context) }
-    if let spatial { x = Self.spread(inSpace: try spatial(x, cache: cache, in: context)) }
-    if let temporal {
-      x = Self.spread(inTime: try temporal(x, cache: cache, in: context))
-      // The very first frame stands for one frame, not for two.
-      if cache.isFirstChunk { x = x.rows(1..<x.shape[0]) }
-    }
-    return x
-  }
-
-  /// [time, height, width, 4c] → [time, 2·height, 2·width, c].
-  private static func spread(inSpace x: Tensor) -> Tensor {
-    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3] / 4)
+    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     let result = Tensor([frames, 2 * height, 2 * width, channels])
-    var source = 0
-    for row in 0..<frames * height {
-      for column in 0..<width {
-        // The rows of the result that this pixel lands in start here.
-        let upper = (2 * row * 2 * width + 2 * column) * channels
-        let lower = upper + 2 * width * channels
-        for channel in 0..<channels {
-          result.elements[upper + channel] = x.elements[source]
-          result.elements[upper + channels + channel] = x.elements[source + 1]
-          result.elements[lower + channel] = x.elements[source + 2]
-          result.elements[lower + channels + channel] = x.elements[source + 3]
-          source += 4
-        }
-      }
+    // One frame at a time: what the convolution gives is four times as large as its input.
+    for frame in 0..<frames {
+      Elementwise.spreadInSpace(
+        try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
+        into: result.rows(frame..<frame + 1))
     }
     return result
   }
+}
 
-  /// [time, height, width, 2c] → [2·time, height, width, c].
-  private static func spread(inTime x: Tensor) -> Tensor {
-    let (frames, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3] / 2)
-    let result = Tensor([2 * frames, x.shape[1], x.shape[2], channels])
-    for frame in 0..<frames {
-      let even = 2 * frame * pixels * channels
-      let odd = even + pixels * channels
-      let source = frame * pixels * 2 * channels
-      for index in 0..<pixels * channels {
-        result.elements[even + index] = x.elements[source + 2 * index]
-        result.elements[odd + index] = x.elements[source + 2 * index + 1]
-      }
+/// Twice the frames: two channels become a pair of pixels; the very first frame stands for one (`CausalTemporalUpsample2x`).
+private struct TemporalUpsampling: CausalStage {
+  let convolution: CausalConvolution
+
+  func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+    let isFirst = convolution.hasSeenNothing(cache)
+    let result = Tensor([2 * x.shape[0]] + x.shape.dropFirst())
+    for frame in 0..<x.shape[0] {
+      Elementwise.spreadInTime(
+        try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
+        into: result.rows(2 * frame..<2 * frame + 2))
     }
-    return result
+    return isFirst ? result.rows(1..<result.shape[0]) : result
   }
 }
 
@@ -190,13 +182,13 @@ struct DownBlock {
   }
 }
 
-/// The convolutions, norm and activation at either end of a half.
-struct VAEEnds {
-  let input: CausalConvolution
+/// The end of both halves: norm, activation and a convolution.
+struct VAEEnd: CausalStage {
   let norm: NormWeights
-  let output: CausalConvolution
+  let convolution: CausalConvolution
+  let groups: Int
 
-  func finish(_ x: Tensor, groups: Int, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-    try output(normalizedAndActivated(x, norm, groups: groups), cache: cache, in: context)
+  func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+    try convolution(normalizedAndActivated(x, norm, groups: groups), cache: cache, in: context)
   }
 }

@@ -39,15 +39,15 @@ public struct CausalVideoVAE {
   }
 
   private struct Encoder {
-    private let ends: VAEEnds
+    private let input: CausalConvolution
     private let levels: [DownBlock]
     private let middle: CausalMiddleBlock
-    private let groups: Int
+    private let end: VAEEnd
 
     init(_ half: CausalVideoVAEConfig.Half, _ scope: WeightScope) throws {
       let (channels, groups) = (half.channels, half.normGroups)
       let (finest, coarsest) = (channels[0], channels[channels.count - 1])
-      let input = try CausalConvolution("conv_in", half.inputChannels, finest, scope)
+      input = try CausalConvolution("conv_in", half.inputChannels, finest, scope)
       levels = try channels.indices.map { level in
         try DownBlock(
           channels[max(level - 1, 0)], channels[level], layers: half.layersPerBlock[level],
@@ -55,48 +55,63 @@ public struct CausalVideoVAE {
           scope.scope("down_blocks.\(level)"))
       }
       middle = try CausalMiddleBlock(coarsest, groups: groups, scope.scope("mid_block"))
-      ends = VAEEnds(
-        input: input, norm: try scope.norm("conv_norm_out", coarsest),
-        output: try CausalConvolution("conv_out", coarsest, 2 * half.outputChannels, scope))
-      self.groups = groups
+      end = VAEEnd(
+        norm: try scope.norm("conv_norm_out", coarsest),
+        convolution: try CausalConvolution("conv_out", coarsest, 2 * half.outputChannels, scope),
+        groups: groups)
     }
 
     func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-      var x = try ends.input(x, cache: cache, in: context)
+      var x = try input(x, cache: cache, in: context)
       for level in levels { x = try level(x, cache: cache, in: context) }
       x = try middle(x, cache: cache, in: context)
-      return try ends.finish(x, groups: groups, cache: cache, in: context)
+      return try end(x, cache: cache, in: context)
     }
   }
 
   private struct Decoder {
-    private let ends: VAEEnds
-    private let levels: [UpBlock]
-    private let middle: CausalMiddleBlock
-    private let groups: Int
+    /// Frames of more values than this are brought through the stages one after the other, so that memory does not grow
+    /// with the length of a chunk; what is remembered between them makes the result the same.
+    private static let mostValues = 1 << 23
+
+    private let input: CausalConvolution
+    private let stages: [any CausalStage]
 
     init(_ half: CausalVideoVAEConfig.Half, _ scope: WeightScope) throws {
       let (channels, groups) = (Array(half.channels.reversed()), half.normGroups)
       let (coarsest, finest) = (channels[0], channels[channels.count - 1])
-      let input = try CausalConvolution("conv_in", half.inputChannels, coarsest, scope)
-      levels = try channels.indices.map { level in
-        try UpBlock(
+      input = try CausalConvolution("conv_in", half.inputChannels, coarsest, scope)
+      let levels = try channels.indices.map { level in
+        try upStages(
           channels[max(level - 1, 0)], channels[level], layers: half.layersPerBlock[level],
           spatial: half.spatial[level], temporal: half.temporal[level], groups: groups,
           scope.scope("up_blocks.\(level)"))
       }
-      middle = try CausalMiddleBlock(coarsest, groups: groups, scope.scope("mid_block"))
-      ends = VAEEnds(
-        input: input, norm: try scope.norm("conv_norm_out", finest),
-        output: try CausalConvolution("conv_out", finest, half.outputChannels, scope))
-      self.groups = groups
+      let middle = try CausalMiddleBlock(coarsest, groups: groups, scope.scope("mid_block"))
+      let end = VAEEnd(
+        norm: try scope.norm("conv_norm_out", finest),
+        convolution: try CausalConvolution("conv_out", finest, half.outputChannels, scope), groups: groups)
+      stages = [middle] + levels.joined() + [end]
     }
 
     func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-      var x = try ends.input(x, cache: cache, in: context)
-      x = try middle(x, cache: cache, in: context)
-      for level in levels { x = try level(x, cache: cache, in: context) }
-      return try ends.finish(x, groups: groups, cache: cache, in: context)
+      let x = try input(x, cache: cache, in: context)
+      return .concatenated(try run(stages[...], x, cache: cache, in: context))
+    }
+
+    private func run(
+      _ stages: ArraySlice<any CausalStage>, _ x: Tensor, cache: TemporalCache, in context: KernelContext
+    ) throws -> [Tensor] {
+      guard let stage = stages.first else { return [x] }
+      let frames = x.shape[0]
+      let framesAtOnce = max(1, Self.mostValues * frames / max(x.count, 1))
+      if frames > framesAtOnce {
+        return try Swift.stride(from: 0, to: frames, by: framesAtOnce).flatMap { start in
+          let piece = x.rows(start..<min(start + framesAtOnce, frames))
+          return try run(stages, piece, cache: cache, in: context)
+        }
+      }
+      return try run(stages.dropFirst(), stage(x, cache: cache, in: context), cache: cache, in: context)
     }
   }
 
@@ -189,7 +204,6 @@ public struct CausalVideoVAE {
     for chunk in chunks {
       let input = try postQuantization(frames.rows(chunk), cache: cache, in: context)
       decoded.append(try decoder(input, cache: cache, in: context))
-      cache.isFirstChunk = false
       try afterChunk()
     }
     return .concatenated(decoded)

@@ -88,7 +88,10 @@ void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, s
 
 /// Winograd's F(2×2, 3×3), the transform of an input: one tile of 4×4 pixels, each a row of channels, into sixteen rows of
 /// bfloat16 that lie `stride` apart.
-void bb_winograd_input(const float *const pixels[16], uint16_t *out, size_t stride, size_t channels);
+void bb_winograd_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
+
+/// The same of pixels in bfloat16.
+void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
 
 /// The transform of weights: kernels [outputs, inputs, times, 3, 3] of some inputs into [times, 16, inputs, outputs] in
 /// bfloat16.
@@ -99,3 +102,9 @@ void bb_winograd_weights(const float *x, uint16_t *out, size_t outputs, size_t i
 /// that is null is left out. The result is added to what the pixels hold when `adds` is not zero.
 void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
                         int adds);
+
+/// out = every second number of x from the first on, other = every second from the second on.
+void bb_deal_two(const float *x, float *out, float *other, size_t count);
+
+/// The same with every fourth number: two rows of `count` to out, two to other.
+void bb_deal_four(const float *x, float *out, float *other, size_t count);
