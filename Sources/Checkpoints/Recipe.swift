@@ -98,8 +98,8 @@ public struct Recipe {
           "^causal_video_vae/", type: .bf16, activations: .bf16,
           reason: "the VAE in bf16, what its convolutions read rounded to bf16"),
         try Rule(
-          "^text_encoder", type: .int8,
-          reason: "text encoders in int8; their inputs, which have outliers, stay wide"
+          "^text_encoder", type: .int8, activations: .bf16,
+          reason: "text encoders in int8; their inputs, which have outliers, are rounded to bf16 only"
         ),
       ])
   }

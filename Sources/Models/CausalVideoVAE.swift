@@ -72,7 +72,7 @@ public struct CausalVideoVAE {
   private struct Decoder {
     /// Frames of more values than this are brought through the stages one after the other, so that memory does not grow
     /// with the length of a chunk; what is remembered between them makes the result the same.
-    private static let mostValues = 1 << 23
+    private static let mostValues = 1 << 22
 
     private let input: CausalConvolution
     private let stages: [any CausalStage]

@@ -25,7 +25,7 @@ struct Benben: ParsableCommand {
 enum Main {
   static func main() {
     Interruption.install()
-    if getenv("NOKEEP") == nil { Heap.keepFreedMemory() }
+    Heap.keepFreedMemory()
     do {
       var command = try Benben.parseAsRoot()
       try command.run()
