@@ -103,6 +103,9 @@ public struct NativeModel {
       && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
   }
 
+  /// The components by name, with the bytes of their files.
+  public var componentSizes: [(name: String, bytes: Int)] { components.map { ($0.name, $0.bytes) } }
+
   /// The bytes of its components' files and of what is carried along.
   public var byteCount: Int { (components + files).reduce(0) { $0 + $1.bytes } }
 

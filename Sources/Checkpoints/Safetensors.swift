@@ -54,7 +54,9 @@ public enum Safetensors {
         "the header is not valid JSON", path, "\(error.reason) at byte \(error.offset + 8)")
     }
     let tensors = try descriptors(header, file: file, dataStart: 8 + headerLength)
-    return WeightFiles(files: [file], tensors: tensors, format: "safetensors")
+    let metadata = header["__metadata__"]?.object ?? [:]
+    return WeightFiles(
+      files: [file], tensors: tensors, format: "safetensors", metadata: metadata.compactMapValues(\.string))
   }
 
   /// Files that are often saved under a weights file's name by mistake.

@@ -47,28 +47,17 @@ public struct SafetensorsExport {
   public func write(to path: String, mayReplace: Bool, progress: (Int) throws -> Void) throws {
     let hasComponents = Set(items.map(\.component)).count > 1
     let parts = try items.map { try self.parts(of: $0, hasComponents: hasComponents) }
-    var header: [String: JSONValue] = ["__metadata__": ["format": "pt"]]
-    var end = 0
-    for part in parts.joined() {
-      header[part.name] = [
-        "dtype": .string(part.type.rawValue.uppercased()), "shape": .array(part.shape.map(JSONValue.integer)),
-        "data_offsets": [.integer(end), .integer(end + part.byteCount)],
-      ]
-      end += part.byteCount
-    }
-    var headerBytes = Array(JSONValue.object(header).canonicalText.utf8)
-    // Spaces behind the header align the data, as the format's own writer does.
-    headerBytes += [UInt8](repeating: 0x20, count: (8 - headerBytes.count % 8) % 8)
-    let staged = try StagedFile(destination: path, size: 8 + headerBytes.count + end, mayReplace: mayReplace)
-    let dataStart = 8 + headerBytes.count
-    var position = 0
+    let header = SafetensorsHeader(
+      parts.joined().map { ($0.name, $0.type, $0.shape) }, metadata: ["format": "pt"])
+    let staged = try StagedFile(
+      destination: path, size: header.bytes.count + header.dataSize, mayReplace: mayReplace)
+    var position = header.bytes.count
     func emit(_ bytes: UnsafeRawBufferPointer) throws {
       try staged.file.write(bytes, at: position)
       position += bytes.count
-      if position > dataStart { try progress(bytes.count) }
+      try progress(bytes.count)
     }
-    try withUnsafeBytes(of: UInt64(headerBytes.count).littleEndian) { try emit($0) }
-    try headerBytes.withUnsafeBytes { try emit($0) }
+    try header.bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
     for item in items {
       let type = try type(of: item)
       var conversion = try TensorConversion(item.tensor, to: type)

@@ -97,6 +97,8 @@ public struct WeightFiles {
   public let tensors: [TensorDescriptor]
   /// What the files are called in the field.
   public let format: String
+  /// What else a safetensors file says, by key.
+  public var metadata: [String: String] = [:]
 
   /// The same files with other names or cuts of their tensors.
   public func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {

@@ -98,16 +98,23 @@ public struct PyramidSampler {
   ///   - initial: the noise of the whole clip, [channels, T, height, width].
   ///   - image: the latent of the first frame [channels, 1, height, width] when it is given, else nil.
   ///   - texts: the embeddings [negative, prompt], or the prompt's alone when the request has no guidance.
+  ///   - known: the latents of the first units, when an earlier run finished them.
   ///   - onEvent: called after every step and every stage; what it throws ends the run.
   /// - Returns: the latents of all frames, the image's among them.
   public func generate(
     _ request: GenerationRequest, texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
-    noise: any NoiseSource, onEvent: (Event) throws -> Void
+    known: [Tensor] = [], noise: any NoiseSource, onEvent: (Event) throws -> Void
   ) throws -> [Tensor] {
     let starts = startingPoints(initial)
     var done = 0
     var finished = image.map { [$0] } ?? []
-    for unit in request.units {
+    for (position, unit) in request.units.enumerated() {
+      if position < known.count {
+        try skip(unit, from: starts[unit.index], noise)
+        finished.append(known[position])
+        done += unit.steps.reduce(0, +)
+        continue
+      }
       let history = Self.history(finished)
       var latent = starts[unit.index]
       for stage in 0..<PyramidFlowSchedule.stageCount {
@@ -130,6 +137,15 @@ public struct PyramidSampler {
       finished.append(latent)
     }
     return finished
+  }
+
+  /// Draws what noise a unit takes, so that the next one starts where it would have.
+  private func skip(_ unit: GenerationRequest.Unit, from start: Tensor, _ noise: any NoiseSource) throws {
+    var shape = start.shape
+    for stage in 1..<PyramidFlowSchedule.stageCount {
+      shape = [shape[0], 1, 2 * shape[2], 2 * shape[3]]
+      _ = try noise.block(unit: unit.index, stage: stage, shape: shape)
+    }
   }
 
   /// A range of the frames of [channels, frames, height, width].

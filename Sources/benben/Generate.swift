@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Media
 import Models
 import Parity
@@ -62,6 +63,19 @@ struct Generate: ParsableCommand {
   @Option(help: "Frames a second.")
   var fps = 24
 
+  @Option(help: "Keep the texts' embeddings in this file, or take them from it when it exists (safetensors).")
+  var embeddings: String?
+
+  @Flag(
+    help: """
+      Keep every finished latent frame beside the output (NAME.latents), and go on from there when a run of the same \
+      request was interrupted.
+      """)
+  var resume = false
+
+  @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
+  var memoryLimit: ByteCount?
+
   @OptionGroup var common: CommonOptions
 
   /// Three numbers of steps.
@@ -94,11 +108,22 @@ struct Generate: ParsableCommand {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
     try ClipWriter.requireWritable(output)
-    let frames = try Generator(loaded, variant: variant, quiet: common.quiet).run(
+    let kept = KeptResults(
+      embeddings: embeddings, latents: resume ? latentsPath : nil, noise: noise ?? "seed \(seed)")
+    let needs = try MemoryPlan(loaded, variant: variant, request)
+    for line in needs.lines { common.say(line) }
+    try needs.requireFit(limit: memoryLimit?.count)
+    let frames = try Generator(loaded, variant: variant, kept: kept, quiet: common.quiet).run(
       request, image: try pixels(request), noise: noiseSource())
     try ClipWriter.write(
       frames.bytes, width: frames.width, height: frames.height, framesPerSecond: fps, to: output)
+    if resume { try? FileManager.default.removeItem(atPath: latentsPath) }
     common.say("\(output): \(frames.count) frames of \(frames.width)×\(frames.height)")
+  }
+
+  /// Where finished latent frames stand until the clip is written.
+  private var latentsPath: String {
+    (output.hasSuffix("/") ? String(output.dropLast()) : output) + ".latents"
   }
 
   /// The image at the clip's size.

@@ -10,10 +10,12 @@ struct Generator {
   private let variant: String?
   private let progress: Progress
   private let isQuiet: Bool
+  private let kept: KeptResults
 
-  init(_ loaded: LoadedModel, variant: String? = nil, quiet: Bool) {
+  init(_ loaded: LoadedModel, variant: String? = nil, kept: KeptResults = KeptResults(), quiet: Bool) {
     self.loaded = loaded
     self.variant = variant
+    self.kept = kept
     isQuiet = quiet
     progress = Progress(isQuiet: quiet)
   }
@@ -38,6 +40,7 @@ struct Generator {
     }
     try request.requireFits(inputs)
     let texts = try embeddings(request)
+    Heap.release()
     guard texts.allSatisfy(inputs.accepts) else {
       throw mismatch(
         "the text encoders are \(texts[0].tokens.shape[1]) and \(texts[0].pooled.shape[1]) wide, the transformer "
@@ -55,6 +58,7 @@ struct Generator {
     let latents = try sample(
       request, with: transformer, texts: texts, initial: initial, image: imageLatent, noise: noise,
       onStage: onStage)
+    Heap.release()
     let input = loaded.family.latentNormalization.decoderInput(latents)
     let decoded = try decode(input, with: vae, tiling: tiling)
     try onDecoded(input, decoded)
@@ -69,10 +73,13 @@ struct Generator {
 
   /// [negative, prompt], or the prompt alone without guidance.
   private func embeddings(_ request: GenerationRequest) throws -> [TextEmbedding] {
-    let encoders = try loaded.textEncoders()
     let texts =
       request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
-    return try texts.map { try encoders.encode(encoders.tokenize($0), in: loaded.context) }
+    if let known = try kept.embeddings(of: texts, by: loaded) { return known }
+    let encoders = try loaded.textEncoders()
+    let results = try texts.map { try encoders.encode(encoders.tokenize($0), in: loaded.context) }
+    try kept.keep(results, of: texts, by: loaded)
+    return results
   }
 
   private func sample(
@@ -81,16 +88,28 @@ struct Generator {
     onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void
   ) throws -> [Tensor] {
     let sampler = PyramidSampler(transformer, in: loaded.context)
+    var finished = try kept.latents(
+      of: request, image: image,
+      shape: [initial.shape[0], 1, request.latentHeight, request.latentWidth], by: loaded)
+    let known = finished
+    if !known.isEmpty, !isQuiet {
+      Console.note("going on after \(known.count) of \(request.units.count) latent frames")
+    }
     progress.begin("generating \(request.frameCount) frames of \(request.width)×\(request.height)")
     return try sampler.generate(
-      request, texts: texts, initial: initial, image: image, noise: noise
+      request, texts: texts, initial: initial, image: image, known: known, noise: noise
     ) { event in
       switch event {
       case .step(let number, let total, let unit, let stage):
         let title =
           "latent \(unit + 1)/\(request.units.count), stage \(stage + 1)/3, step \(number)/\(total)"
         try progress.update(title, done: number, of: total, rate: Self.pace)
-      case .stage(let unit, let stage, let latent): try onStage(unit, stage, latent)
+      case .stage(let unit, let stage, let latent):
+        try onStage(unit, stage, latent)
+        if stage == PyramidFlowSchedule.stageCount - 1 {
+          finished.append(latent)
+          try kept.keep(finished, of: request, image: image, by: loaded)
+        }
       }
     }
   }

@@ -16,6 +16,11 @@ enum Interruption {
     signal(SIGINT) { _ in
       if Interruption.requested.exchange(true, ordering: .relaxed) { _exit(130) }
     }
+    // A program that starts others from a thread of a pool hands its blocked signals down.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   static func check() throws {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import JSON
 import Models
 import Tensors
@@ -31,18 +32,50 @@ struct MemoryPlan {
     phases = try conversion.plans.filter {
       family.role(of: $0.component) != .transformer || $0.component == transformer.component
     }.map { plan in
-      let working =
-        switch family.role(of: plan.component) {
-        case .transformer:
-          MemoryEstimate.transformer(
-            width: try family.transformerWidth(plan.component, config: plan.source.config), request)
-        case .vae:
-          MemoryEstimate.decoder(
-            try CausalVideoVAEConfig(json: plan.source.config, component: plan.component), request)
-        case .clip, .t5, nil: 0
-        }
-      return Phase(component: plan.component, weights: plan.byteCount, working: MemoryEstimate.base + working)
+      try Self.phase(
+        plan.component, weights: plan.byteCount, config: plan.source.config, family: family, request)
     }
+  }
+
+  /// What a run of a converted model needs.
+  init(_ loaded: LoadedModel, variant: String, _ request: GenerationRequest) throws {
+    self.variant = variant
+    self.request = request
+    let transformer = ModelFamily.transformerPrefix + variant
+    phases = try loaded.native.componentSizes.filter { name, _ in
+      loaded.family.role(of: name) != .transformer || name == transformer
+    }.map { name, bytes in
+      try Self.phase(
+        name, weights: bytes, config: loaded.native.component(name).config, family: loaded.family, request)
+    }
+  }
+
+  private static func phase(
+    _ component: String, weights: Int, config: JSONValue, family: ModelFamily, _ request: GenerationRequest
+  ) throws -> Phase {
+    let working =
+      switch family.role(of: component) {
+      case .transformer:
+        MemoryEstimate.transformer(width: try family.transformerWidth(component, config: config), request)
+      case .vae: MemoryEstimate.decoder(try CausalVideoVAEConfig(json: config, component: component), request)
+      case .clip, .t5, nil: 0
+      }
+    return Phase(component: component, weights: weights, working: MemoryEstimate.base + working)
+  }
+
+  /// Throws when the run needs more than is allowed, or than this machine has for what is not mapped.
+  func requireFit(limit: Int?) throws {
+    let own = phases.map(\.working).max() ?? 0
+    let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    func refuse(_ needed: Int, _ what: String) -> BenbenError {
+      BenbenError(
+        .usage, "the run does not fit",
+        at: "\(request.width)×\(request.height), \(request.latentFrames) latent frames",
+        because: "it needs about \(Console.bytes(needed)) at once; \(what)",
+        remedies: ["Ask for a smaller or shorter clip, or convert with --type int8."])
+    }
+    if let limit, peak > limit { throw refuse(peak, "--memory-limit allows \(Console.bytes(limit))") }
+    if own > machine { throw refuse(own, "this machine has \(Console.bytes(machine))") }
   }
 
   /// What the greediest part needs at once: the system drops the mapped weights of parts that are done.

@@ -603,6 +603,64 @@ import Testing
     #expect(entries == ["a", "b", "c.mp4", "d.gif", "e", "model"])
   }
 
+  /// An interrupted run goes on where it stood, and makes the clip of one that was not; embeddings are not computed twice.
+  @Test func takesUpWhatAnEarlierRunKept() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("shapes", "bf16")
+    func arguments(_ output: String, _ more: String...) -> [String] {
+      [
+        "generate", model, "--prompt", "a red ball", "--output", output, "--width", "128", "--height", "128",
+        "--temp", "2", "--steps", "1,1,1", "--video-steps", "150,150,150", "--embeddings",
+        "texts.safetensors",
+        "--quiet",
+      ] + more
+    }
+    #expect(try run(arguments("whole")).code == 0)
+    let interrupted = Process()
+    interrupted.executableURL = Self.program
+    interrupted.arguments = arguments("parts", "--resume")
+    interrupted.currentDirectoryURL = URL(fileURLWithPath: folder)
+    interrupted.standardError = FileHandle.nullDevice
+    try interrupted.run()
+    let deadline = Date.now + 60
+    while !entries.contains("parts.latents"), Date.now < deadline { usleep(2000) }
+    interrupted.interrupt()
+    interrupted.waitUntilExit()
+    #expect(interrupted.terminationStatus == 130)
+    #expect(entries == ["model", "parts.latents", "texts.safetensors", "whole"])
+
+    let other = try run(arguments("parts", "--resume", "--seed", "1"))
+    #expect(other.code == 64 && other.errors.contains("another run"), "\(other.errors)")
+    let resumed = try run(arguments("parts", "--resume").filter { $0 != "--quiet" })
+    #expect(resumed.code == 0 && resumed.errors.contains("going on after 1 of 2"), "\(resumed.errors)")
+    for frame in 0..<9 {
+      let name = "frame_000\(frame).png"
+      let frames = ["whole", "parts"].map { FileManager.default.contents(atPath: "\(folder)/\($0)/\(name)") }
+      #expect(frames[0] != nil && frames[0] == frames[1], "\(name)")
+    }
+    #expect(entries == ["model", "parts", "texts.safetensors", "whole"])
+
+    let otherText = try run(arguments("c") + ["--negative-prompt", "x"])
+    #expect(otherText.code == 64 && otherText.errors.contains("another run"), "\(otherText.errors)")
+    try Data(repeating: 0, count: 100).write(to: URL(fileURLWithPath: folder + "/texts.safetensors"))
+    #expect(try run(arguments("c")).code == 65)
+  }
+
+  @Test func saysWhatARunNeeds() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("shapes", "int8")
+    func generate(_ limit: String) throws -> Outcome {
+      try run(
+        "generate", model, "--prompt", "x", "--output", "x.png", "--width", "64", "--height", "64", "--steps",
+        "1,1,1", "--memory-limit", limit)
+    }
+    let refused = try generate("50MB")
+    #expect(refused.code == 64 && refused.errors.contains("does not fit"), "\(refused.errors)")
+    let ran = try generate("1.5 GB")
+    #expect(ran.code == 0 && ran.errors.contains("at once"), "\(ran.errors)")
+    #expect(try generate("many").code == 64)
+  }
+
   @Test func speaksOfMisuse() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     for arguments in [

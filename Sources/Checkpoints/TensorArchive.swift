@@ -1,0 +1,80 @@
+import JSON
+import Tensors
+
+/// What one run keeps for a later one: tensors of f32 in a safetensors file, with a text that says what they were computed
+/// from.
+public enum TensorArchive {
+  private static let originKey = "origin"
+
+  /// Writes the file, whole or not at all.
+  public static func write(
+    _ tensors: [(name: String, values: Tensor)], origin: String, to path: String, mayReplace: Bool = false
+  ) throws {
+    let header = SafetensorsHeader(
+      tensors.map { ($0.name, .f32, $0.values.shape) }, metadata: [originKey: origin])
+    let staged = try StagedFile(
+      destination: path, size: header.bytes.count + header.dataSize, mayReplace: mayReplace)
+    try header.bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
+    var position = header.bytes.count
+    for (_, values) in tensors {
+      try staged.file.write(UnsafeRawBufferPointer(values.elements), at: position)
+      position += 4 * values.count
+    }
+    try withExtendedLifetime(tensors) { try staged.commit() }
+  }
+
+  /// The tensors of a file by name; nil when there is none.
+  ///
+  /// - Throws: ``BenbenError`` when the file is damaged, or its tensors were computed from something else.
+  public static func read(_ path: String, origin: String) throws -> [String: Tensor]? {
+    guard CheckpointFolder.exists(path) else { return nil }
+    let files = try Safetensors.open(path)
+    guard files.metadata[originKey] == origin else {
+      throw BenbenError(
+        .usage, "the file belongs to another run", at: path,
+        because: "it was computed from another model, prompt or request",
+        remedies: ["Name another file, or remove this one."])
+    }
+    return try Dictionary(
+      uniqueKeysWithValues: files.tensors.map { tensor in
+        guard tensor.type == .f32 else {
+          throw malformed(
+            "tensor \(quoted(tensor.name)) is damaged", path, "its type is \(tensor.type.rawValue)")
+        }
+        let values = Tensor(tensor.shape)
+        var conversion = try TensorConversion(tensor, to: .f32)
+        var start = 0
+        while let chunk = try conversion.next() {
+          (values.address + start).copyMemory(
+            from: chunk.baseAddress ?? UnsafeRawPointer(values.address), byteCount: chunk.count)
+          start += chunk.count
+        }
+        return (tensor.name, values)
+      })
+  }
+}
+
+/// The start of a safetensors file: how long its header is, and the header.
+struct SafetensorsHeader {
+  /// With spaces at the end that align the data, as the format's own writer does.
+  let bytes: [UInt8]
+  /// Bytes of all tensors.
+  let dataSize: Int
+
+  init(_ tensors: [(name: String, type: ElementType, shape: Shape)], metadata: [String: String]) {
+    var header: [String: JSONValue] = ["__metadata__": .object(metadata.mapValues(JSONValue.string))]
+    var end = 0
+    for (name, type, shape) in tensors {
+      let byteCount = shape.reduce(type.size, *)
+      header[name] = [
+        "dtype": .string(type.rawValue.uppercased()), "shape": .array(shape.map(JSONValue.integer)),
+        "data_offsets": [.integer(end), .integer(end + byteCount)],
+      ]
+      end += byteCount
+    }
+    var text = Array(JSONValue.object(header).canonicalText.utf8)
+    text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
+    bytes = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+    dataSize = end
+  }
+}
