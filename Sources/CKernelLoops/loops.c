@@ -379,29 +379,28 @@ BEST void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out,
   winograd_inputs(pixels, 1, out, stride, channels);
 }
 
-BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t outputs, size_t inputs, size_t times,
-                              size_t first_input, size_t last_input) {
-  for (size_t t = 0; t < times; t++)
-    for (size_t c = first_input; c < last_input; c++)
-      for (size_t k = 0; k < outputs; k++) {
-        const float *g = x + ((k * inputs + c) * times + t) * 9;
-        float rows[12];
-        for (int i = 0; i < 3; i++) {
-          float a = g[i], b = g[3 + i], d = g[6 + i];
-          rows[i] = a;
-          rows[3 + i] = 0.5f * (a + b + d);
-          rows[6 + i] = 0.5f * (a - b + d);
-          rows[9 + i] = d;
-        }
-        uint16_t *target = out + (t * 16 * inputs + c) * outputs + k;
-        for (int y = 0; y < 4; y++) {
-          float a = rows[3 * y], b = rows[3 * y + 1], d = rows[3 * y + 2];
-          target[(4 * y) * inputs * outputs] = bfloat16(a);
-          target[(4 * y + 1) * inputs * outputs] = bfloat16(0.5f * (a + b + d));
-          target[(4 * y + 2) * inputs * outputs] = bfloat16(0.5f * (a - b + d));
-          target[(4 * y + 3) * inputs * outputs] = bfloat16(d);
-        }
+BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t count, size_t outputs, size_t inputs,
+                              size_t times, size_t time) {
+  for (size_t c = 0; c < inputs; c++)
+    for (size_t k = 0; k < count; k++) {
+      const float *g = x + ((k * inputs + c) * times + time) * 9;
+      float rows[12];
+      for (int i = 0; i < 3; i++) {
+        float a = g[i], b = g[3 + i], d = g[6 + i];
+        rows[i] = a;
+        rows[3 + i] = 0.5f * (a + b + d);
+        rows[6 + i] = 0.5f * (a - b + d);
+        rows[9 + i] = d;
       }
+      uint16_t *target = out + c * outputs + k;
+      for (int y = 0; y < 4; y++) {
+        float a = rows[3 * y], b = rows[3 * y + 1], d = rows[3 * y + 2];
+        target[(4 * y) * inputs * outputs] = bfloat16(a);
+        target[(4 * y + 1) * inputs * outputs] = bfloat16(0.5f * (a + b + d));
+        target[(4 * y + 2) * inputs * outputs] = bfloat16(0.5f * (a - b + d));
+        target[(4 * y + 3) * inputs * outputs] = bfloat16(d);
+      }
+    }
 }
 
 BEST void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,

@@ -22,7 +22,7 @@ public final class FrameMemory {
       let size = source.count / max(lines, 1)
       let slot =
         count == Self.length
-        ? frames.removeFirst() : Tensor(isRounded ? [(source.count + 1) / 2] : source.shape)
+        ? frames.removeFirst() : Tensor(isRounded ? [(source.count + 1) / 2] : source.shape, isLasting: true)
       let (from, to) = (source.address, slot.address)
       parallelRows(lines) { part in
         let (start, count) = (part.lowerBound * size, part.count * size)

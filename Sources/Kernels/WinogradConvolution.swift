@@ -30,20 +30,31 @@ final class WinogradConvolution {
     var layout = weightLayout
     kernelSize = dnnl_memory_desc_get_size(&layout)
     let count = times * Self.positions
-    kernels = FloatBuffer(count: (kernelSize * count + 3) / 4)
-    let transformed = FloatBuffer(count: (inputs * outputs * count + 1) / 2)
-    weight.withFloats(scratch: context.weightScratch) { values in
-      parallelRows(inputs) { part in
-        bb_winograd_weights(
-          values.baseAddress, transformed.address.assumingMemoryBound(to: UInt16.self), outputs, inputs,
-          times,
-          part.lowerBound, part.upperBound)
+    kernels = FloatBuffer(count: (kernelSize * count + 3) / 4, isLasting: true)
+    let transformed = FloatBuffer(count: (inputs * outputs * Self.positions + 1) / 2)
+    for time in 0..<times {
+      transform(weight, time: time, into: transformed.address.assumingMemoryBound(to: UInt16.self))
+      for position in 0..<Self.positions {
+        try context.pack(
+          transformed.address + position * inputs * outputs * 2, matrix,
+          into: kernels.address + (time * Self.positions + position) * kernelSize, weightLayout)
       }
     }
-    for index in 0..<count {
-      try context.pack(
-        transformed.address + index * inputs * outputs * 2, matrix,
-        into: kernels.address + index * kernelSize, weightLayout)
+  }
+
+  /// The kernels of one frame, transformed to [positions, inputs, outputs]; every thread widens some outputs at a time.
+  private func transform(_ weight: Weight, time: Int, into output: UnsafeMutablePointer<UInt16>) {
+    let outputsAtOnce = 32
+    parallelRows(outputs) { part in
+      let scratch = FloatBuffer(count: outputsAtOnce * weight.rowLength)
+      for start in Swift.stride(from: part.lowerBound, to: part.upperBound, by: outputsAtOnce) {
+        let rows = start..<min(start + outputsAtOnce, part.upperBound)
+        scratch.with(count: rows.count * weight.rowLength) { values in
+          weight.widen(rows: rows, into: values)
+          bb_winograd_weights(
+            values.baseAddress, output + start, rows.count, outputs, inputs, times, time)
+        }
+      }
     }
   }
 

@@ -13,10 +13,12 @@ public final class Tensor {
   /// A tensor of undefined elements.
   ///
   /// The shape must be a valid one: shapes from files are checked where they are read.
-  public init(_ shape: Shape) {
+  ///
+  /// - Parameter isLasting: see ``FloatBuffer/init(count:isLasting:)``.
+  public init(_ shape: Shape, isLasting: Bool = false) {
     guard let count = shape.checkedElementCount else { preconditionFailure("invalid shape \(shape)") }
     self.shape = shape
-    owner = FloatBuffer(count: count)
+    owner = FloatBuffer(count: count, isLasting: isLasting)
     elements = UnsafeMutableBufferPointer(rebasing: owner.elements[..<count])
   }
 

@@ -93,10 +93,10 @@ void bb_winograd_input(const void *const pixels[16], uint16_t *out, size_t strid
 /// The same of pixels in bfloat16.
 void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
 
-/// The transform of weights: kernels [outputs, inputs, times, 3, 3] of some inputs into [times, 16, inputs, outputs] in
-/// bfloat16.
-void bb_winograd_weights(const float *x, uint16_t *out, size_t outputs, size_t inputs, size_t times, size_t first_input,
-                         size_t last_input);
+/// The transform of weights: one frame of the kernels [count, inputs, times, 3, 3] into [16, inputs, outputs] in bfloat16,
+/// of which they are the first `count` outputs.
+void bb_winograd_weights(const float *x, uint16_t *out, size_t count, size_t outputs, size_t inputs, size_t times,
+                         size_t time);
 
 /// The transform back: sixteen rows of channels that lie `stride` apart, and a bias, into four pixels, row by row; a pixel
 /// that is null is left out. The result is added to what the pixels hold when `adds` is not zero.
