@@ -33,7 +33,9 @@ public final class FloatBuffer {
   private static func allocate(_ count: Int) -> (UnsafeMutableRawBufferPointer, UnsafeMutableRawPointer) {
     let size = max(count, 1) * MemoryLayout<Float>.stride
     let block = UnsafeMutableRawPointer.allocate(byteCount: size + alignment, alignment: 16)
-    return (UnsafeMutableRawBufferPointer(start: block.alignedUp(toMultipleOf: alignment), count: size), block)
+    return (
+      UnsafeMutableRawBufferPointer(start: block.alignedUp(toMultipleOf: alignment), count: size), block
+    )
   }
 
   private static func map(_ count: Int) -> UnsafeMutableRawBufferPointer? {
