@@ -48,7 +48,7 @@ private final class Work {
 }
 
 /// What threads could not do.
-final class FailureList: @unchecked Sendable {
+final class FailureList: Sendable {
   private let lock = Mutex<[any Error]>([])
   var first: (any Error)? { lock.withLock { $0.first } }
 

@@ -1,7 +1,7 @@
 /// What a run needs beside the weights, which are mapped and belong to the system's file cache.
 ///
-/// From measurement: anonymous memory of full-size miniFLUX runs (256×256 with one latent frame, 640×384 with two; 2 threads)
-/// was met within 15 %. It grows with threads and oneDNN's kernels, so it is an estimate and no promise.
+/// From measurement: anonymous memory of parts of full-size miniFLUX (the transformer at 640×384 with 16 latent frames, the decoder at
+/// 640×384 with two; 2 threads) was met within 25 %. It grows with threads and oneDNN's kernels, so it is an estimate and no promise.
 public struct MemoryEstimate {
   /// Program, kernels and tokenizers.
   public static let base = 80_000_000
@@ -9,7 +9,7 @@ public struct MemoryEstimate {
   private static let transformerBuffers = 22
   /// Bytes that the VAE's decoder needs for a tile of 256 pixels at 128 channels: of the first latent frame, and of a later
   /// one, which gives eight frames.
-  private static let firstTile = 1_700_000_000, laterTile = 3_300_000_000
+  private static let firstTile = 1_700_000_000, laterTile = 2_000_000_000
 
   /// Bytes that the longest call of a transformer needs.
   public static func transformer(width: Int, _ request: GenerationRequest) -> Int {
