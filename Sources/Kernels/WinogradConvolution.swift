@@ -1,6 +1,5 @@
 import CDNNL
 import CKernelLoops
-import Synchronization
 import Tensors
 
 /// A convolution of 3×3 pixels and some frames with products in bf16 by Winograd's F(2×2, 3×3) (Lavin and Gray, "Fast
@@ -20,13 +19,16 @@ final class WinogradConvolution {
   private let kernels: FloatBuffer
   private let kernelSize: Int
 
+  /// Tiles that are multiplied at a time, at most.
+  private let mostTiles: Int
+
   /// Transforms the kernels [outputs, inputs, times, 3, 3].
   init(_ weight: Weight, in context: KernelContext) throws {
     (outputs, inputs, times) = (weight.shape[0], weight.shape[1], weight.shape[2])
     let matrix = Layout([inputs, outputs], .bf16)
+    mostTiles = max(1, Self.mostValues / max(inputs, outputs))
     weightLayout = try context.packedLayout(
-      of: matrix, left: Layout([Self.mostValues / max(inputs, outputs), inputs], .bf16),
-      Layout([Self.mostValues / max(inputs, outputs), outputs]))
+      of: matrix, left: Layout([mostTiles, inputs], .bf16), Layout([mostTiles, outputs]))
     var layout = weightLayout
     kernelSize = dnnl_memory_desc_get_size(&layout)
     let count = times * Self.positions
@@ -65,7 +67,7 @@ final class WinogradConvolution {
   ) throws {
     let grid = TileGrid(height: output.shape[1], width: output.shape[2])
     // A few counts of rows share primitives; what lies behind the last tile is computed in vain.
-    let tilesAtOnce = min((grid.count + 63) / 64 * 64, Self.mostValues / max(inputs, outputs))
+    let tilesAtOnce = min((grid.count + 63) / 64 * 64, mostTiles)
     let batch = try TileBatch(
       count: tilesAtOnce, left: Layout([tilesAtOnce, inputs], .bf16), output: Layout([tilesAtOnce, outputs]),
       right: Layout([inputs, outputs], .bf16), packed: weightLayout, in: context)

@@ -22,16 +22,8 @@ struct RecordedCalls {
   ///
   /// - Throws: ``BenbenError`` when the trace holds none for this transformer.
   init(_ trace: GoldenTrace, request: GenerationRequest, inputs: TransformerInputs, limit: Int) throws {
-    guard let prompt = try trace.embedding(.prompt) else { throw Self.nothing(trace) }
-    var texts = [TextEmbedding(tokens: prompt.tokens, pooled: prompt.pooled)]
-    if request.guidanceScale > 0, let negative = try trace.embedding(.negative) {
-      texts.insert(TextEmbedding(tokens: negative.tokens, pooled: negative.pooled), at: 0)
-    }
-    guard texts.allSatisfy(inputs.accepts) else {
-      throw BenbenError(
-        .malformed, "the trace is of another model", at: trace.path,
-        because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
-    }
+    guard let texts = try TraceRequest.texts(trace, request) else { throw Self.nothing(trace) }
+    try TraceRequest.require(texts, fit: inputs, trace)
     let places = Self.places(request)
     let count = min(limit, places.count)
     self.texts = texts

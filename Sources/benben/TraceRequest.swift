@@ -50,6 +50,22 @@ enum TraceRequest {
     return Clip.pixels(image.bytes, width: width, height: height)
   }
 
+  /// The recorded embeddings [negative, prompt], or the prompt's alone without guidance; nil when there are none.
+  static func texts(_ trace: GoldenTrace, _ request: GenerationRequest) throws -> [TextEmbedding]? {
+    guard let prompt = try trace.embedding(.prompt) else { return nil }
+    let negative = request.guidanceScale > 0 ? try trace.embedding(.negative) : nil
+    return [negative, prompt].compactMap { $0.map { TextEmbedding(tokens: $0.tokens, pooled: $0.pooled) } }
+  }
+
+  /// Throws when recorded embeddings are not those that a transformer takes.
+  static func require(_ texts: [TextEmbedding], fit inputs: TransformerInputs, _ trace: GoldenTrace) throws {
+    if let prompt = texts.last, !texts.allSatisfy(inputs.accepts) {
+      throw BenbenError(
+        .malformed, "the trace is of another model", at: trace.path,
+        because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
+    }
+  }
+
   static func tiling(_ trace: GoldenTrace) throws -> CausalVideoVAE.Tiling? {
     try trace.decoding().map { CausalVideoVAE.Tiling(window: $0.window, tileSize: $0.tileSize) }
   }

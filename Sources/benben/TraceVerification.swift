@@ -114,20 +114,12 @@ struct TraceVerification {
   }
 
   private mutating func verifySampling() throws {
-    guard trace.request.mode != "vae", let prompt = try trace.embedding(.prompt) else { return }
+    guard trace.request.mode != "vae", let texts = try TraceRequest.texts(trace, request) else { return }
     let transformer = try loaded.transformer(variant: try loaded.variant(variant))
     let inputs = transformer.inputs
     try request.requireFits(inputs)
     let sampler = PyramidSampler(transformer, in: loaded.context)
-    var texts = [TextEmbedding(tokens: prompt.tokens, pooled: prompt.pooled)]
-    if request.guidanceScale > 0, let negative = try trace.embedding(.negative) {
-      texts.insert(TextEmbedding(tokens: negative.tokens, pooled: negative.pooled), at: 0)
-    }
-    guard texts.allSatisfy(inputs.accepts) else {
-      throw BenbenError(
-        .malformed, "the trace is of another model", at: trace.path,
-        because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
-    }
+    try TraceRequest.require(texts, fit: inputs, trace)
     let shape = [inputs.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth]
     let starts = try trace.tensor("noise/initial", shape: [1] + shape).map {
       sampler.startingPoints($0.reshaped(shape))
