@@ -51,6 +51,14 @@ class BenbenFile:
         start = self._start + part["offset"]
         return self._bytes[start : start + part["bytes"]].view("<f4")
 
+    def quantized(self, name):
+        """The 8-bit values of an int8 tensor, [rows, columns]."""
+        tensor, raw = self.tensors[name], self.raw(name).view(np.int8)
+        count = tensor["shape"][0]
+        if tensor["layout"] == "blocks-64x4":
+            return raw.reshape(count // 64, -1, 64, 4).transpose(0, 2, 1, 3).reshape(count, -1)
+        return raw.reshape(count, -1)
+
     def __getitem__(self, name):
         """A tensor as float32."""
         kind, raw = self.tensors[name]["type"], self.raw(name)
@@ -59,7 +67,7 @@ class BenbenFile:
         elif kind == "f16":
             values = raw.view("<f2").astype(np.float32)
         elif kind == "int8":
-            rows = self.raw(name).view(np.int8).reshape(self.tensors[name]["shape"][0], -1)
+            rows = self.quantized(name)
             values = rows.astype(np.float32) * self.scales(name)[:, None]
         elif kind == "bf16":
             values = (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)

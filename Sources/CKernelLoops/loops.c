@@ -1,6 +1,7 @@
 #include "CKernelLoops.h"
 
 #include <math.h>
+#include <string.h>
 
 #if defined(__x86_64__) && defined(__linux__)
 #define BEST __attribute__((target_clones("avx512f", "arch=haswell", "default")))
@@ -138,35 +139,61 @@ static inline __attribute__((always_inline)) uint32_t magnitude_bits(float x) {
   return pattern.bits & 0x7FFFFFFF;
 }
 
+// The scale of a row whose largest value becomes `limit`: NaN for a row with what is no finite number.
+static inline __attribute__((always_inline)) float row_scale(const float *x, size_t width, float limit,
+                                                             float *inverse) {
+  // Compared as integers, so that a NaN is the largest of all.
+  uint32_t lanes[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= width; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      uint32_t bits = magnitude_bits(x[i + k]);
+      lanes[k] = bits > lanes[k] ? bits : lanes[k];
+    }
+  union {
+    uint32_t bits;
+    float value;
+  } largest = {0};
+  for (; i < width; i++) largest.bits = magnitude_bits(x[i]) > largest.bits ? magnitude_bits(x[i]) : largest.bits;
+  for (size_t k = 0; k < LANES; k++) largest.bits = lanes[k] > largest.bits ? lanes[k] : largest.bits;
+  int finite = largest.bits < 0x7F800000;
+  // Rows near the least f32 numbers are as good as zero for activations.
+  *inverse = finite && largest.value > 0x1p-110f ? limit / largest.value : 0.0f;
+  return finite ? largest.value / limit : NAN;
+}
+
+// x rounded to an integer, as the low bits of a number.
+static inline __attribute__((always_inline)) uint32_t rounded_bits(float x) {
+  union {
+    float value;
+    uint32_t bits;
+  } shifted = {x + 12582912.0f};  // 1.5·2^23: adding it rounds to an integer
+  return shifted.bits;
+}
+
 BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q, float *scales) {
   for (size_t r = 0; r < rows; r++, x += width, q += width) {
-    // Compared as integers, so that a NaN is the largest of all.
-    uint32_t lanes[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= width; i += LANES)
-      for (size_t k = 0; k < LANES; k++) {
-        uint32_t bits = magnitude_bits(x[i + k]);
-        lanes[k] = bits > lanes[k] ? bits : lanes[k];
-      }
-    union {
-      uint32_t bits;
-      float value;
-    } largest = {0};
-    for (; i < width; i++) largest.bits = magnitude_bits(x[i]) > largest.bits ? magnitude_bits(x[i]) : largest.bits;
-    for (size_t k = 0; k < LANES; k++) largest.bits = lanes[k] > largest.bits ? lanes[k] : largest.bits;
-    int finite = largest.bits < 0x7F800000;
-    // Rows near the least f32 numbers are as good as zero for activations.
-    float inverse = finite && largest.value > 0x1p-120f ? 127.0f / largest.value : 0.0f;
-    scales[r] = finite ? largest.value / 127.0f : NAN;
-    if (!finite)
-      for (i = 0; i < width; i++) q[i] = 128;
+    float inverse;
+    scales[r] = row_scale(x, width, 127.0f, &inverse);
+    if (scales[r] != scales[r])
+      for (size_t i = 0; i < width; i++) q[i] = 128;
     else
-      for (i = 0; i < width; i++) {
-        union {
-          float value;
-          uint32_t bits;
-        } shifted = {x[i] * inverse + 12582912.0f};  // 1.5·2^23: adding it rounds to an integer
-        q[i] = (uint8_t)(shifted.bits + 128);
+      for (size_t i = 0; i < width; i++) q[i] = (uint8_t)(rounded_bits(x[i] * inverse) + 128);
+  }
+}
+
+BEST void bb_quantize_rows_halves(const float *x, size_t rows, size_t width, uint8_t *q, float *scales) {
+  for (size_t r = 0; r < rows; r++, x += width, q += 2 * width) {
+    float inverse;
+    scales[r] = row_scale(x, width, 32639.0f, &inverse);
+    if (scales[r] != scales[r])
+      for (size_t i = 0; i < 2 * width; i++) q[i] = 128;
+    else
+      for (size_t i = 0; i < width; i++) {
+        // 128 more: rounds the high half to the nearest, and is what stands for zero in the low one.
+        uint32_t bits = rounded_bits(x[i] * inverse) + 128;
+        q[i] = (uint8_t)((bits >> 8) + 128);
+        q[width + i] = (uint8_t)bits;
       }
   }
 }
@@ -234,14 +261,44 @@ BEST void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums)
   }
 }
 
-BEST void bb_scale_sums(const int32_t *sums, const int32_t *weight_sums, float row_scale, const float *column_scales,
-                        const float *bias, float *out, size_t width) {
-  if (bias)
+BEST void bb_sum_blocked_rows(const int8_t *q, size_t blocks, size_t width, int32_t *sums) {
+  for (size_t b = 0; b < blocks; b++, sums += 64) {
+    for (size_t r = 0; r < 64; r++) sums[r] = 0;
+    for (size_t i = 0; i < width; i += 4, q += 256)
+      for (size_t r = 0; r < 64; r++) sums[r] += q[4 * r] + q[4 * r + 1] + q[4 * r + 2] + q[4 * r + 3];
+  }
+}
+
+void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out) {
+  // Sixteen rows at a time, whose four columns fill a line of the cache.
+  for (size_t r = 0; r < rows; r += 16)
+    for (size_t i = 0; i < columns; i += 4)
+      for (size_t k = 0; k < 16; k++)
+        memcpy(out + r / 64 * 64 * columns + 64 * i + 4 * (r % 64 + k), q + (r + k) * columns + i, 4);
+}
+
+void bb_unpack_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out) {
+  for (size_t r = first; r < first + rows;) {
+    size_t count = 16 - r % 16 < first + rows - r ? 16 - r % 16 : first + rows - r;
+    const int8_t *source = q + r / 64 * 64 * columns + 4 * (r % 64);
+    for (size_t i = 0; i < columns; i += 4)
+      for (size_t k = 0; k < count; k++)
+        memcpy(out + (r - first + k) * columns + i, source + 64 * i + 4 * k, 4);
+    r += count;
+  }
+}
+
+BEST void bb_scale_sums(const int32_t *sums, const int32_t *low_sums, const int32_t *weight_sums, float row_scale,
+                        const float *column_scales, const float *bias, float *out, size_t width) {
+  if (low_sums)
     for (size_t i = 0; i < width; i++)
-      out[i] = (float)(sums[i] - 128 * weight_sums[i]) * (row_scale * column_scales[i]) + bias[i];
+      out[i] = 256.0f * (float)(sums[i] - 128 * weight_sums[i]) + (float)(low_sums[i] - 128 * weight_sums[i]);
   else
-    for (size_t i = 0; i < width; i++)
-      out[i] = (float)(sums[i] - 128 * weight_sums[i]) * (row_scale * column_scales[i]);
+    for (size_t i = 0; i < width; i++) out[i] = (float)(sums[i] - 128 * weight_sums[i]);
+  if (bias)
+    for (size_t i = 0; i < width; i++) out[i] = out[i] * (row_scale * column_scales[i]) + bias[i];
+  else
+    for (size_t i = 0; i < width; i++) out[i] *= row_scale * column_scales[i];
 }
 
 BEST void bb_swish(float *x, float factor, size_t count) {
@@ -329,9 +386,48 @@ BEST void bb_round_columns(const float *x, size_t stride, float factor, uint16_t
     for (size_t i = 0; i < width; i++) out[i] = bfloat16(x[i] * factor);
 }
 
-BEST void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, size_t width) {
-  for (size_t r = 0; r < rows; r++, x += stride)
-    for (size_t i = 0; i < width; i++) x[i] *= factors[r];
+BEST void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
+  size_t padded = (rows + 31) / 32 * 32;
+  for (size_t first = 0; first < width; first += 64)
+    for (size_t r = 0; r < padded; r += 2, out += 128) {
+      const float *even = x + r * stride + first, *odd = even + stride;
+      size_t count = width - first < 64 ? width - first : 64;
+      if (r + 1 < rows && count == 64)
+        for (size_t i = 0; i < 64; i++) {
+          out[2 * i] = bfloat16(even[i]);
+          out[2 * i + 1] = bfloat16(odd[i]);
+        }
+      else
+        for (size_t i = 0; i < 64; i++) {
+          out[2 * i] = r < rows && i < count ? bfloat16(even[i]) : 0;
+          out[2 * i + 1] = r + 1 < rows && i < count ? bfloat16(odd[i]) : 0;
+        }
+    }
+}
+
+BEST void bb_block_turned_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
+  size_t padded = (width + 31) / 32 * 32;
+  // Sixteen rows of sixteen pairs at a time, rounded row by row and written column by column.
+  for (size_t first = 0; first < (rows + 63) / 64 * 64; first += 16)
+    for (size_t column = 0; column < padded; column += 32) {
+      uint16_t pairs[16][32] = {0};
+      size_t count = width - column < 32 ? width - column : 32;
+      for (size_t r = 0; r < 16 && first + r < rows; r++) {
+        const float *row = x + (first + r) * stride + column;
+        if (count == 32)
+          for (size_t i = 0; i < 32; i++) pairs[r][i] = bfloat16(row[i]);
+        else
+          for (size_t i = 0; i < count; i++) pairs[r][i] = bfloat16(row[i]);
+      }
+      uint16_t *target = out + first / 64 * 64 * padded + column / 2 * 128 + 2 * (first % 64);
+      for (size_t pair = 0; pair < 16; pair++)
+        for (size_t r = 0; r < 16; r++) memcpy(target + 128 * pair + 2 * r, pairs[r] + 2 * pair, 4);
+    }
+}
+
+BEST void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += width, out += stride)
+    for (size_t i = 0; i < width; i++) out[i] = x[i] * factors[r];
 }
 
 // Of some channels, which the compiler should know to be as many as a vector has: copies in local arrays alias nothing.

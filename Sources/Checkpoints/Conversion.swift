@@ -153,7 +153,7 @@ public struct Conversion {
   private static func write(
     _ row: ComponentPlan.Row, as entry: NativeHeader.Entry, dataStart: Int, to file: OutputFile
   ) throws -> WrittenTensor {
-    var conversion = try TensorConversion(row.source, to: row.type)
+    var conversion = try TensorConversion(row.source, to: row.type, layout: entry.layout)
     var hash = SHA256()
     var position = dataStart + entry.data.offset
     while let chunk = try conversion.next() {

@@ -69,8 +69,8 @@ public final class NativeComponent: WeightSource {
     let weight =
       if let scales = entry.scales {
         Weight(
-          name: entry.name, shape: entry.shape, file: file, values: range(entry.data), scales: range(scales),
-          activations: entry.activations)
+          name: entry.name, shape: entry.shape, layout: entry.layout, file: file, values: range(entry.data),
+          scales: range(scales), activations: entry.activations)
       } else {
         Weight(
           name: entry.name, shape: entry.shape, type: entry.type.elementType, file: file,
@@ -101,7 +101,8 @@ public final class NativeComponent: WeightSource {
         TensorDescriptor(
           name: entry.name, type: entry.type.elementType, shape: entry.shape, file: file,
           offset: dataStart + entry.data.offset, byteCount: entry.data.byteCount,
-          scaleOffset: entry.scales.map { dataStart + $0.offset }, activations: entry.activations)
+          scaleOffset: entry.scales.map { dataStart + $0.offset }, layout: entry.layout,
+          activations: entry.activations)
       }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
   }
 

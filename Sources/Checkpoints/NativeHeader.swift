@@ -10,6 +10,7 @@ struct NativeHeader {
     let name: String
     let shape: Shape
     let type: WeightType
+    let layout: WeightLayout
     /// What a product with it does with its input.
     let activations: ActivationPrecision
     var data: Part
@@ -69,9 +70,9 @@ struct NativeHeader {
       let scales = isQuantized ? Part(after: data.end, byteCount: scaleBytes) : nil
       end = scales?.end ?? data.end
       return Entry(
-        name: tensor.name, shape: tensor.shape, type: tensor.type, activations: tensor.activations,
-        data: data,
-        scales: scales)
+        name: tensor.name, shape: tensor.shape, type: tensor.type,
+        layout: WeightLayout(of: tensor.shape, type: tensor.type, activations: tensor.activations),
+        activations: tensor.activations, data: data, scales: scales)
     }
   }
 
@@ -93,7 +94,7 @@ struct NativeHeader {
           members["name"] = .string(entry.name)
           members["shape"] = .array(entry.shape.map(JSONValue.integer))
           members["type"] = .string(entry.type.rawValue)
-          members["layout"] = "row-major"
+          members["layout"] = .string(entry.layout.rawValue)
           if entry.scales == nil, entry.activations != .wide {
             members["activations"] = .string(entry.activations.rawValue)
           }
@@ -138,12 +139,18 @@ struct NativeHeader {
     entries.reserveCapacity(rows.count)
     for (index, row) in rows.enumerated() {
       guard let name = row["name"]?.string, let shape = row["shape"]?.integers,
-        let typeName = row["type"]?.string, row["layout"]?.string == "row-major"
+        let typeName = row["type"]?.string, let layoutName = row["layout"]?.string
       else { throw fault("tensor \(index): ", "a field is missing or has another type") }
       let subject = "tensor \(quoted(name)): "
       guard names.insert(name).inserted else { throw fault(subject, "it is listed twice") }
       guard let type = WeightType(rawValue: typeName) else {
         throw fault(subject, "its type \(quoted(typeName)) is not known")
+      }
+      guard let layout = WeightLayout(rawValue: layoutName),
+        layout == .rowMajor || WeightLayout.canBlock(shape, type)
+      else {
+        throw fault(
+          subject, "its layout \(quoted(layoutName)) is not known, or not possible for its shape and type")
       }
       func part(_ json: JSONValue, _ shape: Shape, _ type: ElementType) throws -> Part {
         guard let offset = json["offset"]?.integer, let byteCount = json["bytes"]?.integer,
@@ -164,7 +171,7 @@ struct NativeHeader {
         return part
       }
       var entry = Entry(
-        name: name, shape: shape, type: type,
+        name: name, shape: shape, type: type, layout: layout,
         activations: try Self.activations(row, of: type) { fault(subject, $0) },
         data: try part(row, shape, type.elementType), scales: nil)
       if type == .int8 {

@@ -69,7 +69,8 @@ public struct Recipe {
       let type = (rule["type"]?.string).flatMap(WeightType.init(rawValue:))
       let activations = (rule["activations"]?.string ?? "wide")
       guard keep || type != nil, let activations = ActivationPrecision(rawValue: activations) else {
-        throw fault("rule \(index): type is keep, f32, bf16, f16 or int8, activations wide, bf16 or int8")
+        throw fault(
+          "rule \(index): type is keep, f32, bf16, f16 or int8, activations wide, bf16, int8 or int16")
       }
       return try Rule(
         pattern, type: type, activations: activations,
@@ -98,8 +99,8 @@ public struct Recipe {
           "^causal_video_vae/", type: .bf16, activations: .bf16,
           reason: "the VAE in bf16, what its convolutions read rounded to bf16"),
         try Rule(
-          "^text_encoder", type: .int8, activations: .bf16,
-          reason: "text encoders in int8; their inputs, which have outliers, are rounded to bf16 only"
+          "^text_encoder", type: .int8, activations: .int16,
+          reason: "text encoders in int8; their inputs, which have outliers, in 16 bits"
         ),
       ])
   }

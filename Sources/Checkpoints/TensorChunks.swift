@@ -11,6 +11,8 @@ struct TensorChunks: ~Copyable {
   private let tensor: TensorDescriptor
   private let chunkSize: Int
   private let buffer: UnsafeMutableRawBufferPointer
+  /// Holds what is read of a blocked tensor until it is brought into row-major order.
+  private let blocks: UnsafeMutableRawBufferPointer?
   private var offset = 0
   /// What a tensor with strides spans.
   private let span: [UInt8]?
@@ -20,15 +22,22 @@ struct TensorChunks: ~Copyable {
   /// - Parameter unit: bytes that stay together; every piece but the last is a multiple of it.
   init(_ tensor: TensorDescriptor, unit: Int = 8) throws {
     self.tensor = tensor
+    let rowLength = tensor.shape.dropFirst().reduce(1, *) * tensor.type.size
+    // Whole blocks are also whole rows.
+    let unit = tensor.layout == .blocked ? WeightLayout.blockSize * rowLength : unit
     chunkSize = min(max(Self.chunkSize / max(unit, 1), 1) * max(unit, 1), max(tensor.byteCount, 1))
     span = try tensor.strides.map { strides in
       let last = zip(tensor.shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
       return try tensor.file.bytes(at: tensor.offset, count: (last + 1) * tensor.type.size)
     }
     buffer = .allocate(byteCount: chunkSize, alignment: 64)
+    blocks = tensor.layout == .blocked ? .allocate(byteCount: chunkSize, alignment: 64) : nil
   }
 
-  deinit { buffer.deallocate() }
+  deinit {
+    buffer.deallocate()
+    blocks?.deallocate()
+  }
 
   /// The next bytes, valid until the next call; nil at the end.
   mutating func next() throws -> UnsafeRawBufferPointer? {
@@ -37,6 +46,14 @@ struct TensorChunks: ~Copyable {
       rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
     if let span, let strides = tensor.strides {
       gather(span, strides, into: part)
+    } else if let blocks {
+      let stored = UnsafeMutableRawBufferPointer(rebasing: blocks[..<part.count])
+      try tensor.file.read(at: tensor.offset + offset, into: stored)
+      let columns = tensor.shape.dropFirst().reduce(1, *)
+      tensor.layout.unpack(
+        UnsafeBufferPointer(stored.bindMemory(to: Int8.self)), rows: 0..<part.count / columns,
+        columns: columns,
+        into: part.bindMemory(to: Int8.self))
     } else {
       try tensor.file.read(at: tensor.offset + offset, into: part)
     }

@@ -7,10 +7,12 @@ import Tensors
 struct TensorConversion: ~Copyable {
   private let source: TensorDescriptor
   private let type: WeightType
+  private let layout: WeightLayout
   private var chunks: TensorChunks
   private let wide = FloatBuffer()
   private let narrow = FloatBuffer()
   private let restored = FloatBuffer()
+  private let packed = FloatBuffer()
   private var rowsRead = 0
   /// How far the values are from the source's, so far.
   private(set) var metrics = ErrorMetrics()
@@ -27,17 +29,31 @@ struct TensorConversion: ~Copyable {
         || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
   }
 
-  init(_ source: TensorDescriptor, to type: WeightType) throws {
+  init(_ source: TensorDescriptor, to type: WeightType, layout: WeightLayout = .rowMajor) throws {
     self.source = source
     self.type = type
-    // Rows are quantized as a whole.
-    let rowLength = source.shape.dropFirst().reduce(1, *)
+    self.layout = layout
+    // Rows are quantized, and blocks of rows are packed, as a whole.
+    let rowSize = source.shape.dropFirst().reduce(1, *) * source.type.size
     let keepsRows = type == .int8 || source.weightType == .int8
-    chunks = try TensorChunks(source, unit: keepsRows ? rowLength * source.type.size : source.type.size)
+    let rowsAtOnce = layout == .blocked ? WeightLayout.blockSize : 1
+    chunks = try TensorChunks(source, unit: keepsRows ? rowsAtOnce * rowSize : source.type.size)
   }
 
-  /// The next bytes of the new type, valid until the next call; nil at the end.
+  /// The next bytes of the new type and layout, valid until the next call; nil at the end.
   mutating func next() throws -> UnsafeRawBufferPointer? {
+    let rows = try nextRowMajor()
+    guard let bytes = rows, layout == .blocked else { return rows }
+    return packed.with(count: (bytes.count + 3) / 4) {
+      let output = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer($0)[..<bytes.count])
+      layout.pack(
+        bytes.bindMemory(to: Int8.self), columns: rowLength,
+        into: output.bindMemory(to: Int8.self))
+      return UnsafeRawBufferPointer(output)
+    }
+  }
+
+  private mutating func nextRowMajor() throws -> UnsafeRawBufferPointer? {
     guard let bytes = try chunks.next() else { return nil }
     let count = bytes.count / source.type.size
     let sourceScales = try nextSourceScales(count: count)

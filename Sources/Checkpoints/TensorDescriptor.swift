@@ -18,19 +18,21 @@ public struct TensorDescriptor: Sendable {
   public let file: SourceFile
   /// Where they start in the file.
   public let offset: Int
-  /// How many there are, in row-major order; more or fewer may be stored when there are strides.
+  /// How many there are; more or fewer may be stored when there are strides.
   public let byteCount: Int
   /// The distance between neighbours along each dimension, in elements, or nil for a row-major tensor without gaps.
   public let strides: [Int]?
   /// Where the f32 scales of its outermost rows start in the file, for 8-bit integers that stand for q·s.
   public let scaleOffset: Int?
+  /// The order of the stored numbers.
+  let layout: WeightLayout
   /// What products with it do with their input, where a native model says so.
   let activations: ActivationPrecision
 
   init(
     name: String, type: ElementType, shape: Shape, file: SourceFile, offset: Int, byteCount: Int,
     strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil,
-    activations: ActivationPrecision = .wide
+    layout: WeightLayout = .rowMajor, activations: ActivationPrecision = .wide
   ) {
     self.name = name
     self.storedName = storedName ?? name
@@ -41,6 +43,7 @@ public struct TensorDescriptor: Sendable {
     self.byteCount = byteCount
     self.strides = strides
     self.scaleOffset = scaleOffset
+    self.layout = layout
     self.activations = activations
   }
 

@@ -59,16 +59,16 @@ public struct TypeRequest {
     _ choice: Choice, for tensor: WeightDeclaration, stored: WeightType, isAsked: Bool
   ) -> Choice {
     var choice = choice
-    // Only products have inputs to be rounded: linear layers in 8 bits to 8 bits, those and convolutions to bf16.
+    // Only products have inputs to be rounded: linear layers in 8 bits to integers, those and convolutions to bf16.
     let isPossible =
       switch choice.activations {
       case .wide: true
       case .bf16: tensor.use == .matrix || tensor.use == .convolution && choice.type != .int8
-      case .int8: tensor.use == .matrix && choice.type == .int8
+      case .int8, .int16: tensor.use == .matrix && choice.type == .int8
       }
     if !isPossible { choice.activations = .wide }
     func kept(_ type: WeightType, _ reason: String) -> Choice {
-      let activations = choice.activations == .int8 ? .wide : choice.activations
+      let activations = choice.activations.isInteger ? .wide : choice.activations
       return Choice(type: type, activations: activations, reason: reason)
     }
     // Widening what is stored makes a file larger and nothing better.

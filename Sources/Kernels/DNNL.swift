@@ -37,6 +37,8 @@ struct Layout: Hashable {
   let dimensions: [Int]
   let strides: [Int]
   let type: NumberType
+  /// Whether it is that of a right factor in blocks of 64 columns, and the strides mean nothing.
+  private(set) var isBlocked = false
 
   /// Dense row-major.
   init(_ dimensions: [Int], _ type: NumberType = .f32) {
@@ -53,9 +55,25 @@ struct Layout: Hashable {
     self.type = type
   }
 
+  /// Of the right factor of a product, [inner, outer], in blocks of 64 columns.
+  ///
+  /// Inside of them stand as many rows at a time as make four bytes; what is missing to whole blocks is padded with zeros. In
+  /// 8 bits that is ``WeightLayout/blocked``.
+  init(blocks dimensions: [Int], _ type: NumberType) {
+    self.init(dimensions, type)
+    isBlocked = true
+  }
+
   func descriptor() throws -> dnnl_memory_desc_t {
     var result = dnnl_memory_desc_t()
     let dimensions = dimensions.map(Int64.init)
+    if isBlocked {
+      // Sixteen times those four bytes make a block for oneDNN.
+      let tag = type == .bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b4a
+      try dnnl(
+        dnnl_memory_desc_init_by_tag(&result, Int32(dimensions.count), dimensions, type.dnnl, tag), "layout")
+      return result
+    }
     let strides = strides.map(Int64.init)
     try dnnl(
       dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, type.dnnl, strides),
@@ -90,6 +108,14 @@ final class Primitive {
   /// The layout that the primitive wants for an argument which it was free to choose.
   func wantedLayout(of query: dnnl_query_t) -> dnnl_memory_desc_t? {
     dnnl_primitive_desc_query_md(descriptor, query, 0)?.pointee
+  }
+
+  /// Whether oneDNN has nothing but its slow reference code for it.
+  var isReference: Bool {
+    var name: UnsafePointer<CChar>?
+    guard dnnl_primitive_desc_query(descriptor, dnnl_query_impl_info_str, 0, &name) == dnnl_success, let name
+    else { return true }
+    return String(cString: name).hasPrefix("ref")
   }
 
   /// The scratch memory that the primitive wants from its caller, in bytes.

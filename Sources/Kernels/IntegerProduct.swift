@@ -22,45 +22,72 @@ extension KernelContext {
   static let maximumIntegerInputs = Int(Int32.max) / (255 * 127)
 
   /// Sums that are held at a time.
-  private static let maximumSums = 1 << 24
+  private static let maximumSums = 1 << 20
 
-  /// The sum of every row of 8-bit weights: what 128 in place of zero adds to products with them, divided by 128.
-  static func rowSums(_ values: UnsafeBufferPointer<Int8>, columns: Int) -> [Int32] {
-    [Int32](unsafeUninitializedCapacity: values.count / max(columns, 1)) { sums, count in
-      count = values.count / max(columns, 1)
-      let output = sums.baseAddress
-      parallelRows(count) { rows in
-        bb_sum_rows(
-          values.baseAddress.map { $0 + rows.lowerBound * columns }, rows.count, columns,
-          output.map { $0 + rows.lowerBound })
+  /// x·Wᵀ with x quantized row by row, 128 standing for zero, and W [outputs, inputs] in 8 bits, summed exactly in 32 bits.
+  ///
+  /// - Parameter body: is shown the sums of some of the rows, [rows, parts, outputs], to be scaled by `bb_scale_sums`.
+  func integerProduct(
+    _ x: LinearInput.IntegerRows, rows: Range<Int>, _ weight: Weight,
+    body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
+  ) throws {
+    let (inputs, outputs) = (weight.rowLength, weight.shape[0])
+    let block = max(1, min(rows.count, Self.maximumSums / max(x.parts * outputs, 1)))
+    try withFactor(weight) { factor in
+      try sumScratch.with(count: block * x.parts * outputs) { scratch in
+        let sums = UnsafeMutableRawBufferPointer(scratch).bindMemory(to: Int32.self)
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
+          let part = start..<min(start + block, rows.upperBound)
+          try product(
+            MatrixView(
+              x.values + x.parts * start * inputs, .u8, rows: x.parts * part.count, columns: inputs,
+              rowStride: inputs),
+            factor, bias: nil,
+            into: MatrixView(
+              sums.baseAddress, .s32, rows: x.parts * part.count, columns: outputs, rowStride: outputs))
+          if let sums = sums.baseAddress { try body(part, UnsafePointer(sums)) }
+        }
       }
     }
   }
 
-  /// x·Wᵀ with x quantized row by row, 128 standing for zero, and W [outputs, inputs] in 8 bits, summed exactly in 32 bits.
-  ///
-  /// - Parameter body: is shown the sums of some of the rows, to be scaled by `bb_scale_sums`.
-  func integerProduct(
-    _ x: LinearInput, rows: Range<Int>, _ weights: UnsafeBufferPointer<Int8>, outputs: Int,
-    body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
-  ) throws {
-    let inputs = x.features
-    let source = x.quantizedRows().values
-    let block = max(1, min(rows.count, Self.maximumSums / max(outputs, 1)))
-    try sumScratch.with(count: block * outputs) { scratch in
-      let sums = UnsafeMutableRawBufferPointer(scratch).bindMemory(to: Int32.self)
-      for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
-        let part = start..<min(start + block, rows.upperBound)
-        try product(
-          MatrixView(
-            source + start * inputs, .u8, rows: part.count, columns: inputs,
-            rowStride: inputs),
-          MatrixView(
-            weights.baseAddress, .s8, rows: inputs, columns: outputs, rowStride: 1, columnStride: inputs),
-          bias: nil,
-          into: MatrixView(
-            sums.baseAddress, .s32, rows: part.count, columns: outputs, rowStride: outputs))
-        if let sums = sums.baseAddress { try body(part, UnsafePointer(sums)) }
+  /// Lends an 8-bit weight as the right factor of a product: in place, or, where blocks cannot be multiplied, row by row.
+  private func withFactor(_ weight: Weight, _ body: (MatrixView) throws -> Void) throws {
+    let (inputs, outputs) = (weight.rowLength, weight.shape[0])
+    try weight.withQuantized { values, _ in
+      if weight.layout == .rowMajor {
+        return try body(.transposed(values.baseAddress, .s8, rows: inputs, columns: outputs))
+      }
+      if multipliesBlocks {
+        return try body(MatrixView(blocks: values.baseAddress, rows: inputs, columns: outputs))
+      }
+      try weightScratch.with(count: (values.count + 3) / 4) { scratch in
+        let rows = UnsafeMutableRawBufferPointer(scratch).bindMemory(to: Int8.self)
+        parallelRows(outputs) { part in
+          weight.layout.unpack(
+            values, rows: part, columns: inputs,
+            into: UnsafeMutableBufferPointer(
+              rebasing: rows[part.lowerBound * inputs..<part.upperBound * inputs]))
+        }
+        try body(.transposed(rows.baseAddress, .s8, rows: inputs, columns: outputs))
+      }
+    }
+  }
+}
+
+extension Weight {
+  /// The sum of every row of an 8-bit weight: what 128 in place of zero adds to products with it, divided by 128.
+  func rowSums() -> [Int32] {
+    withQuantized { values, scales in
+      [Int32](unsafeUninitializedCapacity: scales.count) { sums, count in
+        count = scales.count
+        let (start, output, columns) = (values.baseAddress, sums.baseAddress, rowLength)
+        let unit = layout == .blocked ? WeightLayout.blockSize : 1
+        parallelRows(count / unit) { part in
+          let first = part.lowerBound * unit
+          (layout == .blocked ? bb_sum_blocked_rows : bb_sum_rows)(
+            start.map { $0 + first * columns }, part.count, columns, output.map { $0 + first })
+        }
       }
     }
   }
@@ -72,7 +99,7 @@ extension ActivationPrecision {
     switch self {
     case .wide: true
     case .bf16: KernelContext.multipliesBFloat16
-    case .int8: KernelContext.multipliesIntegersExactly
+    case .int8, .int16: KernelContext.multipliesIntegersExactly
     }
   }
 }

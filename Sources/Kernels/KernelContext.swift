@@ -21,6 +21,14 @@ public final class KernelContext {
   /// A convolution's weights in the layout that its primitive wants.
   let packedScratch = FloatBuffer()
 
+  /// Whether oneDNN multiplies blocked weights as they stand.
+  private(set) lazy var multipliesBlocks: Bool = {
+    let size = WeightLayout.blockSize
+    let probe = try? productPrimitive(
+      Layout([size, size], .u8), Layout(blocks: [size, size], .s8), Layout([size, size], .s32))
+    return probe.map { !$0.isReference } ?? false
+  }()
+
   /// Creates the engine.
   ///
   /// - Parameter threads: how many threads oneDNN uses; nil leaves it to OpenMP (all cores, or `OMP_NUM_THREADS`).

@@ -11,6 +11,7 @@ public struct Linear {
   public let inputs: Int, outputs: Int
   private let weight: Weight
   private let bias: Weight?
+  private let sums: RowSums
   /// The rounding of the inputs that the plan asks for and the processor can multiply.
   public let precision: ActivationPrecision
 
@@ -23,14 +24,14 @@ public struct Linear {
     inputs = weight.shape.dropFirst().reduce(1, *)
     self.weight = weight
     self.bias = bias
+    sums = RowSums(weight)
     precision =
       switch weight.activations {
-      case .int8
-      where weight.type == .i8 && KernelContext.multipliesIntegersExactly
-        && inputs <= KernelContext.maximumIntegerInputs:
-        .int8
-      case .bf16 where KernelContext.multipliesBFloat16: .bf16
-      case .int8, .bf16, .wide: .wide
+      case .int8, .int16:
+        weight.type == .i8 && KernelContext.multipliesIntegersExactly
+          && inputs <= KernelContext.maximumIntegerInputs ? weight.activations : .wide
+      case .bf16: KernelContext.multipliesBFloat16 ? .bf16 : .wide
+      case .wide: .wide
       }
   }
 
@@ -88,7 +89,7 @@ public struct Linear {
       x.features == inputs && output.shape == [x.rows, outputs], "\(x.values.shape) → \(output.shape)")
     let bias = bias?.tensor()
     let segments = segments.filter { !$0.rows.isEmpty }
-    if precision == .int8 {
+    if precision.isInteger {
       for segment in segments { try integers(x, into: output, segment, bias: bias, in: context) }
     } else {
       try floats(x, into: output, segments, bias: bias, in: context)
@@ -117,8 +118,7 @@ public struct Linear {
           MatrixView(
             source + segment.rows.lowerBound * inputs * size, type, rows: rows, columns: inputs,
             rowStride: inputs),
-          MatrixView(
-            weights, type, rows: inputs, columns: columns.count, rowStride: 1, columnStride: inputs),
+          .transposed(weights, type, rows: inputs, columns: columns.count),
           bias: bias?.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) },
           into: MatrixView(
             target.elements.baseAddress.map { UnsafeRawPointer($0 + columns.lowerBound) }, rows: rows,
@@ -155,18 +155,19 @@ public struct Linear {
   private func integers(
     _ x: LinearInput, into output: Tensor, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {
-    let inputScales = x.quantizedRows().scales
     let biasPointer = UnsafePointer(bias?.elements.baseAddress)
-    try weight.withQuantized { values, scales in
-      let weightSums = KernelContext.rowSums(values, columns: inputs)
-      try context.integerProduct(x, rows: segment.rows, values, outputs: outputs) { rows, sums in
+    let x = x.integers(precision)
+    let weightSums = sums.values()
+    try weight.withQuantized { _, scales in
+      try context.integerProduct(x, rows: segment.rows, weight) { rows, sums in
         parallelRows(rows.count) { part in
           let scratch = FloatBuffer(count: outputs)
           scratch.with(count: outputs) { scaled in
             for index in part {
               let row = rows.lowerBound + index
+              let high = sums + x.parts * index * outputs
               bb_scale_sums(
-                sums + index * outputs, weightSums, inputScales[row], scales.baseAddress,
+                high, x.parts == 2 ? high + outputs : nil, weightSums, x.scales[row], scales.baseAddress,
                 biasPointer, scaled.baseAddress, outputs)
               finish(scaled, row: row, segment, into: output)
             }
@@ -197,5 +198,19 @@ public struct Linear {
       }
     }
     if !isStored, let source = scaled.baseAddress { target?.update(from: source, count: outputs) }
+  }
+}
+
+/// The sums of the rows of a weight, taken when they are first asked for: that reads it all.
+private final class RowSums {
+  private let weight: Weight
+  private var known: [Int32]?
+
+  init(_ weight: Weight) { self.weight = weight }
+
+  func values() -> [Int32] {
+    let values = known ?? weight.rowSums()
+    known = values
+    return values
   }
 }

@@ -7,7 +7,7 @@ public final class LinearInput {
   /// The values.
   public let values: Tensor
   private var bfloat16: FloatBuffer?
-  private var quantized: (values: FloatBuffer, scales: FloatBuffer)?
+  private var quantized: [ActivationPrecision: (values: FloatBuffer, scales: FloatBuffer)] = [:]
 
   /// An input; its values must not change afterwards.
   public init(_ values: Tensor) {
@@ -37,25 +37,38 @@ public final class LinearInput {
     return buffer
   }
 
-  /// The values in 8 bits, 128 standing for zero, and the scale of each row; valid as long as the input is.
-  func quantizedRows() -> (values: UnsafePointer<UInt8>, scales: UnsafePointer<Float>) {
-    let buffers = quantized ?? quantize()
-    quantized = buffers
-    return (
-      UnsafePointer(buffers.values.address.assumingMemoryBound(to: UInt8.self)),
-      UnsafePointer(buffers.scales.address.assumingMemoryBound(to: Float.self))
-    )
+  /// Rows of 8-bit numbers, 128 standing for zero.
+  struct IntegerRows {
+    /// [rows, parts, features].
+    let values: UnsafePointer<UInt8>
+    /// One scale for each of the input's rows.
+    let scales: UnsafePointer<Float>
+    /// How many of these rows stand for one of the input's: in 16 bits two, the high halves and the low ones.
+    let parts: Int
   }
 
-  private func quantize() -> (values: FloatBuffer, scales: FloatBuffer) {
-    let buffers = (values: FloatBuffer(count: (values.count + 3) / 4), scales: FloatBuffer(count: rows))
+  /// The values in 8 or 16 bits; valid as long as the input is.
+  func integers(_ precision: ActivationPrecision) -> IntegerRows {
+    let parts = precision == .int16 ? 2 : 1
+    let buffers = quantized[precision] ?? quantize(parts: parts)
+    quantized[precision] = buffers
+    return IntegerRows(
+      values: UnsafePointer(buffers.values.address.assumingMemoryBound(to: UInt8.self)),
+      scales: UnsafePointer(buffers.scales.address.assumingMemoryBound(to: Float.self)), parts: parts)
+  }
+
+  private func quantize(parts: Int) -> (values: FloatBuffer, scales: FloatBuffer) {
+    let buffers = (
+      values: FloatBuffer(count: (parts * values.count + 3) / 4), scales: FloatBuffer(count: rows)
+    )
     let output = buffers.values.address.assumingMemoryBound(to: UInt8.self)
     let scales = buffers.scales.address.assumingMemoryBound(to: Float.self)
     let (source, width) = (values.elements.baseAddress, features)
+    let quantize = parts == 2 ? bb_quantize_rows_halves : bb_quantize_rows
     parallelRows(rows) { rows in
-      bb_quantize_rows(
-        source.map { $0 + rows.lowerBound * width }, rows.count, width, output + rows.lowerBound * width,
-        scales + rows.lowerBound)
+      quantize(
+        source.map { $0 + rows.lowerBound * width }, rows.count, width,
+        output + parts * rows.lowerBound * width, scales + rows.lowerBound)
     }
     return buffers
   }

@@ -10,12 +10,14 @@ public enum MachineLimit {
   public static func operationsPerSecond(_ precision: ActivationPrecision, in context: KernelContext) throws
     -> Double
   {
+    // Products with inputs in 16 bits are two with inputs in 8.
+    if precision == .int16 { return try operationsPerSecond(.int8, in: context) / 2 }
     let (rows, outputs, inputs) = shape
     let (input, weight, output): (NumberType, NumberType, NumberType) =
       switch precision {
       case .wide: (.f32, .f32, .f32)
       case .bf16: (.bf16, .bf16, .f32)
-      case .int8: (.u8, .s8, .s32)
+      case .int8, .int16: (.u8, .s8, .s32)
       }
     let left = Tensor.zeros([rows, inputs])
     let right = Tensor.zeros([outputs, inputs])

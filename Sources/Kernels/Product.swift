@@ -13,6 +13,19 @@ struct MatrixView {
     self.pointer = pointer
     layout = Layout([rows, columns], strides: [rowStride, columnStride], type)
   }
+
+  /// Weights in 8 bits and in blocks (``WeightLayout/blocked``), seen as the right factor of a product.
+  init(blocks pointer: UnsafeRawPointer?, rows: Int, columns: Int) {
+    self.pointer = pointer
+    layout = Layout(blocks: [rows, columns], .s8)
+  }
+
+  /// Weights [columns, rows] that stand row by row, seen as the right factor of a product.
+  static func transposed(_ pointer: UnsafeRawPointer?, _ type: NumberType, rows: Int, columns: Int)
+    -> MatrixView
+  {
+    MatrixView(pointer, type, rows: rows, columns: columns, rowStride: 1, columnStride: rows)
+  }
 }
 
 extension KernelContext {
@@ -21,32 +34,18 @@ extension KernelContext {
     _ left: MatrixView, _ right: MatrixView, bias: UnsafePointer<Float>?, into output: MatrixView,
     after operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
   ) throws {
-    let columns = output.layout.dimensions[1]
-    let biasLayout = Layout([1, columns])
-    let kinds = operations.map(\.operation)
-    let key = PrimitiveKey.product(
-      left: left.layout, right: right.layout, output: output.layout, hasBias: bias != nil, after: kinds)
-    var source = try left.layout.descriptor()
-    var weights = try right.layout.descriptor()
-    var biasDescriptor = try biasLayout.descriptor()
-    var destination = try output.layout.descriptor()
-    let primitive = try primitive(key, "matrix product") { engine, result in
-      var operation = dnnl_matmul_desc_t()
-      try dnnl(
-        bias == nil
-          ? dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination)
-          : dnnl_matmul_desc_init(&operation, &source, &weights, &biasDescriptor, &destination),
-        "matrix product")
-      return try Self.withAttributes(kinds) {
-        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
-      }
-    }
+    let biasLayout = bias.map { _ in Layout([1, output.layout.dimensions[1]]) }
+    let primitive = try productPrimitive(
+      left.layout, right.layout, output.layout, bias: biasLayout, after: operations.map(\.operation))
     var arguments = [
-      Argument(DNNL_ARG_SRC, source, reading: left.pointer),
-      Argument(DNNL_ARG_WEIGHTS, weights, reading: right.pointer),
-      Argument(DNNL_ARG_DST, destination, UnsafeMutableRawPointer(mutating: output.pointer)),
+      Argument(DNNL_ARG_SRC, try left.layout.descriptor(), reading: left.pointer),
+      Argument(DNNL_ARG_WEIGHTS, try right.layout.descriptor(), reading: right.pointer),
+      Argument(
+        DNNL_ARG_DST, try output.layout.descriptor(), UnsafeMutableRawPointer(mutating: output.pointer)),
     ]
-    if let bias { arguments.append(Argument(DNNL_ARG_BIAS, biasDescriptor, reading: bias)) }
+    if let bias, let biasLayout {
+      arguments.append(Argument(DNNL_ARG_BIAS, try biasLayout.descriptor(), reading: bias))
+    }
     for (index, item) in operations.enumerated() {
       switch item.operation {
       case .multiply(let layout), .add(let layout):
@@ -58,6 +57,30 @@ extension KernelContext {
       }
     }
     try execute(primitive, arguments, "matrix product")
+  }
+
+  /// The primitive of such a product.
+  func productPrimitive(
+    _ left: Layout, _ right: Layout, _ output: Layout, bias: Layout? = nil, after kinds: [PostOperation] = []
+  ) throws -> Primitive {
+    let key = PrimitiveKey.product(
+      left: left, right: right, output: output, hasBias: bias != nil, after: kinds)
+    return try primitive(key, "matrix product") { engine, result in
+      var source = try left.descriptor()
+      var weights = try right.descriptor()
+      var destination = try output.descriptor()
+      var operation = dnnl_matmul_desc_t()
+      if let bias {
+        var bias = try bias.descriptor()
+        try dnnl(
+          dnnl_matmul_desc_init(&operation, &source, &weights, &bias, &destination), "matrix product")
+      } else {
+        try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
+      }
+      return try Self.withAttributes(kinds) {
+        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+      }
+    }
   }
 
   /// The primitive of left · right for one thread of a region in which every thread computes products of its own.

@@ -3,8 +3,8 @@ import CKernelLoops
 import Tensors
 
 extension KernelContext {
-  /// Rows of scores that one thread holds at a time; they should stay in its cache.
-  private static let rowsAtOnce = 256
+  /// Scores that one thread holds at a time; with what else it holds they should stay in its cache.
+  private static let scoresAtOnce = 1 << 18
 
   /// softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; every thread takes
   /// heads of its own.
@@ -12,15 +12,15 @@ extension KernelContext {
   /// - Returns: [tokens, heads·headDim].
   func roundedAttention(_ input: AttentionInput, blocks: [AttentionBlock], scale: Float) throws -> Tensor {
     let (queries, width) = (input.query.shape[0], input.query.shape[1])
-    let (keys, headDim) = (input.key.shape[0], width / input.heads)
+    let headDim = width / input.heads
     let output = Tensor(input.query.shape)
     let tiles = try blocks.flatMap { block in
-      try stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: Self.rowsAtOnce).map {
+      let rowsAtOnce = max(16, Self.scoresAtOnce / max(block.keys, 1) / 16 * 16)
+      return try stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: rowsAtOnce).map {
         start in
         try AttentionTile(
-          rows: start..<min(start + Self.rowsAtOnce, block.queries.upperBound), keys: block.keys,
-          headDim: headDim,
-          width: width, in: self)
+          rows: start..<min(start + rowsAtOnce, block.queries.upperBound), keys: block.keys,
+          headDim: headDim, width: width, in: self)
       }
     }
     let scoreCount = tiles.map { $0.rows.count * $0.keys }.max() ?? 0
@@ -28,11 +28,15 @@ extension KernelContext {
     let failures = FailureList()
     parallelFor(KernelContext.threads) { worker in
       let memory = HeadMemory(
-        queries: queries, keys: keys, headDim: headDim, scores: scoreCount, scratchSize: scratchSize)
+        queries: queries, keys: input.key.shape[0], headDim: headDim, scores: scoreCount,
+        scratchSize: scratchSize)
       do {
         for head in Swift.stride(from: worker, to: input.heads, by: KernelContext.threads) {
           memory.load(input, head: head, scale: scale)
-          for tile in tiles {
+          for (index, tile) in tiles.enumerated() {
+            if index == 0 || tile.keys != tiles[index - 1].keys {
+              memory.loadValues(input, head: head, count: tile.keys)
+            }
             let target = output.elements.baseAddress.map {
               $0 + tile.rows.lowerBound * width + head * headDim
             }
@@ -48,35 +52,48 @@ extension KernelContext {
   }
 }
 
-/// One thread's copy of a head in bf16, row by row, and its scores.
+/// One thread's copy of a head in bf16, queries row by row, keys and values as products want their right factor, and its
+/// scores.
 private final class HeadMemory {
   let query: FloatBuffer, key: FloatBuffer, value: FloatBuffer
-  let scores: FloatBuffer, probabilities: FloatBuffer, inverseSums: FloatBuffer
+  let scores: FloatBuffer, probabilities: FloatBuffer, inverseSums: FloatBuffer, sums: FloatBuffer
   let scratch: FloatBuffer
   private let headDim: Int
 
   init(queries: Int, keys: Int, headDim: Int, scores count: Int, scratchSize: Int) {
+    func padded(_ value: Int, to multiple: Int) -> Int { (value + multiple - 1) / multiple * multiple }
     // Two numbers in bf16 take the place of one in f32.
     query = FloatBuffer(count: (queries * headDim + 1) / 2)
-    key = FloatBuffer(count: (keys * headDim + 1) / 2)
-    value = FloatBuffer(count: (keys * headDim + 1) / 2)
+    key = FloatBuffer(count: padded(headDim, to: 32) * padded(keys, to: 64) / 2)
+    value = FloatBuffer(count: padded(keys, to: 32) * padded(headDim, to: 64) / 2)
     scores = FloatBuffer(count: count)
     probabilities = FloatBuffer(count: (count + 1) / 2)
     inverseSums = FloatBuffer(count: max(queries, 1))
+    sums = FloatBuffer(count: max(queries, 1) * headDim)
     scratch = FloatBuffer(count: (scratchSize + 3) / 4)
     self.headDim = headDim
   }
 
-  /// Brings the head's columns over.
+  private func bfloat16(_ buffer: FloatBuffer) -> UnsafeMutablePointer<UInt16> {
+    buffer.address.assumingMemoryBound(to: UInt16.self)
+  }
+
+  /// Brings the head's queries and keys over; the first keys stand as they would alone.
   func load(_ input: AttentionInput, head: Int, scale: Float) {
-    for (tensor, factor, buffer) in [
-      (input.query, scale, query), (input.key, 1, key), (input.value, 1, value),
-    ] {
-      let (rows, width) = (tensor.shape[0], tensor.shape[1])
-      bb_round_columns(
-        tensor.elements.baseAddress.map { $0 + head * headDim }, width, factor,
-        buffer.address.assumingMemoryBound(to: UInt16.self), rows, headDim)
-    }
+    let (query, key) = (input.query, input.key)
+    bb_round_columns(
+      query.elements.baseAddress.map { $0 + head * headDim }, query.shape[1], scale, bfloat16(self.query),
+      query.shape[0], headDim)
+    bb_block_turned_columns(
+      key.elements.baseAddress.map { $0 + head * headDim }, key.shape[1], bfloat16(self.key), key.shape[0],
+      headDim)
+  }
+
+  /// Brings the first of the head's values over.
+  func loadValues(_ input: AttentionInput, head: Int, count: Int) {
+    bb_block_columns(
+      input.value.elements.baseAddress.map { $0 + head * headDim }, input.value.shape[1], bfloat16(value),
+      count, headDim)
   }
 }
 
@@ -96,9 +113,9 @@ private struct AttentionTile {
     self.width = width
     let count = rows.count
     views = (
-      query: Layout([count, headDim], .bf16), key: Layout([headDim, keys], strides: [1, headDim], .bf16),
+      query: Layout([count, headDim], .bf16), key: Layout(blocks: [headDim, keys], .bf16),
       scores: Layout([count, keys]), probabilities: Layout([count, keys], .bf16),
-      value: Layout([keys, headDim], .bf16), output: Layout([count, headDim], strides: [width, 1])
+      value: Layout(blocks: [keys, headDim], .bf16), output: Layout([count, headDim])
     )
     scores = try context.serialProduct(views.query, views.key, views.scores)
     sums = try context.serialProduct(views.probabilities, views.value, views.output)
@@ -128,9 +145,10 @@ private struct AttentionTile {
       [
         .init(DNNL_ARG_SRC, try views.probabilities.descriptor(), head.probabilities.address),
         .init(DNNL_ARG_WEIGHTS, try views.value.descriptor(), head.value.address),
-        .init(DNNL_ARG_DST, try views.output.descriptor(), target.map { UnsafeMutableRawPointer($0) }),
+        .init(DNNL_ARG_DST, try views.output.descriptor(), head.sums.address),
         try sums.scratch(head.scratch.address),
       ], "attention sums")
-    bb_scale_rows(target, width, inverseSums, rows.count, headDim)
+    bb_scale_rows(
+      head.sums.address.assumingMemoryBound(to: Float.self), inverseSums, target, width, rows.count, headDim)
   }
 }

@@ -40,11 +40,11 @@ extension Weight {
   /// Writes a range of the outermost rows as bf16.
   private func round(rows: Range<Int>, into output: UnsafeMutableBufferPointer<UInt16>) {
     if type == .i8 {
-      withQuantized { values, scales in
-        for (index, row) in rows.enumerated() {
+      withQuantizedRows(rows) { values, scales in
+        for row in scales.indices {
           bb_expand_bfloat16(
             values.baseAddress.map { $0 + row * rowLength }, scales[row],
-            output.baseAddress.map { $0 + index * rowLength }, rowLength)
+            output.baseAddress.map { $0 + row * rowLength }, rowLength)
         }
       }
       return

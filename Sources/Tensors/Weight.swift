@@ -10,6 +10,8 @@ public struct Weight {
   public let type: ElementType
   /// What a product does with its input.
   public private(set) var activations: ActivationPrecision
+  /// The order of the stored numbers.
+  public let layout: WeightLayout
   /// Nil for a weight that was only declared.
   private let file: MappedFile?
   private let range: Range<Int>
@@ -25,6 +27,7 @@ public struct Weight {
     shape = declaration.shape
     type = .f32
     activations = .wide
+    layout = .rowMajor
     file = nil
     range = 0..<0
     scaleRange = 0..<0
@@ -44,6 +47,7 @@ public struct Weight {
     self.shape = shape
     self.type = type
     self.activations = activations
+    layout = .rowMajor
     self.file = file
     self.range = range
     scaleRange = 0..<0
@@ -51,19 +55,22 @@ public struct Weight {
 
   /// An 8-bit weight with one f32 scale for each of its outermost rows.
   ///
-  /// Returns nil when a range does not lie in the file or has not the shape's length, or the scales are not aligned.
+  /// Returns nil when a range does not lie in the file or has not the shape's length, the scales are not aligned, or the
+  /// shape cannot be laid out so.
   public init?(
-    name: String, shape: Shape, file: MappedFile, values: Range<Int>, scales: Range<Int>,
-    activations: ActivationPrecision
+    name: String, shape: Shape, layout: WeightLayout = .rowMajor, file: MappedFile, values: Range<Int>,
+    scales: Range<Int>, activations: ActivationPrecision
   ) {
     guard let rows = shape.first, values.lowerBound >= 0, values.upperBound <= file.size,
       scales.lowerBound >= 0, scales.upperBound <= file.size, scales.lowerBound % 4 == 0,
-      shape.checkedByteCount(of: .i8) == values.count, [rows].checkedByteCount(of: .f32) == scales.count
+      shape.checkedByteCount(of: .i8) == values.count, [rows].checkedByteCount(of: .f32) == scales.count,
+      layout == .rowMajor || WeightLayout.canBlock(shape, .int8)
     else { return nil }
     self.name = name
     self.shape = shape
     type = .i8
     self.activations = activations
+    self.layout = layout
     self.file = file
     range = values
     scaleRange = scales
@@ -88,7 +95,7 @@ public struct Weight {
     return try withExtendedLifetime(file) { try body(UnsafeRawBufferPointer(rebasing: file.memory[range])) }
   }
 
-  /// Lends the values and the scales of an 8-bit weight.
+  /// Lends all values, in the order in which they are stored, and the scales of an 8-bit weight.
   public func withQuantized<Result>(
     _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
@@ -97,6 +104,24 @@ public struct Weight {
       try body(
         UnsafeRawBufferPointer(rebasing: file.memory[range]).bindMemory(to: Int8.self),
         UnsafeRawBufferPointer(rebasing: file.memory[scaleRange]).bindMemory(to: Float.self))
+    }
+  }
+
+  /// Lends some of the outermost rows of an 8-bit weight, row by row, and their scales.
+  public func withQuantizedRows<Result>(
+    _ rows: Range<Int>,
+    _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withQuantized { values, scales in
+      let scales = UnsafeBufferPointer(rebasing: scales[rows])
+      let elements = rows.lowerBound * rowLength..<rows.upperBound * rowLength
+      guard layout == .blocked else {
+        return try body(UnsafeBufferPointer(rebasing: values[elements]), scales)
+      }
+      return try withUnsafeTemporaryAllocation(of: Int8.self, capacity: elements.count) { unpacked in
+        layout.unpack(values, rows: rows, columns: rowLength, into: unpacked)
+        return try body(UnsafeBufferPointer(unpacked), scales)
+      }
     }
   }
 
@@ -132,11 +157,8 @@ public struct Weight {
     into output: UnsafeMutableBufferPointer<Float>
   ) {
     guard type == .i8 else { return FloatConversion.widen(bytes, type, into: output) }
-    withQuantized { _, scales in
-      RowQuantization.expand(
-        bytes.bindMemory(to: Int8.self), scales: UnsafeBufferPointer(rebasing: scales[rows]),
-        columns: columns,
-        into: output)
+    withQuantizedRows(rows) { values, scales in
+      RowQuantization.expand(values, scales: scales, columns: columns, into: output)
     }
   }
 

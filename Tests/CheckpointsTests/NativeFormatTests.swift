@@ -120,6 +120,7 @@ struct NativeFormatTests {
     }
     let plain = (0..<4096).map { Float(sin(Double($0) * 1.7)) }
     #expect(try plan(plain, .int8).rows[0].type == .int8)
+    try expectBlocks(of: plan(plain, .int8), plain)
     var zeroRow = plain
     for index in 640..<704 { zeroRow[index] = 0 }
     #expect(try plan(zeroRow, .int8).rows[0].type == .int8)
@@ -137,6 +138,33 @@ struct NativeFormatTests {
       #expect(throws: BenbenError.self) { try convert(plan(damaged, .f32), to: "damaged") }
     }
     #expect(!folder.entries.contains("damaged"))
+  }
+
+  /// A matrix whose products are those of integers is stored in blocks, and comes back row by row wherever it is read.
+  private func expectBlocks(of plan: ComponentPlan, _ values: [Float]) throws {
+    let path = try convert(plan, to: "blocked") + "/text_encoder.benben"
+    let component = try NativeComponent(path: path)
+    let weight = try component.weight(WeightDeclaration(name: "w", shape: [64, 64]))
+    #expect(weight.layout == .blocked)
+    for (value, stored) in zip(values, weight.tensor().array) { #expect(abs(value - stored) <= 0.51 / 127) }
+    #expect(weight.rows([9]).array == Array(weight.tensor().array[9 * 64..<10 * 64]))
+    var conversion = try TensorConversion(component.weightFiles().tensors[0], to: .f32)
+    let read = try #require(try conversion.next())
+    #expect(Array(read.bindMemory(to: Float.self)) == weight.tensor().array)
+  }
+
+  @Test(arguments: ["\"blocks-64x4\"", "\"columns\"", "4"])
+  func refusesLayoutsThatCannotBe(layout: String) throws {
+    let sound = try bytes(try convert(plan(overrides: [Self.int8("large")])) + "/part.benben")
+    let length = sound[16..<24].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let header = String(decoding: sound[64..<64 + length], as: UTF8.self)
+    let changed = Array(header.replacing("\"row-major\"", with: layout).utf8)
+    let error = try #require(throws: BenbenError.self) {
+      try changed.withUnsafeBytes {
+        try NativeHeader(parsing: $0, path: "part.benben", fileSize: sound.count)
+      }
+    }
+    #expect(error.description.contains(layout == "4" ? "tensor 0" : "layout"))
   }
 
   @Test func sameInputSameBytes() throws {

@@ -48,7 +48,7 @@ struct KernelTests {
     }
   }
 
-  /// An 8-bit weight of these values.
+  /// An 8-bit weight of these values, laid out as a native file has it.
   private static func quantized(_ tensor: Tensor, _ activations: ActivationPrecision) throws -> Weight {
     let rows = tensor.shape[0]
     let columns = tensor.count / rows
@@ -60,6 +60,13 @@ struct KernelTests {
           UnsafeBufferPointer(tensor.elements), columns: columns, into: bytes, scales: $0)
       }
     }
+    let layout = WeightLayout(of: tensor.shape, type: .int8, activations: activations)
+    if layout == .blocked {
+      let rows = bytes
+      rows.withUnsafeBufferPointer { rows in
+        bytes.withUnsafeMutableBufferPointer { layout.pack(rows, columns: columns, into: $0) }
+      }
+    }
     let path = NSTemporaryDirectory() + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: path) }
     let start = (bytes.count + 63) / 64 * 64
@@ -68,32 +75,46 @@ struct KernelTests {
     try data.write(to: URL(fileURLWithPath: path))
     return try #require(
       Weight(
-        name: "w", shape: tensor.shape, file: try MappedFile(path: path), values: 0..<bytes.count,
-        scales: start..<start + 4 * rows, activations: activations))
+        name: "w", shape: tensor.shape, layout: layout, file: try MappedFile(path: path),
+        values: 0..<bytes.count, scales: start..<start + 4 * rows, activations: activations))
   }
 
   /// With a wide input the product is that of the expanded weights; with a quantized one it is off by the input's
   /// rounding, about 1/127 of a row's largest value.
-  @Test(arguments: [ActivationPrecision.wide, .bf16, .int8], [1, 7, 600])
-  func quantizedLinear(activations: ActivationPrecision, rows: Int) throws {
-    let x = Self.random([rows, 96], seed: 1)
-    let weight = try Self.quantized(Self.random([50, 96], seed: 2), activations)
-    let bias = try Self.weight(Self.random([50], seed: 3))
+  ///
+  /// A weight of 128 × 192 values is stored in blocks where products are those of integers.
+  @Test(
+    arguments: ActivationPrecision.allCases.flatMap { [($0, 1), ($0, 7), ($0, 600)] },
+    [[50, 96], [128, 192]])
+  func quantizedLinear(_ item: (activations: ActivationPrecision, rows: Int), shape: Shape) throws {
+    let (activations, rows) = item
+    let outputs = shape[0]
+    let x = Self.random([rows, shape[1]], seed: 1)
+    let weight = try Self.quantized(Self.random(shape, seed: 2), activations)
+    #expect((weight.layout == .blocked) == (activations.isInteger && outputs == 128))
+    let bias = try Self.weight(Self.random([outputs], seed: 3))
     let layer = Linear(weight: weight, bias: bias)
     let expected = Self.product(x, weight.tensor(), bias.tensor())
     let isWide =
       switch activations {
       case .wide: true
       case .bf16: !KernelContext.multipliesBFloat16
-      case .int8: !KernelContext.multipliesIntegersExactly
+      case .int8, .int16: !KernelContext.multipliesIntegersExactly
       }
-    let tolerance = isWide ? 1e-11 : activations == .bf16 ? 1e-5 : 1e-4
+    let tolerance =
+      switch isWide ? .wide : activations {
+      case .wide: 1e-11
+      case .int16: 1e-8
+      case .bf16: 1e-5
+      case .int8: 1e-4
+      }
     let product = try layer(x, in: context)
     Self.expectClose(product, expected, tolerance)
     // A quantized input shows.
-    #expect(ErrorMetrics(product.array, reference: expected.map(Float.init)).nmse > (isWide ? 0 : 1e-7))
-    let factor = Self.random([rows, 50], seed: 4)
-    let gate = Self.random([1, 50], seed: 5)
+    #expect(
+      ErrorMetrics(product.array, reference: expected.map(Float.init)).nmse > (isWide ? 0 : tolerance / 1e3))
+    let factor = Self.random([rows, outputs], seed: 4)
+    let gate = Self.random([1, outputs], seed: 5)
     Self.expectClose(
       try layer(x, then: [.multiply(factor)], in: context),
       zip(expected, factor.array).map { $0 * Double($1) },
@@ -104,7 +125,7 @@ struct KernelTests {
         LinearInput(x), into: output, segments: [.init(rows: 0..<rows, epilogue: [epilogue])], in: context)
       let sums = expected.indices.map { index -> Double in
         var share = expected[index]
-        if case .gatedResidual = epilogue { share *= Double(gate.elements[index % 50]) }
+        if case .gatedResidual = epilogue { share *= Double(gate.elements[index % outputs]) }
         return Double(factor.elements[index]) + share
       }
       Self.expectClose(output, sums, tolerance)

@@ -81,4 +81,29 @@ struct RowQuantizationTests {
       }
     }
   }
+
+  /// Blocks hold what the format says where it says so, and any of their rows can be had again.
+  @Test func blocksHoldTheirRows() {
+    let (rows, columns) = (192, 128)
+    let values = (0..<rows * columns).map { Int8(truncatingIfNeeded: $0 &* 31 &+ $0 / 977) }
+    var blocks = values
+    values.withUnsafeBufferPointer { values in
+      blocks.withUnsafeMutableBufferPointer {
+        WeightLayout.blocked.pack(values, columns: columns, into: $0)
+      }
+    }
+    for (row, column) in [(0, 0), (63, 127), (64, 5), (191, 127), (130, 66)] {
+      let place = row / 64 * 64 * columns + column / 4 * 256 + row % 64 * 4 + column % 4
+      #expect(blocks[place] == values[row * columns + column])
+    }
+    for range in [0..<rows, 5..<6, 60..<70, 127..<192] {
+      var unpacked = [Int8](repeating: 0, count: range.count * columns)
+      blocks.withUnsafeBufferPointer { blocks in
+        unpacked.withUnsafeMutableBufferPointer {
+          WeightLayout.blocked.unpack(blocks, rows: range, columns: columns, into: $0)
+        }
+      }
+      #expect(unpacked == Array(values[range.lowerBound * columns..<range.upperBound * columns]))
+    }
+  }
 }

@@ -52,12 +52,26 @@ typedef struct {
 /// How far q · scale is from x, which must be finite.
 bb_errors bb_weight_errors(const int8_t *q, float scale, const float *x, size_t width);
 
+/// The same in 16 bits, scale = max|x| / 32639, q = 256·high + low, the halves one row behind the other: q is
+/// [rows, 2, width], 128 standing for zero in both.
+void bb_quantize_rows_halves(const float *x, size_t rows, size_t width, uint8_t *q, float *scales);
+
+/// Brings rows [rows, columns] into blocks [rows / 64][columns / 4][64][4].
+void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out);
+
+/// Copies rows, of which the first is given, out of blocks.
+void bb_unpack_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out);
+
 /// sums = the sum of each row.
 void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums);
 
-/// out = (sums − 128·weight sums) · row scale · column scale + bias, one row; bias may be null.
-void bb_scale_sums(const int32_t *sums, const int32_t *weight_sums, float row_scale, const float *column_scales,
-                   const float *bias, float *out, size_t width);
+/// The same of blocks of 64 rows.
+void bb_sum_blocked_rows(const int8_t *q, size_t blocks, size_t width, int32_t *sums);
+
+/// out = (sums − 128·weight sums) · row scale · column scale + bias, one row; bias may be null. With the sums of the low
+/// halves given, too, the sums are those of the high ones, which count 256 times.
+void bb_scale_sums(const int32_t *sums, const int32_t *low_sums, const int32_t *weight_sums, float row_scale,
+                   const float *column_scales, const float *bias, float *out, size_t width);
 
 /// x = x·σ(factor·x).
 void bb_swish(float *x, float factor, size_t count);
@@ -83,8 +97,14 @@ void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums
 /// out [rows, width] = factor · some columns of x, whose rows lie `stride` apart, rounded to bfloat16.
 void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width);
 
-/// Multiplies some columns of every row of x, whose rows lie `stride` apart, with the row's factor.
-void bb_scale_rows(float *x, size_t stride, const float *factors, size_t rows, size_t width);
+/// Some columns of x, whose rows lie `stride` apart, rounded to bfloat16, as the right factor of a product: [rows, width] in
+/// blocks [width / 64][rows / 2][64][2], or, turned, [width, rows] in blocks [rows / 64][width / 2][64][2]. The columns are
+/// padded to 64 and the rows to 32 with zeros.
+void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
+void bb_block_turned_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
+
+/// Every row of x times its factor, into rows that lie `stride` apart.
+void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width);
 
 /// Winograd's F(2×2, 3×3), the transform of an input: one tile of 4×4 pixels, each a row of channels, into sixteen rows of
 /// bfloat16 that lie `stride` apart.
