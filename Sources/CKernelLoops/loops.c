@@ -139,27 +139,18 @@ static inline __attribute__((always_inline)) uint32_t magnitude_bits(float x) {
   return pattern.bits & 0x7FFFFFFF;
 }
 
-// The scale of a row whose largest value becomes `limit`: NaN for a row with what is no finite number.
-static inline __attribute__((always_inline)) float row_scale(const float *x, size_t width, float limit,
-                                                             float *inverse) {
+BEST uint32_t bb_largest_magnitude(const float *x, size_t width) {
   // Compared as integers, so that a NaN is the largest of all.
-  uint32_t lanes[LANES] = {0};
+  uint32_t lanes[LANES] = {0}, largest = 0;
   size_t i = 0;
   for (; i + LANES <= width; i += LANES)
     for (size_t k = 0; k < LANES; k++) {
       uint32_t bits = magnitude_bits(x[i + k]);
       lanes[k] = bits > lanes[k] ? bits : lanes[k];
     }
-  union {
-    uint32_t bits;
-    float value;
-  } largest = {0};
-  for (; i < width; i++) largest.bits = magnitude_bits(x[i]) > largest.bits ? magnitude_bits(x[i]) : largest.bits;
-  for (size_t k = 0; k < LANES; k++) largest.bits = lanes[k] > largest.bits ? lanes[k] : largest.bits;
-  int finite = largest.bits < 0x7F800000;
-  // Rows near the least f32 numbers are as good as zero for activations.
-  *inverse = finite && largest.value > 0x1p-110f ? limit / largest.value : 0.0f;
-  return finite ? largest.value / limit : NAN;
+  for (; i < width; i++) largest = magnitude_bits(x[i]) > largest ? magnitude_bits(x[i]) : largest;
+  for (size_t k = 0; k < LANES; k++) largest = lanes[k] > largest ? lanes[k] : largest;
+  return largest;
 }
 
 // x rounded to an integer, as the low bits of a number.
@@ -171,30 +162,16 @@ static inline __attribute__((always_inline)) uint32_t rounded_bits(float x) {
   return shifted.bits;
 }
 
-BEST void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q, float *scales) {
-  for (size_t r = 0; r < rows; r++, x += width, q += width) {
-    float inverse;
-    scales[r] = row_scale(x, width, 127.0f, &inverse);
-    if (scales[r] != scales[r])
-      for (size_t i = 0; i < width; i++) q[i] = 128;
-    else
-      for (size_t i = 0; i < width; i++) q[i] = (uint8_t)(rounded_bits(x[i] * inverse) + 128);
-  }
+BEST void bb_quantize(const float *x, float inverse_scale, uint8_t *q, size_t count) {
+  for (size_t i = 0; i < count; i++) q[i] = (uint8_t)(rounded_bits(x[i] * inverse_scale) + 128);
 }
 
-BEST void bb_quantize_rows_halves(const float *x, size_t rows, size_t width, uint8_t *q, float *scales) {
-  for (size_t r = 0; r < rows; r++, x += width, q += 2 * width) {
-    float inverse;
-    scales[r] = row_scale(x, width, 32639.0f, &inverse);
-    if (scales[r] != scales[r])
-      for (size_t i = 0; i < 2 * width; i++) q[i] = 128;
-    else
-      for (size_t i = 0; i < width; i++) {
-        // 128 more: rounds the high half to the nearest, and is what stands for zero in the low one.
-        uint32_t bits = rounded_bits(x[i] * inverse) + 128;
-        q[i] = (uint8_t)((bits >> 8) + 128);
-        q[width + i] = (uint8_t)bits;
-      }
+BEST void bb_quantize_halves(const float *x, float inverse_scale, uint8_t *high, uint8_t *low, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    // 128 more: rounds the high half to the nearest, and is what stands for zero in the low one.
+    uint32_t bits = rounded_bits(x[i] * inverse_scale) + 128;
+    high[i] = (uint8_t)((bits >> 8) + 128);
+    low[i] = (uint8_t)bits;
   }
 }
 
@@ -344,6 +321,34 @@ BEST void bb_multiply(const float *x, float *out, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] *= x[i];
 }
 
+// exp(x) for x ≤ 0, precise enough to be rounded to bfloat16: 2^n·2^f with |f| ≤ ½ and a polynomial for 2^f that is off by
+// less than 5e-5.
+static inline __attribute__((always_inline)) uint32_t rounded_exponential(float x) {
+  float y = x * 1.44269504088896341f;
+  y = y < -126.0f ? -126.0f : y;
+  union {
+    float value;
+    uint32_t bits;
+  } n = {y + 12582912.0f}, p;  // 1.5·2^23: adding it rounds to an integer
+  float f = y - (n.value - 12582912.0f);
+  p.value = 0.00961812911f;  // ln(2)^k / k!
+  p.value = p.value * f + 0.0555041087f;
+  p.value = p.value * f + 0.240226507f;
+  p.value = p.value * f + 0.693147181f;
+  p.value = p.value * f + 1.0f;
+  p.bits += n.bits << 23;
+  // A NaN comes from operands in bf16, so the low half of its payload is empty and rounding leaves it a NaN.
+  return (p.bits + 0x7FFF + (p.bits >> 16 & 1)) & 0xFFFF0000;
+}
+
+static inline __attribute__((always_inline)) float from_bits(uint32_t bits) {
+  union {
+    uint32_t bits;
+    float value;
+  } pattern = {bits};
+  return pattern.value;
+}
+
 BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width) {
   for (size_t r = 0; r < rows; r++, scores += width, out += width) {
     float lanes[LANES];
@@ -358,25 +363,16 @@ BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse
     double total = 0;
     for (i = 0; i + LANES <= width; i += LANES)
       for (size_t k = 0; k < LANES; k++) {
-        union {
-          float value;
-          uint32_t bits;
-        } p = {exponential(scores[i + k] - largest)};
-        p.bits = (p.bits + 0x7FFF + (p.bits >> 16 & 1)) & 0xFFFF0000;
-        out[i + k] = (uint16_t)(p.bits >> 16);
-        sums[k] += p.value;
+        uint32_t bits = rounded_exponential(scores[i + k] - largest);
+        out[i + k] = (uint16_t)(bits >> 16);
+        sums[k] += from_bits(bits);
       }
     for (; i < width; i++) {
-      union {
-        float value;
-        uint32_t bits;
-      } p = {exponential(scores[i] - largest)};
-      p.bits = (p.bits + 0x7FFF + (p.bits >> 16 & 1)) & 0xFFFF0000;
-      out[i] = (uint16_t)(p.bits >> 16);
-      total += p.value;
+      uint32_t bits = rounded_exponential(scores[i] - largest);
+      out[i] = (uint16_t)(bits >> 16);
+      total += from_bits(bits);
     }
     for (size_t k = 0; k < LANES; k++) total += sums[k];
-    // A NaN comes from operands in bf16, so the low half of its payload is empty and rounding leaves it a NaN.
     inverse_sums[r] = (float)(1.0 / total);
   }
 }

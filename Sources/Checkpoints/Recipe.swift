@@ -90,8 +90,8 @@ public struct Recipe {
           "^diffusion_transformer_[^/]*/(x_embedder|context_embedder|pos_embed|time_text_embed|norm_out|proj_out)\\.",
           type: nil, reason: "embedders and the final layers stay wide"),
         try Rule(
-          "^diffusion_transformer_[^/]*/.*norm[^/.]*\\.linear\\.", type: .int8,
-          reason: "modulation in int8; its input, one row a sample, stays wide"),
+          "^diffusion_transformer_[^/]*/.*norm[^/.]*\\.linear\\.", type: .int8, activations: .int16,
+          reason: "modulation in int8; its input, one row a sample, in 16 bits"),
         try Rule(
           "^diffusion_transformer_", type: .int8, activations: .int8,
           reason: "int8, its input quantized by token"),

@@ -41,23 +41,27 @@ extension KernelContext {
   /// Scores are held for at most this many of them at a time.
   private static let maximumScores = 1 << 23
 
-  /// softmax(scale·Q·Kᵀ + bias)·V for every head.
+  /// softmax(scale·Q·Kᵀ + bias)·V for every head, [tokens, heads·headDim].
   ///
   /// - Parameters:
   ///   - blocks: which queries see which keys; together they cover all rows of the output.
   ///   - scale: the factor before the softmax.
   ///   - bias: added to the scores, [heads or 1, queries, keys]; masked positions hold a very negative number.
-  /// - Returns: [tokens, heads·headDim].
+  ///   - output: where the result goes; nil for a new tensor.
+  @discardableResult
   public func attention(
-    _ input: AttentionInput, blocks: [AttentionBlock], scale: Float, bias: Tensor? = nil
+    _ input: AttentionInput, blocks: [AttentionBlock], scale: Float, bias: Tensor? = nil,
+    into output: Tensor? = nil
   ) throws -> Tensor {
+    let output = output ?? Tensor(input.query.shape)
+    precondition(output.shape == input.query.shape)
     let width = input.query.shape[1]
     let headDim = width / input.heads
     workload.attention += blocks.reduce(0) { $0 + 4 * Double($1.queries.count * $1.keys * width) }
     if input.isRounded, bias == nil, Self.multipliesBFloat16 {
-      return try roundedAttention(input, blocks: blocks, scale: scale)
+      try roundedAttention(input, blocks: blocks, scale: scale, into: output)
+      return output
     }
-    let output = Tensor(input.query.shape)
     for block in blocks where !block.queries.isEmpty {
       let rowsAtOnce = max(1, min(block.queries.count, Self.maximumScores / max(block.keys, 1)))
       for start in stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: rowsAtOnce) {

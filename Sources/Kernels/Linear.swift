@@ -47,14 +47,17 @@ public struct Linear {
     case gatedResidual(Tensor)
   }
 
-  /// A run of rows with its own epilogue: the samples of a batch share the weight but not the gate.
+  /// A run of the input's rows, where their products go, and what happens to them: the samples of a batch share the weight
+  /// but not the gate.
   public struct Segment {
     let rows: Range<Int>
+    let output: Tensor
     let epilogue: [Epilogue]
 
-    /// A segment.
-    public init(rows: Range<Int>, epilogue: [Epilogue]) {
+    /// A segment; the output is [rows, outputs].
+    public init(rows: Range<Int>, into output: Tensor, then epilogue: [Epilogue] = []) {
       self.rows = rows
+      self.output = output
       self.epilogue = epilogue
     }
 
@@ -77,31 +80,39 @@ public struct Linear {
     _ x: LinearInput, then epilogue: [Epilogue] = [], in context: KernelContext
   ) throws -> Tensor {
     let output = Tensor([x.rows, outputs])
-    try self(x, into: output, segments: [Segment(rows: 0..<x.rows, epilogue: epilogue)], in: context)
+    try self(x, into: output, then: epilogue, in: context)
     return output
   }
 
-  /// The same into rows that exist already, each segment of rows with its own epilogue.
+  /// The same into a tensor that exists already.
   public func callAsFunction(
-    _ x: LinearInput, into output: Tensor, segments: [Segment], in context: KernelContext
+    _ x: LinearInput, into output: Tensor, then epilogue: [Epilogue], in context: KernelContext
   ) throws {
+    try self(x, [Segment(rows: 0..<x.rows, into: output, then: epilogue)], in: context)
+  }
+
+  /// The same for some of the rows, each segment with its own output and epilogue.
+  public func callAsFunction(_ x: LinearInput, _ segments: [Segment], in context: KernelContext) throws {
     precondition(
-      x.features == inputs && output.shape == [x.rows, outputs], "\(x.values.shape) → \(output.shape)")
+      x.features == inputs && segments.allSatisfy { $0.output.shape == [$0.rows.count, outputs] },
+      "\(x.features) → \(segments.map(\.output.shape))")
     let bias = bias?.tensor()
     let segments = segments.filter { !$0.rows.isEmpty }
     if precision.isInteger {
-      for segment in segments { try integers(x, into: output, segment, bias: bias, in: context) }
+      for segment in segments { try integers(x, segment, bias: bias, in: context) }
     } else {
-      try floats(x, into: output, segments, bias: bias, in: context)
+      try floats(x, segments, bias: bias, in: context)
     }
     withExtendedLifetime((segments, bias, x)) {}
     context.workload.linear += segments.reduce(0) { $0 + 2 * Double($1.rows.count * inputs * outputs) }
-    context.ranges?.record(weight.name, x.values, output)
+    if let ranges = context.ranges {
+      for segment in segments { ranges.record(weight.name, x.values.rows(segment.rows), segment.output) }
+    }
   }
 
   /// Products in f32 or bf16.
   private func floats(
-    _ x: LinearInput, into output: Tensor, _ segments: [Segment], bias: Tensor?, in context: KernelContext
+    _ x: LinearInput, _ segments: [Segment], bias: Tensor?, in context: KernelContext
   ) throws {
     let type: NumberType = precision == .bf16 ? .bf16 : .f32
     let (source, size) =
@@ -109,7 +120,7 @@ public struct Linear {
       ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.address), 4)
     // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
     let targets = segments.map { segment in
-      segment.gate == nil ? output.rows(segment.rows) : Tensor([segment.rows.count, outputs])
+      segment.gate == nil ? segment.output : Tensor([segment.rows.count, outputs])
     }
     try weight.forEachTile(as: type, in: context) { columns, weights in
       for (segment, target) in zip(segments, targets) {
@@ -127,7 +138,7 @@ public struct Linear {
       }
     }
     for (segment, target) in zip(segments, targets) {
-      if let gate = segment.gate { Elementwise.add(target, gatedBy: gate, to: output.rows(segment.rows)) }
+      if let gate = segment.gate { Elementwise.add(target, gatedBy: gate, to: segment.output) }
     }
   }
 
@@ -153,7 +164,7 @@ public struct Linear {
 
   /// One segment with quantized inputs: integer products, scaled once, and then the epilogue, row by row in the cache.
   private func integers(
-    _ x: LinearInput, into output: Tensor, _ segment: Segment, bias: Tensor?, in context: KernelContext
+    _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {
     let biasPointer = UnsafePointer(bias?.elements.baseAddress)
     let x = x.integers(precision)
@@ -169,7 +180,7 @@ public struct Linear {
               bb_scale_sums(
                 high, x.parts == 2 ? high + outputs : nil, weightSums, x.scales[row], scales.baseAddress,
                 biasPointer, scaled.baseAddress, outputs)
-              finish(scaled, row: row, segment, into: output)
+              finish(scaled, row: row - segment.rows.lowerBound, segment)
             }
           }
         }
@@ -177,18 +188,15 @@ public struct Linear {
     }
   }
 
-  /// The epilogue of one row.
-  private func finish(
-    _ scaled: UnsafeMutableBufferPointer<Float>, row: Int, _ segment: Segment, into output: Tensor
-  ) {
-    let target = output.elements.baseAddress.map { $0 + row * outputs }
+  /// The epilogue of one of the segment's rows.
+  private func finish(_ scaled: UnsafeMutableBufferPointer<Float>, row: Int, _ segment: Segment) {
+    let target = segment.output.pointer(row: row)
     var isStored = false
     for step in segment.epilogue {
       switch step {
       case .activation(let activation): activation.apply(to: scaled)
       case .multiply(let factor):
-        let start = (row - segment.rows.lowerBound) * outputs
-        bb_multiply(factor.elements.baseAddress.map { $0 + start }, scaled.baseAddress, outputs)
+        bb_multiply(factor.pointer(row: row), scaled.baseAddress, outputs)
       case .residual:
         bb_linear_combination(scaled.baseAddress, 1, target, 1, target, outputs)
         isStored = true

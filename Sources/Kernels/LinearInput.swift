@@ -4,19 +4,49 @@ import Tensors
 /// What a linear layer is given, [rows, features], with the roundings of it that products ask for: layers that share an
 /// input share them.
 public final class LinearInput {
-  /// The values.
-  public let values: Tensor
+  /// What stands side by side in a row.
+  private let parts: [Tensor]
+  let rows: Int, features: Int
+  private var joined: Tensor?
   private var bfloat16: FloatBuffer?
   private var quantized: [ActivationPrecision: (values: FloatBuffer, scales: FloatBuffer)] = [:]
 
   /// An input; its values must not change afterwards.
-  public init(_ values: Tensor) {
-    precondition(values.shape.count == 2)
-    self.values = values
+  public convenience init(_ values: Tensor) { self.init(sideBySide: [values]) }
+
+  /// An input whose rows are those of several tensors, one behind the other.
+  public init(sideBySide parts: [Tensor]) {
+    rows = parts.first?.shape[0] ?? 0
+    precondition(parts.allSatisfy { [rows] in $0.shape.count == 2 && $0.shape[0] == rows })
+    features = parts.reduce(0) { $0 + $1.shape[1] }
+    self.parts = parts
+    joined = parts.count == 1 ? parts[0] : nil
   }
 
-  var rows: Int { values.shape[0] }
-  var features: Int { values.shape[1] }
+  /// The values, row by row.
+  var values: Tensor {
+    if let joined { return joined }
+    let result = Tensor([rows, features])
+    parallelRows(rows) { rows in
+      forEachPart(of: rows) { row, column, part in
+        guard let source = part.pointer(row: row), let target = result.pointer(row: row) else { return }
+        (target + column).update(from: source, count: part.shape[1])
+      }
+    }
+    joined = result
+    return result
+  }
+
+  /// Each row's share of each part, and the column where it starts.
+  private func forEachPart(of rows: Range<Int>, _ body: (_ row: Int, _ column: Int, _ part: Tensor) -> Void) {
+    for row in rows {
+      var column = 0
+      for part in parts {
+        body(row, column, part)
+        column += part.shape[1]
+      }
+    }
+  }
 
   /// The values in bf16, row by row; valid as long as the input is.
   func roundedToBFloat16() -> UnsafeRawPointer {
@@ -27,12 +57,12 @@ public final class LinearInput {
 
   private func rounded() -> FloatBuffer {
     // Two numbers in bf16 take the place of one in f32.
-    let buffer = FloatBuffer(count: (values.count + 1) / 2)
+    let buffer = FloatBuffer(count: (rows * features + 1) / 2)
     let output = buffer.address.assumingMemoryBound(to: UInt16.self)
-    let (source, width) = (values.elements.baseAddress, features)
     parallelRows(rows) { rows in
-      bb_round_bfloat16(
-        source.map { $0 + rows.lowerBound * width }, output + rows.lowerBound * width, rows.count * width)
+      forEachPart(of: rows) { row, column, part in
+        bb_round_bfloat16(part.pointer(row: row), output + row * features + column, part.shape[1])
+      }
     }
     return buffer
   }
@@ -47,7 +77,9 @@ public final class LinearInput {
     let parts: Int
   }
 
-  /// The values in 8 or 16 bits; valid as long as the input is.
+  /// The values in 8 or 16 bits, the largest of each row being 127 or 127·256 + 127; valid as long as the input is.
+  ///
+  /// The scale of a row that holds what is no finite number is NaN.
   func integers(_ precision: ActivationPrecision) -> IntegerRows {
     let parts = precision == .int16 ? 2 : 1
     let buffers = quantized[precision] ?? quantize(parts: parts)
@@ -57,18 +89,30 @@ public final class LinearInput {
       scales: UnsafePointer(buffers.scales.address.assumingMemoryBound(to: Float.self)), parts: parts)
   }
 
-  private func quantize(parts: Int) -> (values: FloatBuffer, scales: FloatBuffer) {
+  private func quantize(parts count: Int) -> (values: FloatBuffer, scales: FloatBuffer) {
     let buffers = (
-      values: FloatBuffer(count: (parts * values.count + 3) / 4), scales: FloatBuffer(count: rows)
+      values: FloatBuffer(count: (count * rows * features + 3) / 4), scales: FloatBuffer(count: rows)
     )
     let output = buffers.values.address.assumingMemoryBound(to: UInt8.self)
     let scales = buffers.scales.address.assumingMemoryBound(to: Float.self)
-    let (source, width) = (values.elements.baseAddress, features)
-    let quantize = parts == 2 ? bb_quantize_rows_halves : bb_quantize_rows
+    let limit: Float = count == 2 ? 127 * 256 + 127 : 127
     parallelRows(rows) { rows in
-      quantize(
-        source.map { $0 + rows.lowerBound * width }, rows.count, width,
-        output + parts * rows.lowerBound * width, scales + rows.lowerBound)
+      for row in rows {
+        let bits = parts.reduce(0) { max($0, bb_largest_magnitude($1.pointer(row: row), $1.shape[1])) }
+        let largest = Float(bitPattern: bits)
+        scales[row] = largest.isFinite ? largest / limit : .nan
+        // Rows near the least f32 numbers are as good as zero for activations.
+        let inverse = largest.isFinite && largest > 0x1p-110 ? limit / largest : 0
+        forEachPart(of: row..<row + 1) { row, column, part in
+          let target = output + count * row * features + column
+          let source = part.pointer(row: row)
+          if count == 2 {
+            bb_quantize_halves(source, inverse, target, target + features, part.shape[1])
+          } else {
+            bb_quantize(source, inverse, target, part.shape[1])
+          }
+        }
+      }
     }
     return buffers
   }

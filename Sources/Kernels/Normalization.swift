@@ -4,17 +4,18 @@ import Tensors
 /// Normalisations over rows [rows, width] and over channels-last frames.
 public enum Normalization {
   /// Layer norm without weights, then ·(1 + scale) + shift, one scale and shift for all rows.
-  public static func layerNorm(_ x: Tensor, scale: Tensor?, shift: Tensor?, epsilon: Float) -> Tensor {
-    let output = Tensor(x.shape)
+  public static func layerNorm(
+    _ x: Tensor, scale: Tensor?, shift: Tensor?, epsilon: Float, into output: Tensor
+  ) {
     let width = x.shape[1]
-    precondition((scale?.count ?? width) == width && (scale == nil) == (shift == nil))
+    precondition(
+      output.shape == x.shape && (scale?.count ?? width) == width && (scale == nil) == (shift == nil))
     parallelRows(x.shape[0]) { rows in
       bb_layer_norm_modulate(
         x.pointer(row: rows.lowerBound), scale?.elements.baseAddress, shift?.elements.baseAddress,
         output.pointer(row: rows.lowerBound), rows.count, width, epsilon)
     }
     withExtendedLifetime((scale, shift)) {}
-    return output
   }
 
   /// Layer norm with weight and bias (`torch.nn.LayerNorm`).
@@ -32,14 +33,19 @@ public enum Normalization {
   /// Root-mean-square norm of every row, or of every run of `weight.count` elements in a row (one a head).
   public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
     let output = Tensor(x.shape)
-    precondition(x.shape.count == 2 && x.shape[1] % weight.count == 0)
+    rmsNorm(x, weight: weight, epsilon: epsilon, into: output)
+    return output
+  }
+
+  /// The same into a tensor that exists already, which may be x.
+  public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, into output: Tensor) {
+    precondition(x.shape.count == 2 && x.shape[1] % weight.count == 0 && output.shape == x.shape)
     let runs = x.shape[1] / weight.count
     parallelRows(x.shape[0]) { rows in
       bb_rms_norm(
         x.pointer(row: rows.lowerBound), weight.elements.baseAddress, output.pointer(row: rows.lowerBound),
         rows.count * runs, weight.count, epsilon)
     }
-    return output
   }
 
   /// Group norm of every frame by itself (`CausalGroupNorm`): x is [time, height, width, channels].

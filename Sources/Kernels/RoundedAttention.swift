@@ -8,12 +8,11 @@ extension KernelContext {
 
   /// softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; every thread takes
   /// heads of its own.
-  ///
-  /// - Returns: [tokens, heads·headDim].
-  func roundedAttention(_ input: AttentionInput, blocks: [AttentionBlock], scale: Float) throws -> Tensor {
+  func roundedAttention(
+    _ input: AttentionInput, blocks: [AttentionBlock], scale: Float, into output: Tensor
+  ) throws {
     let (queries, width) = (input.query.shape[0], input.query.shape[1])
     let headDim = width / input.heads
-    let output = Tensor(input.query.shape)
     let tiles = try blocks.flatMap { block in
       let rowsAtOnce = max(16, Self.scoresAtOnce / max(block.keys, 1) / 16 * 16)
       return try stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: rowsAtOnce).map {
@@ -48,7 +47,6 @@ extension KernelContext {
       }
     }
     if let failure = failures.first { throw failure }
-    return output
   }
 }
 
@@ -103,22 +101,26 @@ private struct AttentionTile {
   let keys: Int
   private let headDim: Int, width: Int
   private let scores: Primitive, sums: Primitive
-  private let views:
-    (query: Layout, key: Layout, scores: Layout, probabilities: Layout, value: Layout, output: Layout)
+  /// The layouts of what the products read and write; made once, as every head needs them.
+  private let query: dnnl_memory_desc_t, key: dnnl_memory_desc_t, score: dnnl_memory_desc_t
+  private let probability: dnnl_memory_desc_t, value: dnnl_memory_desc_t, output: dnnl_memory_desc_t
 
   init(rows: Range<Int>, keys: Int, headDim: Int, width: Int, in context: KernelContext) throws {
     self.rows = rows
     self.keys = keys
     self.headDim = headDim
     self.width = width
-    let count = rows.count
-    views = (
-      query: Layout([count, headDim], .bf16), key: Layout(blocks: [headDim, keys], .bf16),
-      scores: Layout([count, keys]), probabilities: Layout([count, keys], .bf16),
-      value: Layout(blocks: [keys, headDim], .bf16), output: Layout([count, headDim])
-    )
-    scores = try context.serialProduct(views.query, views.key, views.scores)
-    sums = try context.serialProduct(views.probabilities, views.value, views.output)
+    let query = Layout([rows.count, headDim], .bf16), key = Layout(blocks: [headDim, keys], .bf16)
+    let probability = Layout([rows.count, keys], .bf16), value = Layout(blocks: [keys, headDim], .bf16)
+    let score = Layout([rows.count, keys]), output = Layout([rows.count, headDim])
+    scores = try context.serialProduct(query, key, score)
+    sums = try context.serialProduct(probability, value, output)
+    self.query = try query.descriptor()
+    self.key = try key.descriptor()
+    self.score = try score.descriptor()
+    self.probability = try probability.descriptor()
+    self.value = try value.descriptor()
+    self.output = try output.descriptor()
   }
 
   /// The scratch memory of the products, in bytes.
@@ -127,14 +129,12 @@ private struct AttentionTile {
   /// Computes one head's share of the rows.
   func attend(_ head: HeadMemory, into target: UnsafeMutablePointer<Float>?, in context: KernelContext) throws
   {
-    let query = head.query.address + rows.lowerBound * headDim * 2
     try context.execute(
       scores,
       [
-        .init(DNNL_ARG_SRC, try views.query.descriptor(), query),
-        .init(DNNL_ARG_WEIGHTS, try views.key.descriptor(), head.key.address),
-        .init(DNNL_ARG_DST, try views.scores.descriptor(), head.scores.address),
-        try scores.scratch(head.scratch.address),
+        .init(DNNL_ARG_SRC, query, head.query.address + rows.lowerBound * headDim * 2),
+        .init(DNNL_ARG_WEIGHTS, key, head.key.address),
+        .init(DNNL_ARG_DST, score, head.scores.address), try scores.scratch(head.scratch.address),
       ], "attention scores")
     let inverseSums = head.inverseSums.address.assumingMemoryBound(to: Float.self)
     bb_softmax_bfloat16(
@@ -143,10 +143,9 @@ private struct AttentionTile {
     try context.execute(
       sums,
       [
-        .init(DNNL_ARG_SRC, try views.probabilities.descriptor(), head.probabilities.address),
-        .init(DNNL_ARG_WEIGHTS, try views.value.descriptor(), head.value.address),
-        .init(DNNL_ARG_DST, try views.output.descriptor(), head.sums.address),
-        try sums.scratch(head.scratch.address),
+        .init(DNNL_ARG_SRC, probability, head.probabilities.address),
+        .init(DNNL_ARG_WEIGHTS, value, head.value.address),
+        .init(DNNL_ARG_DST, output, head.sums.address), try sums.scratch(head.scratch.address),
       ], "attention sums")
     bb_scale_rows(
       head.sums.address.assumingMemoryBound(to: Float.self), inverseSums, target, width, rows.count, headDim)

@@ -35,6 +35,10 @@ struct BatchLayout {
   /// Text and image of one sample side by side.
   var jointRows: [Range<Int>] { Self.runs(textCounts.map { $0 + imageCount }) }
 
+  /// Where each sample's text stands in the joint rows, and where its image does.
+  var jointTextRows: [Range<Int>] { zip(jointRows, textCounts).map { $0.lowerBound..<$0.lowerBound + $1 } }
+  var jointImageRows: [Range<Int>] { zip(jointRows, textCounts).map { $0.lowerBound + $1..<$0.upperBound } }
+
   private static func runs(_ counts: [Int]) -> [Range<Int>] {
     var end = 0
     return counts.map { count in

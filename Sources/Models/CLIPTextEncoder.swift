@@ -131,10 +131,9 @@ public struct CLIPTextEncoder {
         query: try layer.query(normed, in: context), key: try layer.key(normed, in: context),
         value: try layer.value(normed, in: context), heads: config.heads),
       blocks: [AttentionBlock(queries: all, keys: all.count)], scale: scale, bias: mask)
-    let residual = [Linear.Segment(rows: all, epilogue: [.residual])]
-    try layer.output(LinearInput(attended), into: x, segments: residual, in: context)
+    try layer.output(LinearInput(attended), into: x, then: [.residual], in: context)
     let hidden = try layer.feedForward1(
       layer.norm2.layerNorm(x, epsilon: config.epsilon), then: [.activation(config.activation)], in: context)
-    try layer.feedForward2(LinearInput(hidden), into: x, segments: residual, in: context)
+    try layer.feedForward2(LinearInput(hidden), into: x, then: [.residual], in: context)
   }
 }

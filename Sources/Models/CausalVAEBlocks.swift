@@ -61,7 +61,6 @@ private struct FrameAttention {
     let pixels = x.shape[1] * x.shape[2]
     let normed = norm.groupNorm(
       x, groups: groups, epsilon: CausalVideoVAEConfig.normEpsilon, activates: false)
-    let residual = [Linear.Segment(rows: 0..<pixels, epilogue: [.residual])]
     for frame in 0..<x.shape[0] {
       let input = LinearInput(normed.rows(frame..<frame + 1).reshaped([pixels, channels]))
       let attended = try context.attention(
@@ -70,7 +69,7 @@ private struct FrameAttention {
           value: try value(input, in: context), heads: 1),
         blocks: [AttentionBlock(queries: 0..<pixels, keys: pixels)], scale: 1 / Float(channels).squareRoot())
       let stream = x.rows(frame..<frame + 1).reshaped([pixels, channels])
-      try output(LinearInput(attended), into: stream, segments: residual, in: context)
+      try output(LinearInput(attended), into: stream, then: [.residual], in: context)
     }
   }
 }

@@ -38,29 +38,52 @@ struct AttentionProjection {
   /// Whether the products are rounded anyway, so that those of the attention may be, too.
   var isRounded: Bool { query.precision != .wide && key.precision != .wide && value.precision != .wide }
 
-  /// x [tokens, width] → three of the same shape.
+  /// Projects the given rows of x [tokens, width] into rows of what the attention reads.
   func callAsFunction(
-    _ x: LinearInput, in context: KernelContext
-  ) throws -> (query: Tensor, key: Tensor, value: Tensor) {
-    (
-      Normalization.rmsNorm(try query(x, in: context), weight: queryNorm.tensor(), epsilon: epsilon),
-      Normalization.rmsNorm(try key(x, in: context), weight: keyNorm.tensor(), epsilon: epsilon),
-      try value(x, in: context)
-    )
+    _ x: LinearInput, rows: [Range<Int>], into operands: AttentionOperands, at places: [Range<Int>],
+    in context: KernelContext
+  ) throws {
+    for (linear, tensor) in [(query, operands.query), (key, operands.key), (value, operands.value)] {
+      try linear(
+        x, zip(rows, places).map { Linear.Segment(rows: $0, into: tensor.rows($1)) }, in: context)
+    }
+    for (weight, tensor) in [(queryNorm.tensor(), operands.query), (keyNorm.tensor(), operands.key)] {
+      for rows in places.map(tensor.rows) {
+        Normalization.rmsNorm(rows, weight: weight, epsilon: epsilon, into: rows)
+      }
+    }
   }
 }
 
-/// Rotates queries and keys and attends, one sample: all tensors are [tokens, width], text first.
-func rotaryAttention(
-  query: Tensor, key: Tensor, value: Tensor, sample: Int, layout: BatchLayout,
-  settings: AttentionSettings, isRounded: Bool, in context: KernelContext
-) throws -> Tensor {
-  let rotary = layout.rotary[sample]
-  for tensor in [query, key] {
-    RotaryEmbedding.rotate(tensor, cosines: rotary.cosines, sines: rotary.sines, heads: settings.heads)
+/// Queries, keys and values of all samples, [Σ (text + image tokens), width] each, text first in every sample.
+struct AttentionOperands {
+  let query: Tensor, key: Tensor, value: Tensor
+
+  init(layout: BatchLayout, width: Int) {
+    let shape = [layout.jointRows.last?.upperBound ?? 0, width]
+    query = Tensor(shape)
+    key = Tensor(shape)
+    value = Tensor(shape)
   }
-  return try context.attention(
-    AttentionInput(
-      query: query, key: key, value: value, heads: settings.heads, isRounded: isRounded),
-    blocks: layout.attentionBlocks(sample: sample), scale: 1 / Float(settings.headDim).squareRoot())
+
+  /// Rotates queries and keys, which changes them, and attends, sample by sample.
+  func attend(
+    _ layout: BatchLayout, _ settings: AttentionSettings, isRounded: Bool, in context: KernelContext
+  ) throws -> Tensor {
+    let output = Tensor(query.shape)
+    for (sample, rows) in layout.jointRows.enumerated() {
+      let rotary = layout.rotary[sample]
+      for tensor in [query, key] {
+        RotaryEmbedding.rotate(
+          tensor.rows(rows), cosines: rotary.cosines, sines: rotary.sines, heads: settings.heads)
+      }
+      try context.attention(
+        AttentionInput(
+          query: query.rows(rows), key: key.rows(rows), value: value.rows(rows), heads: settings.heads,
+          isRounded: isRounded),
+        blocks: layout.attentionBlocks(sample: sample), scale: 1 / Float(settings.headDim).squareRoot(),
+        into: output.rows(rows))
+    }
+    return output
+  }
 }

@@ -26,17 +26,20 @@ struct JointBlock {
     let feedForward1: Linear, feedForward2: Linear
 
     /// Adds the attention's and then the feed-forward's share to the stream x [rows, width].
+    ///
+    /// - Parameter jointRows: where the stream's rows stand in what the attention gave.
     func callAsFunction(
-      _ x: Tensor, attended: Tensor, modulation: [[Tensor]], rows: [Range<Int>], in context: KernelContext
+      _ x: Tensor, attended: LinearInput, jointRows: [Range<Int>], modulation: [[Tensor]],
+      rows: [Range<Int>], in context: KernelContext
     ) throws {
       try output(
-        LinearInput(attended), into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }),
+        attended, gatedResidual(of: jointRows, to: x, rows: rows, gates: modulation.map { $0[2] }),
         in: context)
       let normed = modulatedNorm(
         x, rows: rows, scales: modulation.map { $0[4] }, shifts: modulation.map { $0[3] })
       let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
       try feedForward2(
-        LinearInput(hidden), into: x, segments: gatedResidual(rows: rows, gates: modulation.map { $0[5] }),
+        LinearInput(hidden), gatedResidual(of: rows, to: x, rows: rows, gates: modulation.map { $0[5] }),
         in: context)
     }
   }
@@ -76,30 +79,25 @@ struct JointBlock {
     in context: KernelContext
   ) throws {
     let (textRows, imageRows) = (layout.textRows, layout.imageRows)
+    let (jointTextRows, jointImageRows) = (layout.jointTextRows, layout.jointImageRows)
     let imageModulation = try image.modulation(condition, in: context)
     let textModulation = try text.modulation(condition, in: context)
-    let ofImage = try image.projection(
-      image.input(imageStream, modulation: imageModulation, rows: imageRows), in: context)
-    let ofText = try text.projection(
-      text.input(textStream, modulation: textModulation, rows: textRows), in: context)
-    var textAttended: [Tensor] = []
-    var imageAttended: [Tensor] = []
-    for sample in layout.samples {
-      let (textRange, imageRange) = (textRows[sample], imageRows[sample])
-      let attended = try rotaryAttention(
-        query: .concatenated([ofText.query.rows(textRange), ofImage.query.rows(imageRange)]),
-        key: .concatenated([ofText.key.rows(textRange), ofImage.key.rows(imageRange)]),
-        value: .concatenated([ofText.value.rows(textRange), ofImage.value.rows(imageRange)]),
-        sample: sample, layout: layout, settings: settings,
-        isRounded: image.projection.isRounded && text.projection.isRounded, in: context)
-      textAttended.append(attended.rows(0..<textRange.count))
-      imageAttended.append(attended.rows(textRange.count..<attended.shape[0]))
-    }
+    let operands = AttentionOperands(layout: layout, width: settings.width)
+    try image.projection(
+      image.input(imageStream, modulation: imageModulation, rows: imageRows), rows: imageRows, into: operands,
+      at: jointImageRows, in: context)
+    try text.projection(
+      text.input(textStream, modulation: textModulation, rows: textRows), rows: textRows, into: operands,
+      at: jointTextRows, in: context)
+    let attended = LinearInput(
+      try operands.attend(
+        layout, settings, isRounded: image.projection.isRounded && text.projection.isRounded, in: context))
     try image.update?(
-      imageStream, attended: .concatenated(imageAttended), modulation: imageModulation, rows: imageRows,
+      imageStream, attended: attended, jointRows: jointImageRows, modulation: imageModulation,
+      rows: imageRows,
       in: context)
     try text.update?(
-      textStream, attended: .concatenated(textAttended), modulation: textModulation, rows: textRows,
+      textStream, attended: attended, jointRows: jointTextRows, modulation: textModulation, rows: textRows,
       in: context)
   }
 }

@@ -23,14 +23,23 @@ struct Modulation {
 
 /// Layer norm and modulation of every sample's rows: x [rows, width] → the same shape.
 func modulatedNorm(_ x: Tensor, rows: [Range<Int>], scales: [Tensor], shifts: [Tensor]) -> Tensor {
-  Tensor.concatenated(
-    rows.indices.map { sample in
-      Normalization.layerNorm(
-        x.rows(rows[sample]), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6)
-    })
+  let output = Tensor(x.shape)
+  for (sample, rows) in rows.enumerated() {
+    Normalization.layerNorm(
+      x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6, into: output.rows(rows))
+  }
+  return output
 }
 
-/// Segments that add a gated product to the residual stream.
-func gatedResidual(rows: [Range<Int>], gates: [Tensor]) -> [Linear.Segment] {
-  zip(rows, gates).map { Linear.Segment(rows: $0, epilogue: [.gatedResidual($1)]) }
+/// Segments that add a gated product of every sample's rows to the residual stream x [rows, width].
+///
+/// - Parameters:
+///   - source: where the samples' rows stand in the product's input.
+///   - rows: where they stand in the stream.
+func gatedResidual(
+  of source: [Range<Int>], to x: Tensor, rows: [Range<Int>], gates: [Tensor]
+) -> [Linear.Segment] {
+  rows.indices.map { sample in
+    Linear.Segment(rows: source[sample], into: x.rows(rows[sample]), then: [.gatedResidual(gates[sample])])
+  }
 }

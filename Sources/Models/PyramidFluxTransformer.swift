@@ -54,10 +54,7 @@ public struct PyramidFluxTransformer: PyramidTransformer {
         "single_transformer_blocks.\(index)", 0, .textThenImage(textCounts: layout.textCounts), joint,
         rows: jointRows)
     }
-    let imageOutput = Tensor.concatenated(
-      layout.samples.map {
-        joint.rows(jointRows[$0].lowerBound + layout.textCounts[$0]..<jointRows[$0].upperBound)
-      })
+    let imageOutput = Tensor.concatenated(layout.jointImageRows.map(joint.rows))
     return try ending(
       imageOutput, condition: condition, layout: layout, shape: last.shape, observer: observer, in: context)
   }

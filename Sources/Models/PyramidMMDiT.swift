@@ -46,7 +46,7 @@ public struct PyramidMMDiT: PyramidTransformer {
     try latentEmbedder(
       LinearInput(
         .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .channelsFirst) } })),
-      into: image, segments: [.init(rows: 0..<image.shape[0], epilogue: [.residual])], in: context)
+      into: image, then: [.residual], in: context)
     for (index, block) in blocks.enumerated() {
       try block(text: text, image: image, condition: condition, layout: layout, in: context)
       if index < blocks.count - 1 {

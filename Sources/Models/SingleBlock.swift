@@ -29,27 +29,11 @@ struct SingleBlock {
       modulatedNorm(
         stream, rows: rows, scales: modulation.map { $0[1] }, shifts: modulation.map { $0[0] }))
     let hidden = try feedForward(input, then: [.activation(.geluTanh)], in: context)
-    let (query, key, value) = try projection(input, in: context)
-    let attended = try layout.samples.map { sample in
-      let range = rows[sample]
-      return try rotaryAttention(
-        query: query.rows(range), key: key.rows(range), value: value.rows(range), sample: sample,
-        layout: layout, settings: settings, isRounded: projection.isRounded, in: context)
-    }
+    let operands = AttentionOperands(layout: layout, width: settings.width)
+    try projection(input, rows: rows, into: operands, at: rows, in: context)
+    let attended = try operands.attend(layout, settings, isRounded: projection.isRounded, in: context)
     try output(
-      LinearInput(Self.sideBySide(.concatenated(attended), hidden)), into: stream,
-      segments: gatedResidual(rows: rows, gates: modulation.map { $0[2] }), in: context)
-  }
-
-  /// [rows, a] and [rows, b] → [rows, a + b].
-  private static func sideBySide(_ left: Tensor, _ right: Tensor) -> Tensor {
-    let (leftWidth, rightWidth) = (left.shape[1], right.shape[1])
-    let result = Tensor([left.shape[0], leftWidth + rightWidth])
-    for row in 0..<left.shape[0] {
-      let start = row * (leftWidth + rightWidth)
-      _ = result.elements[start...].update(fromContentsOf: left.rows(row..<row + 1).elements)
-      _ = result.elements[(start + leftWidth)...].update(fromContentsOf: right.rows(row..<row + 1).elements)
-    }
-    return result
+      LinearInput(sideBySide: [attended, hidden]),
+      gatedResidual(of: rows, to: stream, rows: rows, gates: modulation.map { $0[2] }), in: context)
   }
 }

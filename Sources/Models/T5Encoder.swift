@@ -87,38 +87,49 @@ public struct T5Encoder {
     relativeBias = bias
   }
 
-  /// The embeddings [tokens, width] of token ids without padding.
+  /// The embeddings [tokens, width] of some texts' token ids without padding, all in one pass over the weights.
   ///
   /// Padding is masked in the official model and reaches nothing, so it must not be given.
   ///
   /// - Throws: ``BenbenError`` when an id is outside the vocabulary.
-  public func callAsFunction(_ ids: [Int], in context: KernelContext) throws -> Tensor {
+  public func callAsFunction(_ texts: [[Int]], in context: KernelContext) throws -> [Tensor] {
+    let ids = texts.flatMap { $0 }
     guard ids.allSatisfy({ 0..<config.vocabularySize ~= $0 }) else {
       throw BenbenError(
         .malformed, "token ids do not fit the text encoder", at: "T5",
         because: "the largest is \(ids.max() ?? 0) for \(config.vocabularySize) entries",
         remedies: ["The tokenizer and the text encoder are not of the same checkpoint."])
     }
-    let x = embedding.rows(ids)  // [tokens, width]
-    let bias = positionBias(tokens: ids.count)
-    let all = [AttentionBlock(queries: 0..<ids.count, keys: ids.count)]
-    let residual = [Linear.Segment(rows: 0..<ids.count, epilogue: [.residual])]
+    var end = 0
+    let runs = texts.map { text in
+      defer { end += text.count }
+      return end..<end + text.count
+    }
+    let x = embedding.rows(ids)  // [Σ tokens, width]
+    let biases = texts.map { positionBias(tokens: $0.count) }
     for block in blocks {
       let normed = LinearInput(
         Normalization.rmsNorm(x, weight: block.attentionNorm.tensor(), epsilon: config.epsilon))
-      let attended = try context.attention(
-        AttentionInput(
-          query: try block.query(normed, in: context), key: try block.key(normed, in: context),
-          value: try block.value(normed, in: context), heads: config.heads),
-        blocks: all, scale: 1, bias: bias)
-      try block.output(LinearInput(attended), into: x, segments: residual, in: context)
+      let query = try block.query(normed, in: context)
+      let key = try block.key(normed, in: context)
+      let value = try block.value(normed, in: context)
+      let attended = Tensor(query.shape)
+      for (rows, bias) in zip(runs, biases) {
+        try context.attention(
+          AttentionInput(
+            query: query.rows(rows), key: key.rows(rows), value: value.rows(rows), heads: config.heads),
+          blocks: [AttentionBlock(queries: 0..<rows.count, keys: rows.count)], scale: 1, bias: bias,
+          into: attended.rows(rows))
+      }
+      try block.output(LinearInput(attended), into: x, then: [.residual], in: context)
       let inner = LinearInput(
         Normalization.rmsNorm(x, weight: block.feedForwardNorm.tensor(), epsilon: config.epsilon))
       let gate = try block.gate(inner, then: [.activation(.geluTanh)], in: context)
       let hidden = try block.up(inner, then: [.multiply(gate)], in: context)
-      try block.down(LinearInput(hidden), into: x, segments: residual, in: context)
+      try block.down(LinearInput(hidden), into: x, then: [.residual], in: context)
     }
-    return Normalization.rmsNorm(x, weight: finalNorm.tensor(), epsilon: config.epsilon)
+    let embeddings = Normalization.rmsNorm(x, weight: finalNorm.tensor(), epsilon: config.epsilon)
+    return runs.map(embeddings.rows)
   }
 
   /// The learnt bias of every head for every pair of positions, [heads, tokens, tokens].

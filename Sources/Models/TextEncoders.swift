@@ -36,13 +36,15 @@ public struct TextEncoders {
     Tokens(clip: clips.map { $0.tokenizer(text) }, t5: try t5Tokenizer(text))
   }
 
-  /// Encodes a text that was tokenized; it has ids for every CLIP encoder.
-  public func encode(_ tokens: Tokens, in context: KernelContext) throws -> TextEmbedding {
-    let pooled = try zip(clips, tokens.clip).map { clip, tokens in
-      try clip.encoder.pooled(tokens.ids, in: context)
+  /// Encodes texts that were tokenized; each has ids for every CLIP encoder.
+  public func encode(_ texts: [Tokens], in context: KernelContext) throws -> [TextEmbedding] {
+    let pooled = try texts.map { text in
+      try zip(clips, text.clip).map { clip, tokens in try clip.encoder.pooled(tokens.ids, in: context) }
     }
-    return TextEmbedding(
-      tokens: try t5(Array(tokens.t5.ids[..<tokens.t5.count]), in: context),
-      pooled: Tensor([1, pooled.reduce(0) { $0 + $1.count }], pooled.flatMap(\.elements)))
+    let tokens = try t5(texts.map { Array($0.t5.ids[..<$0.t5.count]) }, in: context)
+    return zip(tokens, pooled).map { tokens, pooled in
+      TextEmbedding(
+        tokens: tokens, pooled: Tensor([1, pooled.reduce(0) { $0 + $1.count }], pooled.flatMap(\.elements)))
+    }
   }
 }

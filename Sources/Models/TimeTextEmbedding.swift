@@ -24,9 +24,7 @@ struct TimeTextEmbedding {
     let features = Self.sinusoids(times, count: Self.features)
     let result = try time2(time1(features, then: [.activation(.silu)], in: context), in: context)
     let text = try text1(pooled, then: [.activation(.silu)], in: context)
-    try text2(
-      LinearInput(text), into: result, segments: [.init(rows: 0..<times.count, epilogue: [.residual])],
-      in: context)
+    try text2(LinearInput(text), into: result, then: [.residual], in: context)
     return result
   }
 

@@ -163,7 +163,7 @@ struct Bench: ParsableCommand {
     let loaded = try LoadedModel(path: model, threads: common.threads)
     let encoder = try loaded.t5()
     return try timed(shape, ["tokens": .integer(tokens)], in: loaded.context) {
-      _ = try encoder((0..<tokens).map { $0 % 32 + 3 }, in: loaded.context)
+      _ = try encoder([(0..<tokens).map { $0 % 32 + 3 }], in: loaded.context)
     }
   }
 

@@ -77,7 +77,7 @@ struct Generator {
       request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
     if let known = try kept.embeddings(of: texts, by: loaded) { return known }
     let encoders = try loaded.textEncoders()
-    let results = try texts.map { try encoders.encode(encoders.tokenize($0), in: loaded.context) }
+    let results = try encoders.encode(texts.map(encoders.tokenize), in: loaded.context)
     try kept.keep(results, of: texts, by: loaded)
     return results
   }

@@ -58,7 +58,7 @@ struct RangeAudit {
         guard let ids = try trace.tokens(kind, "t5_ids"),
           let length = try trace.embedding(kind)?.tokens.shape[0]
         else { continue }
-        _ = try encoder(Array(ids.prefix(length)), in: context)
+        _ = try encoder([Array(ids.prefix(length))], in: context)
       }
     case .clip:
       let encoder = try family.clip(name, config: component.config, scope)

@@ -91,7 +91,7 @@ struct TraceVerification {
       let forced = TextEncoders.Tokens(
         clip: clips.map { TokenizedText(ids: $0, count: $0.count) },
         t5: TokenizedText(ids: t5, count: golden.tokens.shape[0]))
-      let embedding = try encoders.encode(forced, in: loaded.context)
+      let embedding = try encoders.encode([forced], in: loaded.context)[0]
       try add(
         "\(group)/t5_embeds", embedding.tokens, golden.tokens, mode: .teacherForced,
         note: "\(t5.count - golden.tokens.shape[0]) padded positions are left out")

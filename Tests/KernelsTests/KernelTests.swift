@@ -122,7 +122,7 @@ struct KernelTests {
     for epilogue in [Linear.Epilogue.residual, .gatedResidual(gate)] {
       let output = factor.copy()
       try layer(
-        LinearInput(x), into: output, segments: [.init(rows: 0..<rows, epilogue: [epilogue])], in: context)
+        LinearInput(x), into: output, then: [epilogue], in: context)
       let sums = expected.indices.map { index -> Double in
         var share = expected[index]
         if case .gatedResidual = epilogue { share *= Double(gate.elements[index % outputs]) }
@@ -163,6 +163,16 @@ struct KernelTests {
     }
   }
 
+  /// Inputs side by side are those of one row, in every precision.
+  @Test(arguments: ActivationPrecision.allCases)
+  func inputsSideBySide(activations: ActivationPrecision) throws {
+    let (left, right) = (Self.random([5, 24], seed: 1), Self.random([5, 40], seed: 2).map { 3 * $0 })
+    let rows = (0..<5).flatMap { left.rows($0..<$0 + 1).array + right.rows($0..<$0 + 1).array }
+    let layer = Linear(weight: try Self.quantized(Self.random([16, 64], seed: 3), activations), bias: nil)
+    let together = try layer(LinearInput(sideBySide: [left, right]), in: context)
+    #expect(together.array == (try layer(Tensor([5, 64], rows), in: context)).array)
+  }
+
   @Test func integerSumsDoNotSaturate() throws {
     let weight = try Self.quantized(Tensor([1, 512], [Float](repeating: 1, count: 512)), .int8)
     let layer = Linear(weight: weight, bias: nil)
@@ -181,7 +191,7 @@ struct KernelTests {
     let output = residual.copy()
     let expected = zip(Self.product(x, weight.tensor(), nil), residual.array).map { $0 + Double($1) }
     try Linear(weight: weight, bias: nil)(
-      LinearInput(x), into: output, segments: [.init(rows: 0..<3, epilogue: [.residual])], in: context)
+      LinearInput(x), into: output, then: [.residual], in: context)
     Self.expectClose(output, expected)
   }
 
@@ -216,11 +226,11 @@ struct KernelTests {
     let output = Self.random([5, 16], seed: 9)
     let before = output.array
     try layer(
-      LinearInput(x), into: output,
-      segments: [
-        .init(rows: 0..<2, epilogue: [.gatedResidual(gates[0])]),
-        .init(rows: 2..<4, epilogue: [.gatedResidual(gates[1])]),
-        .init(rows: 4..<5, epilogue: [.residual]),
+      LinearInput(x),
+      [
+        .init(rows: 0..<2, into: output.rows(0..<2), then: [.gatedResidual(gates[0])]),
+        .init(rows: 2..<4, into: output.rows(2..<4), then: [.gatedResidual(gates[1])]),
+        .init(rows: 4..<5, into: output.rows(4..<5), then: [.residual]),
       ], in: context)
     let expected = (0..<80).map { place -> Double in
       let (row, column) = (place / 16, place % 16)
@@ -385,8 +395,10 @@ struct KernelTests {
       }
     }
     if width > 1 {
+      let modulated = Tensor(x.shape)
+      Normalization.layerNorm(x, scale: a, shift: b, epsilon: 1e-6, into: modulated)
       Self.expectClose(
-        Normalization.layerNorm(x, scale: a, shift: b, epsilon: 1e-6),
+        modulated,
         expected { x, a, b, mean, sd, _ in (x - mean) / sd * (1 + a) + b })
       Self.expectClose(
         Normalization.layerNorm(x, weight: a, bias: b, epsilon: 1e-6),

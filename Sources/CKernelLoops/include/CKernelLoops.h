@@ -36,9 +36,14 @@ void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, si
 /// out = a·x + b·y.
 void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count);
 
-/// q = 128 + x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127 for each row. A row that
-/// holds what is no finite number gets a scale of NaN.
-void bb_quantize_rows(const float *x, size_t rows, size_t width, uint8_t *q, float *scales);
+/// The bits of the largest magnitude; those of an infinity or a NaN where x holds one.
+uint32_t bb_largest_magnitude(const float *x, size_t width);
+
+/// q = 128 + x / scale rounded to the nearest integer, ties to even; the quotients must fit 8 bits.
+void bb_quantize(const float *x, float inverse_scale, uint8_t *q, size_t count);
+
+/// The same of quotients up to 127·256 + 127, as 256·(high − 128) + low − 128.
+void bb_quantize_halves(const float *x, float inverse_scale, uint8_t *high, uint8_t *low, size_t count);
 
 /// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127, which is returned; x must be
 /// finite.
@@ -51,10 +56,6 @@ typedef struct {
 
 /// How far q · scale is from x, which must be finite.
 bb_errors bb_weight_errors(const int8_t *q, float scale, const float *x, size_t width);
-
-/// The same in 16 bits, scale = max|x| / 32639, q = 256·high + low, the halves one row behind the other: q is
-/// [rows, 2, width], 128 standing for zero in both.
-void bb_quantize_rows_halves(const float *x, size_t rows, size_t width, uint8_t *q, float *scales);
 
 /// Brings rows [rows, columns] into blocks [rows / 64][columns / 4][64][4].
 void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out);
