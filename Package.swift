@@ -65,7 +65,11 @@ let package = Package(
       name: "CheckpointsTests",
       dependencies: ["Checkpoints", "Tensors", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors"]),
-    .testTarget(name: "ModelsTests", dependencies: ["Models", "Kernels", "Tensors", "JSON"]),
+    .testTarget(
+      name: "ModelsTests",
+      dependencies: [
+        "Models", "Kernels", "Tensors", "JSON", .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity", "Tensors", "JSON"]),
     .testTarget(name: "CommandTests", dependencies: ["JSON", "benben"]),

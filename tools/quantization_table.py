@@ -18,6 +18,7 @@ PLANS = {
     "f16": ["--type", "f16"],
     "bf16, inputs rounded to bf16": ["--recipe", ROOT / "tools" / "recipes" / "bf16.json"],
     "int8, inputs wide, modulation wide": ["--recipe", ROOT / "tools" / "recipes" / "int8-wide.json"],
+    "int8, inputs in 16 bits, modulation wide": ["--recipe", ROOT / "tools" / "recipes" / "int8-int16.json"],
     "int8 (the built-in recipe)": ["--type", "int8"],
 }
 

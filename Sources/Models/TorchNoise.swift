@@ -12,10 +12,9 @@ public protocol NoiseSource {
 }
 
 /// Noise from a seed, drawn as PyTorch's CPU generator draws it: MT19937, Box–Muller in runs of sixteen for large
-/// tensors and one by one for small ones.
+/// tensors and one by one, in double precision, for small ones (`normal_kernel`, `aten/src/ATen/native/cpu`).
 ///
-/// The arithmetic is done in double precision and rounded; that the last bit equals PyTorch's vectorised logarithm
-/// and cosine is not guaranteed.
+/// Equal bit by bit to `torch.randn` in f32 (``BoxMuller``).
 public final class SeededNoise: NoiseSource {
   private var generator: MersenneTwister
   private var cachedNormal: Double?
@@ -39,11 +38,13 @@ public final class SeededNoise: NoiseSource {
       return result
     }
     for index in 0..<count { result.elements[index] = nextUniform() }
-    for start in stride(from: 0, through: count - 16, by: 16) { Self.boxMuller(result.elements, start) }
+    for start in stride(from: 0, through: count - 16, by: 16) {
+      BoxMuller.transform(result.elements, at: start)
+    }
     if count % 16 != 0 {
       // The last sixteen values are drawn anew.
       for index in count - 16..<count { result.elements[index] = nextUniform() }
-      Self.boxMuller(result.elements, count - 16)
+      BoxMuller.transform(result.elements, at: count - 16)
     }
     return result
   }
@@ -84,15 +85,6 @@ public final class SeededNoise: NoiseSource {
     }
     return factor
   }()
-
-  private static func boxMuller(_ values: UnsafeMutableBufferPointer<Float>, _ start: Int) {
-    for index in start..<start + 8 {
-      let radius = (-2 * log(1 - Double(values[index]))).squareRoot()
-      let angle = 2 * Double.pi * Double(values[index + 8])
-      values[index] = Float(radius * cos(angle))
-      values[index + 8] = Float(radius * sin(angle))
-    }
-  }
 
   /// 24 bits in [0, 1).
   private func nextUniform() -> Float { Float(generator.next() & 0xFF_FFFF) * 0x1p-24 }
