@@ -50,7 +50,9 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["Tensors", "CDNNL", "CKernelLoops"]),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "JSON", "CSentencePiece"]),
     .target(name: "Media", dependencies: ["CFFmpeg", "CTurboJPEG"]),
-    .target(name: "Parity", dependencies: ["Tensors", "JSON", "CHDF5"]),
+    .target(
+      name: "Parity", dependencies: ["Tensors", "JSON", "CHDF5"],
+      resources: [.embedInCode("Resources/report.html")]),
     .executableTarget(
       name: "benben",
       dependencies: [
@@ -72,7 +74,7 @@ let package = Package(
       ]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity", "Tensors", "JSON"]),
-    .testTarget(name: "CommandTests", dependencies: ["JSON", "benben"]),
+    .testTarget(name: "CommandTests", dependencies: ["JSON", "Media", "Parity", "Tensors", "benben"]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -90,17 +90,10 @@ public struct NativeModel {
     guard let name = row[name]?.string, let path = row[path]?.string, let hash = row[hash]?.string,
       let bytes = row["bytes"]?.integer
     else { throw malformed("malformed manifest", manifestPath, "a component or file lacks a field") }
-    guard isPathInside(path) else {
+    guard RelativePath.staysInside(path) else {
       throw malformed("malformed manifest", manifestPath, "\(quoted(path)) is not a path inside the model")
     }
     return Listed(name: name, path: path, bytes: bytes, sha256: hash)
-  }
-
-  /// Whether a path from a file stays inside the model's folder.
-  static func isPathInside(_ path: String) -> Bool {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    return !path.contains("\\") && !path.unicodeScalars.contains("\0")
-      && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
   }
 
   /// The components by name, with the bytes of their files.

@@ -21,7 +21,7 @@ extension KernelContext {
   /// With more inputs than this, sums of products of 8-bit numbers might not fit 32 bits.
   static let maximumIntegerInputs = Int(Int32.max) / (255 * 127)
 
-  /// Sums that are held at a time.
+  /// Sums that are held at a time; they should be in the cache still when they are scaled.
   private static let maximumSums = 1 << 20
 
   /// x·Wᵀ with x quantized row by row, 128 standing for zero, and W [outputs, inputs] in 8 bits, summed exactly in 32 bits.

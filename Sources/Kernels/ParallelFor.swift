@@ -37,6 +37,34 @@ func parallelRows(_ count: Int, _ body: (Range<Int>) -> Void) {
   parallelFor(workers) { worker in body(count * worker / workers..<count * (worker + 1) / workers) }
 }
 
+/// The same over items that threads come for one after the other, where the work may fail: a thread that the system keeps
+/// waiting does fewer of them.
+///
+/// - Parameter body: is given the number of a thread, and gets its next item until there is none.
+/// - Throws: the first failure, when all threads are done.
+func parallelItems(_ count: Int, _ body: (_ thread: Int, _ next: () -> Int?) throws -> Void) throws {
+  let failures = FailureList()
+  let items = ItemCounter()
+  parallelFor(KernelContext.threads) { thread in
+    do {
+      try body(thread) { items.next(below: count) }
+    } catch {
+      failures.add(error)
+    }
+  }
+  if let failure = failures.first { throw failure }
+}
+
+/// How many items were taken.
+private final class ItemCounter: Sendable {
+  private let taken = Atomic<Int>(0)
+
+  func next(below count: Int) -> Int? {
+    let item = taken.add(1, ordering: .relaxed).oldValue
+    return item < count ? item : nil
+  }
+}
+
 private final class Work {
   let count: Int
   let body: (Int) -> Void
@@ -48,7 +76,7 @@ private final class Work {
 }
 
 /// What threads could not do.
-final class FailureList: Sendable {
+private final class FailureList: Sendable {
   private let lock = Mutex<[any Error]>([])
   var first: (any Error)? { lock.withLock { $0.first } }
 

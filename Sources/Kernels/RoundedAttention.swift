@@ -6,8 +6,8 @@ extension KernelContext {
   /// Scores that one thread holds at a time; with what else it holds they should stay in its cache.
   private static let scoresAtOnce = 1 << 18
 
-  /// softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; every thread takes
-  /// heads of its own.
+  /// softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; each head by one
+  /// thread.
   func roundedAttention(
     _ input: AttentionInput, blocks: [AttentionBlock], scale: Float, into output: Tensor
   ) throws {
@@ -24,29 +24,21 @@ extension KernelContext {
     }
     let scoreCount = tiles.map { $0.rows.count * $0.keys }.max() ?? 0
     let scratchSize = tiles.map(\.scratchSize).max() ?? 0
-    let failures = FailureList()
-    parallelFor(KernelContext.threads) { worker in
+    try parallelItems(input.heads) { _, next in
       let memory = HeadMemory(
         queries: queries, keys: input.key.shape[0], headDim: headDim, scores: scoreCount,
         scratchSize: scratchSize)
-      do {
-        for head in Swift.stride(from: worker, to: input.heads, by: KernelContext.threads) {
-          memory.load(input, head: head, scale: scale)
-          for (index, tile) in tiles.enumerated() {
-            if index == 0 || tile.keys != tiles[index - 1].keys {
-              memory.loadValues(input, head: head, count: tile.keys)
-            }
-            let target = output.elements.baseAddress.map {
-              $0 + tile.rows.lowerBound * width + head * headDim
-            }
-            try tile.attend(memory, into: target, in: self)
+      while let head = next() {
+        memory.load(input, head: head, scale: scale)
+        for (index, tile) in tiles.enumerated() {
+          if index == 0 || tile.keys != tiles[index - 1].keys {
+            memory.loadValues(input, head: head, count: tile.keys)
           }
+          let target = output.elements.baseAddress.map { $0 + tile.rows.lowerBound * width + head * headDim }
+          try tile.attend(memory, into: target, in: self)
         }
-      } catch {
-        failures.add(error)
       }
     }
-    if let failure = failures.first { throw failure }
   }
 }
 

@@ -125,35 +125,28 @@ final class WinogradConvolution {
     }
   }
 
-  /// The products of all positions, every thread taking positions of its own.
+  /// The products of all positions, each by one thread.
   private func multiply(
     _ batch: TileBatch, _ taps: Range<Int>, _ scratch: [FloatBuffer], in context: KernelContext,
     _ left: (_ tap: Int) -> UnsafeMutableRawPointer, into output: (_ position: Int) -> UnsafeMutableRawPointer
   ) throws {
-    let failures = FailureList()
-    let threads = KernelContext.threads
-    parallelFor(threads) { worker in
-      do {
-        for position in Swift.stride(from: worker, to: Self.positions, by: threads) {
-          for tap in taps {
-            let primitive = tap == taps.lowerBound ? batch.storing : batch.adding
-            try context.execute(
-              primitive,
-              [
-                .init(DNNL_ARG_SRC, batch.left, left(tap) + position * batch.count * inputs * 2),
-                .init(
-                  DNNL_ARG_WEIGHTS, weightLayout,
-                  kernels.address + (tap * Self.positions + position) * kernelSize),
-                .init(DNNL_ARG_DST, batch.output, output(position)),
-                try primitive.scratch(scratch[worker].address),
-              ], "convolution")
-          }
+    try parallelItems(Self.positions) { thread, next in
+      while let position = next() {
+        for tap in taps {
+          let primitive = tap == taps.lowerBound ? batch.storing : batch.adding
+          try context.execute(
+            primitive,
+            [
+              .init(DNNL_ARG_SRC, batch.left, left(tap) + position * batch.count * inputs * 2),
+              .init(
+                DNNL_ARG_WEIGHTS, weightLayout,
+                kernels.address + (tap * Self.positions + position) * kernelSize),
+              .init(DNNL_ARG_DST, batch.output, output(position)),
+              try primitive.scratch(scratch[thread].address),
+            ], "convolution")
         }
-      } catch {
-        failures.add(error)
       }
     }
-    if let failure = failures.first { throw failure }
   }
 
   private func restore(

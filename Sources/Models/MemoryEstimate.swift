@@ -13,12 +13,8 @@ public struct MemoryEstimate {
 
   /// Bytes that the longest call of a transformer needs.
   public static func transformer(width: Int, _ request: GenerationRequest) -> Int {
-    let patch = Patches.side * CausalVideoVAEConfig.scale
-    let frame = (request.width / patch) * (request.height / patch)
-    // The last stage of the last unit: itself and the frame before at full size, one at a quarter, the others at a sixteenth.
-    let history = request.latentFrames - 1
-    let tokens =
-      frame + min(history, 1) * frame + (history > 1 ? frame / 4 : 0) + max(history - 2, 0) * frame / 16
+    let tokens = request.latentTokens(
+      after: request.latentFrames - 1, stage: PyramidFlowSchedule.stageCount - 1)
     let samples = request.guidanceScale > 0 ? 2 : 1
     return transformerBuffers * samples * (tokens + T5Tokenizer.length) * width * 4
   }

@@ -28,8 +28,10 @@ public struct PyramidSampler {
 
   /// What happens while sampling.
   public enum Event {
-    /// A step ended; steps are counted from 1 over the whole clip.
-    case step(number: Int, of: Int, unit: Int, stage: Int)
+    /// A step ended; steps are counted from 1 over the whole clip, of whose tokens a share is done.
+    case step(number: Int, of: Int, unit: Int, stage: Int, share: Double)
+    /// The first so many steps, with that share of the tokens, were those of units that an earlier run finished.
+    case known(steps: Int, share: Double)
     /// A stage ended with this latent.
     case stage(unit: Int, stage: Int, latent: Tensor)
   }
@@ -106,13 +108,17 @@ public struct PyramidSampler {
     known: [Tensor] = [], noise: any NoiseSource, onEvent: (Event) throws -> Void
   ) throws -> [Tensor] {
     let starts = startingPoints(initial)
-    var done = 0
+    let work = Self.tokens(request, text: texts.map { $0.tokens.shape[0] }.max() ?? 0)
+    let allWork = Double(max(work.reduce(0) { $0 + $1.reduce(0, +) }, 1))
+    var (done, doneWork) = (0, 0)
     var finished = image.map { [$0] } ?? []
     for (position, unit) in request.units.enumerated() {
       if position < known.count {
         try skip(unit, from: starts[unit.index], noise)
         finished.append(known[position])
         done += unit.steps.reduce(0, +)
+        doneWork += work[position].reduce(0, +)
+        try onEvent(.known(steps: done, share: Double(doneWork) / allWork))
         continue
       }
       let history = Self.history(finished)
@@ -130,13 +136,26 @@ public struct PyramidSampler {
             latent, along: guided(predictions, scale: unit.guidanceScale), from: sigmas[index],
             to: sigmas[index + 1])
           done += 1
-          try onEvent(.step(number: done, of: request.stepCount, unit: unit.index, stage: stage))
+          doneWork += work[position][stage] / unit.steps[stage]
+          try onEvent(
+            .step(
+              number: done, of: request.stepCount, unit: unit.index, stage: stage,
+              share: Double(doneWork) / allWork))
         }
         try onEvent(.stage(unit: unit.index, stage: stage, latent: latent))
       }
       finished.append(latent)
     }
     return finished
+  }
+
+  /// The tokens of all calls, by unit and stage; time goes about as they do.
+  private static func tokens(_ request: GenerationRequest, text: Int) -> [[Int]] {
+    request.units.enumerated().map { position, unit in
+      unit.steps.enumerated().map { stage, steps in
+        steps * (text + request.latentTokens(unit: position, stage: stage))
+      }
+    }
   }
 
   /// Draws what noise a unit takes, so that the next one starts where it would have.

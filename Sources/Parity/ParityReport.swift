@@ -45,12 +45,29 @@ public struct FramesResult: Sendable {
   public let comparison: FrameComparison
   /// What it must reach.
   public let thresholds: FrameThresholds
+  /// The frames that were compared, ours and the golden's.
+  public let clip: FrameSequence, reference: FrameSequence
+  /// Our frames with the loss of the golden's encoding, which hides small differences.
+  private let encodedClip: FrameSequence
 
-  /// A result.
-  public init(mode: ComparisonMode, comparison: FrameComparison, thresholds: FrameThresholds) {
+  /// Compares two clips of the same size and length.
+  ///
+  /// - Parameter encodedClip: ours after the encoding that the golden went through, where it was a lossy one.
+  public init(
+    mode: ComparisonMode, _ clip: FrameSequence, encodedClip: FrameSequence? = nil, reference: FrameSequence,
+    thresholds: FrameThresholds
+  ) {
+    self.encodedClip = encodedClip ?? clip
     self.mode = mode
-    self.comparison = comparison
+    comparison = FrameComparison(clip, reference: reference)
     self.thresholds = thresholds
+    self.clip = clip
+    self.reference = reference
+  }
+
+  /// What explains that the frames do not match, when a simple change of them does.
+  public var difference: (kind: FrameDifference, psnrDb: (before: Double, after: Double))? {
+    passed ? nil : FrameDifference.between(encodedClip, reference: reference)
   }
 
   /// Whether every threshold holds.
@@ -109,11 +126,12 @@ public struct ParityReport: Sendable {
     return nil
   }
 
+  /// The frames that a user sees, when they were computed: those of the free run.
+  public var shownFrames: FramesResult? { frames.last { $0.mode == .freeRunning } ?? frames.last }
+
   /// The report as JSON (`schemas/parity-report.schema.json`).
   public var json: JSONValue {
     let byMode = Dictionary(frames.map { ($0.mode.rawValue, Self.json($0)) }) { first, _ in first }
-    // What a user sees counts, when it was computed.
-    let shown = frames.last { $0.mode == .freeRunning } ?? frames.last
     return [
       "schema": "benben.parity/1",
       "passed": .bool(passed),
@@ -122,7 +140,7 @@ public struct ParityReport: Sendable {
       "model": model,
       "callsCompared": .integer(callsCompared),
       "stages": .array(stages.map(Self.json)),
-      "frames": shown.map(Self.json) ?? .null,
+      "frames": shownFrames.map(Self.json) ?? .null,
       "framesByMode": .object(byMode),
     ]
   }
@@ -157,6 +175,12 @@ public struct ParityReport: Sendable {
         "reason": .string(frames.thresholds.reason),
       ],
       "passed": .bool(frames.passed),
+      "difference": frames.difference.map {
+        [
+          "kind": .string($0.kind.rawValue), "explanation": .string($0.kind.explanation),
+          "psnrDb": .number($0.psnrDb.before), "psnrDbWithout": .number($0.psnrDb.after),
+        ]
+      } ?? .null,
     ]
   }
 }

@@ -126,14 +126,24 @@ struct Bench: ParsableCommand {
     return parts
   }
 
+  /// Opens the model and builds a part of it, and says how long that took until the part could compute.
+  private func open<Part>(
+    _ build: (LoadedModel) throws -> Part
+  ) throws -> (loaded: LoadedModel, part: Part, seconds: JSONValue) {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let loaded = try LoadedModel(path: model, threads: common.threads)
+    let part = try build(loaded)
+    return (loaded, part, .number(Self.rounded((clock.now - start) / .seconds(1))))
+  }
+
   private func transformer(_ shape: String) throws -> Row {
     let numbers = try numbers(shape)
     let (latentFrame, stage) = (numbers[2] - 1, numbers[3] - 1)
     guard (0..<PyramidFlowSchedule.stageCount).contains(stage), latentFrame < 32 else {
       throw malformed(shape)
     }
-    let loaded = try LoadedModel(path: model, threads: common.threads)
-    let transformer = try loaded.transformer(variant: try loaded.variant(variant))
+    let (loaded, transformer, opening) = try open { try $0.transformer(variant: try $0.variant(variant)) }
     let request = try GenerationRequest(
       prompt: "", width: numbers[0], height: numbers[1], latentFrames: latentFrame + 1, steps: [1, 1, 1],
       videoSteps: [1, 1, 1], guidanceScale: 7, videoGuidanceScale: 5
@@ -153,30 +163,32 @@ struct Bench: ParsableCommand {
     }
     let sampler = PyramidSampler(transformer, in: loaded.context)
     let tokens = (history + [latent]).reduce(T5Tokenizer.length) { $0 + $1.count / whole[0] / 4 }
-    return try timed(shape, ["tokensPerSample": .integer(tokens), "samples": 2], in: loaded.context) {
+    return try timed(
+      shape, ["tokensPerSample": .integer(tokens), "samples": 2, "openSeconds": opening], in: loaded.context
+    ) {
       _ = try sampler.predict(latent: latent, history: history, timestep: 500, texts: texts)
     }
   }
 
   private func encoder(_ shape: String) throws -> Row {
     let tokens = try numbers(shape)[0]
-    let loaded = try LoadedModel(path: model, threads: common.threads)
-    let encoder = try loaded.t5()
-    return try timed(shape, ["tokens": .integer(tokens)], in: loaded.context) {
+    let (loaded, encoder, opening) = try open { try $0.t5() }
+    return try timed(shape, ["tokens": .integer(tokens), "openSeconds": opening], in: loaded.context) {
       _ = try encoder([(0..<tokens).map { $0 % 32 + 3 }], in: loaded.context)
     }
   }
 
   private func decoder(_ shape: String) throws -> Row {
     let numbers = try numbers(shape)
-    let loaded = try LoadedModel(path: model, threads: common.threads)
-    let vae = try loaded.vae()
+    let (loaded, vae, opening) = try open { try $0.vae() }
     let latent = SeededNoise(seed: 1).initial(
       shape: [
         vae.config.latentChannels, numbers[2], numbers[1] / CausalVideoVAEConfig.scale,
         numbers[0] / CausalVideoVAEConfig.scale,
       ])
-    return try timed(shape, ["frames": .integer(8 * numbers[2] - 7)], in: loaded.context) {
+    return try timed(
+      shape, ["frames": .integer(8 * numbers[2] - 7), "openSeconds": opening], in: loaded.context
+    ) {
       _ = try vae.decode(latent, tiling: .saveMemory, in: loaded.context)
     }
   }

@@ -90,8 +90,13 @@ struct Calibration {
   private func summary(_ search: SensitivitySearch, chosen: [Int], errors: [Double]) -> String {
     let names = zip(search.groups, chosen).map { group, choice in
       let choice = group.choices[choice]
-      return choice.type == .int8 && choice.activations == .wide
-        ? "int8 with wide inputs" : choice.type.rawValue
+      guard choice.type == .int8 else { return choice.type.rawValue }
+      return switch choice.activations {
+      case .int8: "int8"
+      case .int16: "int8 with inputs in 16 bits"
+      case .bf16: "int8 with inputs in bf16"
+      case .wide: "int8 with wide inputs"
+      }
     }
     let counts = Dictionary(grouping: names, by: \.self).sorted { $0.key < $1.key }
     let decibels =

@@ -68,15 +68,17 @@ struct ClipVerification {
     let clip = try Generator(loaded, variant: variant, quiet: options.quiet).run(
       request, image: image, noise: GoldenNoise(trace), tiling: tiling)
     var thresholds = lossless
-    if !isLossless { thresholds.frames = .lossyVideo(floor: try floor(of: clip)) }
+    let encoded = isLossless ? nil : try encoded(clip)
+    if let encoded {
+      thresholds.frames = .lossyVideo(floor: FrameComparison(encoded, reference: clip))
+    }
     try adjust(&thresholds)
     var report = ParityReport(
       golden: ReportIdentity.golden(golden, trace.request), model: ReportIdentity.model(loaded.native),
       failFast: false)
     try report.add(
       FramesResult(
-        mode: .freeRunning, comparison: FrameComparison(clip, reference: expected),
-        thresholds: thresholds.frames))
+        mode: .freeRunning, clip, encodedClip: encoded, reference: expected, thresholds: thresholds.frames))
     return report
   }
 
@@ -86,7 +88,8 @@ struct ClipVerification {
     return kind == .folder || kind == .png
   }
 
-  private func floor(of clip: FrameSequence) throws -> FrameComparison {
+  /// A clip after the encoding of the official `export_to_video`.
+  private func encoded(_ clip: FrameSequence) throws -> FrameSequence {
     let encoded = try LossyFloor.roundTrip(
       clip.bytes, width: clip.width, height: clip.height, framesPerSecond: trace.request.framesPerSecond)
     guard let frames = FrameSequence(width: encoded.width, height: encoded.height, bytes: encoded.frames),
@@ -95,6 +98,6 @@ struct ClipVerification {
       throw BenbenError(
         .internalDefect, "the encoded clip has other frames", at: golden, because: "its floor")
     }
-    return FrameComparison(frames, reference: clip)
+    return frames
   }
 }

@@ -39,9 +39,30 @@ enum Console {
 
   /// Writes a JSON document: to standard output for "-", into a pipe or device that exists, else to a file that
   /// appears whole or not at all.
-  static func write(_ json: JSONValue, to path: String) throws {
-    if path == "-" { return try print(json.prettyText) }
-    let data = Data(json.prettyText.utf8)
+  static func write(_ json: JSONValue, to path: String) throws { try write(json.prettyText, to: path) }
+
+  /// Throws when a report cannot be written there; called before long work, as what is written comes last.
+  static func requireWritable(_ path: String?) throws {
+    guard let path, path != "-" else { return }
+    let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    var isFolder: ObjCBool = false
+    let why: String? =
+      if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+        "it is a folder"
+      } else if !FileManager.default.fileExists(atPath: parent) {
+        "there is no folder \(parent)"
+      } else if !FileManager.default.isWritableFile(atPath: parent) {
+        "its folder is not writable"
+      } else {
+        nil
+      }
+    if let why { throw BenbenError(.cannotCreate, "cannot write", at: path, because: why) }
+  }
+
+  /// Writes a text, likewise.
+  static func write(_ text: String, to path: String) throws {
+    if path == "-" { return try print(text) }
+    let data = Data(text.utf8)
     let url = URL(fileURLWithPath: path)
     do {
       let type = try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
@@ -66,6 +87,8 @@ final class Progress {
   private var started: ContinuousClock.Instant
   private var shown: ContinuousClock.Instant
   private var isLineOpen = false
+  /// What was done before this piece of work began.
+  private var skipped: (done: Int, share: Double) = (0, 0)
 
   init(isQuiet: Bool) {
     self.isQuiet = isQuiet
@@ -77,11 +100,19 @@ final class Progress {
   func begin(_ title: String) {
     started = clock.now
     shown = started
+    skipped = (0, 0)
     if !isQuiet && !isTerminal { Console.note(title) }
   }
 
+  /// Says that so much was done before, and takes no time now.
+  func skip(done: Int, share: Double) { skipped = (done, share) }
+
   /// Reports that `done` of `total` are done; `rate` says the speed in words.
-  func update(_ title: String, done: Int, of total: Int, rate: (Double) -> String) throws {
+  ///
+  /// - Parameter share: how much of the work that is, where not every one of them takes as long.
+  func update(
+    _ title: String, done: Int, of total: Int, share: Double? = nil, rate: (Double) -> String
+  ) throws {
     try Interruption.check()
     if isQuiet { return }
     let now = clock.now
@@ -89,9 +120,10 @@ final class Progress {
     guard isLast || now - shown >= (isTerminal ? .milliseconds(200) : .seconds(10)) else { return }
     shown = now
     let seconds = Double((now - started) / .milliseconds(1)) / 1000
-    let left = done > 0 ? seconds / Double(done) * Double(total - done) : 0
-    var line = "\(title) \(100 * done / max(total, 1)) %"
-    if seconds > 0, done > 0 { line += ", " + rate(Double(done) / seconds) }
+    let share = share ?? Double(done) / Double(max(total, 1))
+    let left = share > skipped.share ? seconds / (share - skipped.share) * (1 - share) : 0
+    var line = "\(title) \(Int(100 * share)) %"
+    if seconds > 0, done > skipped.done { line += ", " + rate(Double(done - skipped.done) / seconds) }
     line += isLast ? String(format: ", %.1f s", seconds) : ", " + Self.duration(left) + " left"
     if isTerminal {
       try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K\(line)".utf8))

@@ -44,10 +44,15 @@ struct Demo: ParsableCommand {
     try step("generate", request + ["--output", output + "/clip.mp4"], shared)
     try step(
       "generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
-    common.say("\nclip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.json")
+    common.say("\nclip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.html")
     try step(
       "verify", [model, "--golden", bundle + "/golden.mp4", "--json", output + "/video-parity.json"], shared)
-    try step("verify", [model, "--golden", bundle + "/golden.h5", "--json", output + "/parity.json"], shared)
+    try step(
+      "verify",
+      [
+        model, "--golden", bundle + "/golden.h5", "--json", output + "/parity.json", "--report",
+        output + "/parity.html",
+      ], shared)
   }
 
   private var commonArguments: [String] {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Kernels
 import Media
 import Models
 import Parity
@@ -76,6 +77,9 @@ struct Generate: ParsableCommand {
   @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
   var memoryLimit: ByteCount?
 
+  @Option(help: "Write what took how long to this file as JSON (- for standard output).")
+  var json: String?
+
   @OptionGroup var common: CommonOptions
 
   /// Three numbers of steps.
@@ -108,16 +112,23 @@ struct Generate: ParsableCommand {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
     try ClipWriter.requireWritable(output)
+    try Console.requireWritable(json)
     let kept = KeptResults(
       embeddings: embeddings, latents: resume ? latentsPath : nil, noise: noise ?? "seed \(seed)")
     let needs = try MemoryPlan(loaded, variant: variant, request)
     for line in needs.lines { common.say(line) }
     try needs.requireFit(limit: memoryLimit?.count)
-    let frames = try Generator(loaded, variant: variant, kept: kept, quiet: common.quiet).run(
+    let times = GenerationTimes()
+    let frames = try Generator(loaded, variant: variant, kept: kept, times: times, quiet: common.quiet).run(
       request, image: try pixels(request), noise: noiseSource())
     try ClipWriter.write(
       frames.bytes, width: frames.width, height: frames.height, framesPerSecond: fps, to: output)
+    times.end("writing")
     if resume { try? FileManager.default.removeItem(atPath: latentsPath) }
+    if let json {
+      let model = ReportIdentity.model(loaded.native)
+      try Console.write(times.json(request, threads: KernelContext.threads, model: model), to: json)
+    }
     common.say("\(output): \(frames.count) frames of \(frames.width)×\(frames.height)")
   }
 

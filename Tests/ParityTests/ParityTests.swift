@@ -88,6 +88,47 @@ struct FrameComparisonTests {
   }
 }
 
+struct FrameDifferenceTests {
+  /// A picture that moves, in colours that all of the changes change.
+  private static func clip(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> FrameSequence {
+    let (width, height, count) = (24, 16, 6)
+    var bytes = [UInt8](repeating: 0, count: count * width * height * 3)
+    for frame in 0..<count {
+      for y in 0..<height {
+        for x in 0..<width {
+          let isInside = abs(x - 3 * frame - 4) < 4 && abs(y - 8) < 5
+          let (target, colour) = change(frame, isInside ? SIMD3(200, 60, 40) : SIMD3(60, 90, 130))
+          guard (0..<count).contains(target) else { continue }
+          let place = ((target * height + y) * width + x) * 3
+          for channel in 0..<3 { bytes[place + channel] = UInt8(colour[channel].rounded()) }
+        }
+      }
+    }
+    return try #require(FrameSequence(width: width, height: height, bytes: bytes))
+  }
+
+  @Test func namesWhatHappened() throws {
+    let ours = try Self.clip { ($0, $1) }
+    func kind(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> FrameDifference? {
+      FrameDifference.between(ours, reference: try Self.clip(change))?.kind
+    }
+    #expect(try kind { ($0 + 1, $1) } == .oneFrameLate)
+    #expect(try kind { ($0 - 1, $1) } == .oneFrameEarly)
+    #expect(try kind { ($0, SIMD3($1.z, $1.y, $1.x)) } == .exchangedChannels)
+    #expect(try kind { ($0, $1 * (219.0 / 255) + 16) } == .readAsFullRange)
+    #expect(try kind { ($0, ($1 - 16) * (255.0 / 219)) } == .readAsLimitedRange)
+    // Read by BT.709: Y, Cb and Cr by BT.601's luma, and back by BT.709's.
+    #expect(
+      try kind { frame, pixel in
+        let luma = 0.299 * pixel.x + 0.587 * pixel.y + 0.114 * pixel.z
+        let (cb, cr) = ((pixel.z - luma) / 1.772, (pixel.x - luma) / 1.402)
+        return (frame, SIMD3(luma + 1.5748 * cr, luma - 0.187324 * cb - 0.468124 * cr, luma + 1.8556 * cb))
+      } == .readAsBT709)
+    #expect(try kind { ($0, $1.x > 100 ? SIMD3(40, 200, 60) : $1) } == nil)
+    #expect(try kind { ($0, $1) } == nil)
+  }
+}
+
 struct ParityReportTests {
   private func report(_ errors: [(String, ComparisonMode, Float)], failFast: Bool = false) throws
     -> ParityReport
@@ -132,5 +173,27 @@ struct ParityReportTests {
     let isKnown = thresholds.set("nonsense", to: 1)
     #expect(!isKnown)
     #expect(thresholds.teacherForced == 0.5 && thresholds.frames.identicalFraction == 0.5)
+  }
+}
+
+/// The report as a page.
+struct ParityPageTests {
+  @Test func nothingInTheDataEndsItsElement() {
+    let hostile: JSONValue = ["golden": ["prompt": "</script><script>alert(1)</script><!--"]]
+    let page = ParityPage.html(hostile, clip: nil, frames: [])
+    #expect(!page.contains("<script>alert"))
+    #expect(page.contains("\\u003c/script>\\u003cscript>alert(1)"))
+    #expect(!page.contains("REPORT_DATA"))
+  }
+
+  @Test func showsTheWorstFrame() throws {
+    func clip(_ level: (Int) -> UInt8) throws -> FrameSequence {
+      let bytes = (0..<50).flatMap { [UInt8](repeating: level($0), count: 12) }
+      return try #require(FrameSequence(width: 2, height: 2, bytes: bytes))
+    }
+    let comparison = FrameComparison(try clip { $0 == 31 ? 90 : 100 }, reference: try clip { _ in 100 })
+    #expect(ParityPage.selection(of: comparison, limit: 60) == Array(0..<50))
+    let shown = ParityPage.selection(of: comparison, limit: 6)
+    #expect(shown.count <= 6 && shown.contains(31) && shown.first == 0 && shown.last == 49)
   }
 }
