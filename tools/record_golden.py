@@ -7,8 +7,8 @@
 PYRAMID_FLOW is a checkout of the official implementation whose requirements are installed, with h5py; CHECKPOINT a released (or
 small) checkpoint, which is only read. A bundle is a folder: `golden.h5` (the trace), `frames/*.png`, `golden.mp4`, and
 `manifest.json` with the SHA-256 of everything, the versions of the libraries and the device. A suite is a folder of bundles, one
-for each line of FILE: a prompt, or a JSON object with `name`, `prompt` and any of the options below in their long form with
-underscores.
+for each line of FILE (a prompt, or a JSON object with `name`, `prompt` and any of the options below in their long form with
+underscores), and `suite.json` with the SHA-256 of their manifests.
 
 Levels: `clip` keeps embeddings, noise, latents and frames (small enough to publish), `steps` also what every transformer call
 read and gave and what the VAE did, `full` also the outputs of all blocks in the calls that --calls names.
@@ -389,9 +389,10 @@ def runs(arguments):
 def main():
     arguments = parse_arguments()
     planned = runs(arguments)
-    for folder, _ in planned:
-        if folder.exists():
-            sys.exit(f"{folder}: it exists already")
+    if arguments.output.exists():
+        sys.exit(f"{arguments.output}: it exists already")
+    if len({folder for folder, _ in planned}) < len(planned):
+        sys.exit(f"{arguments.prompts}: two bundles have the same name")
     family = "sd3" if (arguments.checkpoint / "tokenizer_3").is_dir() else "miniflux"
     sys.path.insert(0, str(arguments.official))
     normal = torch.distributions.multivariate_normal
@@ -409,6 +410,11 @@ def main():
     for folder, options in planned:
         print(f"{folder}: {options.prompt!r}", flush=True)
         record(pipeline, family, options, folder, made_of)
+    if arguments.prompts is not None:
+        bundles = [{"name": folder.name, "manifestSha256": identity(folder / "manifest.json", folder)["sha256"]}
+                   for folder, _ in planned]
+        suite = {"schema": "benben.golden-suite/1", "bundles": bundles}
+        (arguments.output / "suite.json").write_text(json.dumps(suite, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -94,9 +94,9 @@ public struct CausalVideoVAE {
       stages = [middle] + levels.joined() + [end]
     }
 
-    func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
-      let x = try input(x, cache: cache, in: context)
-      return .concatenated(try run(stages[...], x, cache: cache, in: context))
+    /// The decoded frames in pieces, in order.
+    func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> [Tensor] {
+      try run(stages[...], input(x, cache: cache, in: context), cache: cache, in: context)
     }
 
     private func run(
@@ -129,16 +129,14 @@ public struct CausalVideoVAE {
     let encoded: Tensor  // [1, h, w, 32]
     if isTiled, height > size || width > size {
       let step = size * 3 / 4
-      var mosaic = TileMosaic(
-        frames: 1, height: height / scale, width: width / scale, channels: 2 * config.latentChannels,
-        step: step / scale, blend: size / scale / 4)
+      encoded = Tensor([1, height / scale, width / scale, 2 * config.latentChannels])
+      var mosaic = TileMosaic(step: step / scale, blend: size / scale / 4)
       for y in stride(from: 0, to: height, by: step) {
         for x in stride(from: 0, to: width, by: step) {
-          let tile = Self.cropped(image, y..<min(y + size, height), x..<min(x + size, width))
-          mosaic.add(try moments(tile, in: context), isFirstInRow: x == 0)
+          let tile = image.cropped(y..<min(y + size, height), x..<min(x + size, width))
+          encoded.place(mosaic.add(try moments(tile, in: context), isFirstInRow: x == 0))
         }
       }
-      encoded = mosaic.result
     } else {
       encoded = try moments(image, in: context)
     }
@@ -156,57 +154,75 @@ public struct CausalVideoVAE {
     return try quantization(encoder(image, cache: cache, in: context), cache: cache, in: context)
   }
 
-  /// Decodes a latent, un-normalised already, to frames [1 + 8·(T − 1), 8·height, 8·width, 3].
+  /// The shape of a decoded clip, [1 + 8·(T − 1), 8·height, 8·width, 3].
   ///
-  /// - Parameter progress: called after every chunk with the number of chunks done and their number in all.
+  /// - Parameter latent: [16, T, height, width].
+  public static func decodedShape(_ latent: Shape) -> Shape {
+    let scale = CausalVideoVAEConfig.scale
+    return [1 + scale * (latent[1] - 1), scale * latent[2], scale * latent[3], 3]
+  }
+
+  /// Decodes a latent, un-normalised already, to frames of ``decodedShape(_:)``.
+  public func decode(_ latent: Tensor, tiling: Tiling, in context: KernelContext) throws -> Tensor {
+    let result = Tensor(Self.decodedShape(latent.shape))
+    try decode(latent, tiling: tiling, in: context) { result.place($0) }
+    return result
+  }
+
+  /// Decodes a latent, un-normalised already, part by part: a whole clip in f32 may be larger than all that decoding needs.
+  ///
+  /// - Parameters:
+  ///   - progress: called after every chunk with the number of chunks done and their number in all.
+  ///   - onPart: takes the parts of the clip; together they cover all of it once.
   public func decode(
     _ latent: Tensor, tiling: Tiling, in context: KernelContext,
-    progress: (Int, Int) throws -> Void = { _, _ in }
-  ) throws -> Tensor {
+    progress: (Int, Int) throws -> Void = { _, _ in }, onPart: (ClipPart) throws -> Void
+  ) throws {
     let frames = Self.channelsLast(latent)
     let (height, width) = (frames.shape[1], frames.shape[2])
     let chunks = Self.chunks(frameCount: frames.shape[0], window: tiling.window)
     let scale = CausalVideoVAEConfig.scale
     guard let size = tiling.tileSize.map({ $0 / scale }), height > size || width > size else {
       var done = 0
-      return try decode(frames, chunks: chunks, in: context) {
+      let decoded = try decode(frames, chunks: chunks, in: context) {
         done += 1
         try progress(done, chunks.count)
       }
+      return try onPart(ClipPart(values: decoded, top: 0, left: 0))
     }
     // Tiles overlap by a quarter of their side.
     let step = size * 3 / 4
     let rows = Array(stride(from: 0, to: height, by: step))
     let columns = Array(stride(from: 0, to: width, by: step))
-    var mosaic = TileMosaic(
-      frames: 1 + scale * (frames.shape[0] - 1), height: scale * height, width: scale * width,
-      step: scale * step,
-      blend: scale * size / 4)
+    var mosaic = TileMosaic(step: scale * step, blend: scale * size / 4)
     var done = 0
     for y in rows {
       for x in columns {
-        let tile = Self.cropped(frames, y..<min(y + size, height), x..<min(x + size, width))
+        let tile = frames.cropped(y..<min(y + size, height), x..<min(x + size, width))
         let decoded = try decode(tile, chunks: chunks, in: context) {
           done += 1
           try progress(done, rows.count * columns.count * chunks.count)
         }
-        mosaic.add(decoded, isFirstInRow: x == 0)
+        try onPart(mosaic.add(decoded, isFirstInRow: x == 0))
       }
     }
-    return mosaic.result
   }
 
   private func decode(
     _ frames: Tensor, chunks: [Range<Int>], in context: KernelContext, afterChunk: () throws -> Void
   ) throws -> Tensor {
     let cache = TemporalCache()
-    var decoded: [Tensor] = []
+    let decoded = Tensor(Self.decodedShape([config.latentChannels] + frames.shape.dropLast()))
+    var done = 0
     for chunk in chunks {
       let input = try postQuantization(frames.rows(chunk), cache: cache, in: context)
-      decoded.append(try decoder(input, cache: cache, in: context))
+      for piece in try decoder(input, cache: cache, in: context) {
+        _ = decoded.rows(done..<done + piece.shape[0]).elements.update(fromContentsOf: piece.elements)
+        done += piece.shape[0]
+      }
       try afterChunk()
     }
-    return .concatenated(decoded)
+    return decoded
   }
 
   /// The first chunk holds one frame more than the others (`chunk_decode`).
@@ -235,19 +251,34 @@ public struct CausalVideoVAE {
     }
     return result
   }
+}
 
-  private static func cropped(_ x: Tensor, _ rows: Range<Int>, _ columns: Range<Int>) -> Tensor {
-    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-    let result = Tensor([frames, rows.count, columns.count, channels])
-    var target = 0
-    for frame in 0..<frames {
-      for row in rows {
-        let source = ((frame * height + row) * width + columns.lowerBound) * channels
-        let count = columns.count * channels
-        _ = result.elements[target...].update(fromContentsOf: x.elements[source..<source + count])
-        target += count
-      }
-    }
+extension Tensor {
+  /// A part of every frame of [frames, height, width, channels], copied.
+  func cropped(_ rows: Range<Int>, _ columns: Range<Int>) -> Tensor {
+    let result = Tensor([shape[0], rows.count, columns.count, shape[3]])
+    copyLines(of: result, top: rows.lowerBound, left: columns.lowerBound) { $1.update(fromContentsOf: $0) }
     return result
+  }
+
+  /// Copies a part into [frames, height, width, channels].
+  public func place(_ part: ClipPart) {
+    copyLines(of: part.values, top: part.top, left: part.left) { $0.update(fromContentsOf: $1) }
+  }
+
+  /// Copies between every line of a part and the same place here.
+  private func copyLines(
+    of part: Tensor, top: Int, left: Int,
+    _ copy: (
+      _ here: Slice<UnsafeMutableBufferPointer<Float>>, _ part: Slice<UnsafeMutableBufferPointer<Float>>
+    )
+      -> Int
+  ) {
+    let count = part.shape[2] * shape[3]
+    for line in 0..<part.shape[0] * part.shape[1] {
+      let (frame, row) = line.quotientAndRemainder(dividingBy: part.shape[1])
+      let place = ((frame * shape[1] + top + row) * shape[2] + left) * shape[3]
+      _ = copy(elements[place..<place + count], part.elements[line * count..<(line + 1) * count])
+    }
   }
 }

@@ -1,35 +1,47 @@
 import Tensors
 
-/// Puts decoded tiles together, row by row from the top left, blending each with the one above and the one to its left
-/// (`tiled_decode`, `blend_v`, `blend_h`).
+/// A part of a clip: values [frames, rows, columns, channels] and where their first pixel stands.
+public struct ClipPart {
+  /// The values.
+  public let values: Tensor
+  /// The row and the column of the first pixel.
+  public let top: Int, left: Int
+}
+
+/// Cuts finished parts out of decoded tiles, which come row by row from the top left, each blended with the one above and
+/// the one to its left (`tiled_decode`, `blend_v`, `blend_h`).
 ///
 /// As in the official code a tile is blended in place before its neighbours blend with it, so the order matters.
 struct TileMosaic {
-  /// The clip so far, [frames, height, width, channels].
-  let result: Tensor
   private let step: Int, blend: Int
-  private var above: [Tensor] = []
-  private var current: [Tensor] = []
+  /// Of earlier tiles only what later ones blend with is kept: the lowest rows of those above and of those in this row so
+  /// far, and the last columns of the one to the left.
+  private var above: [Tensor] = [], current: [Tensor] = []
+  private var previous: Tensor?
   private var top = 0, left = 0
 
-  init(frames: Int, height: Int, width: Int, channels: Int = 3, step: Int, blend: Int) {
-    result = Tensor([frames, height, width, channels])
+  init(step: Int, blend: Int) {
     self.step = step
     self.blend = blend
   }
 
-  mutating func add(_ tile: Tensor, isFirstInRow: Bool) {
+  /// Takes the next tile; gives the part of it that no later tile covers.
+  mutating func add(_ tile: Tensor, isFirstInRow: Bool) -> ClipPart {
     if isFirstInRow, !current.isEmpty {
       above = current
       current = []
+      previous = nil
       top += step
       left = 0
     }
     if !above.isEmpty { blendVertically(above[current.count], into: tile) }
-    if let previous = current.last { blendHorizontally(previous, into: tile) }
-    current.append(tile)
-    copy(tile)
-    left += step
+    if let previous { blendHorizontally(previous, into: tile) }
+    let (height, width) = (tile.shape[1], tile.shape[2])
+    current.append(tile.cropped(max(0, height - blend)..<height, 0..<width))
+    previous = tile.cropped(0..<height, max(0, width - blend)..<width)
+    defer { left += step }
+    return ClipPart(
+      values: tile.cropped(0..<min(step, height), 0..<min(step, width)), top: top, left: left)
   }
 
   private func blendVertically(_ upper: Tensor, into tile: Tensor) {
@@ -62,21 +74,6 @@ struct TileMosaic {
           tile.elements[target + channel] =
             previous.elements[source + channel] * inverse + tile.elements[target + channel] * weight
         }
-      }
-    }
-  }
-
-  /// Copies the part of a tile that no later tile covers.
-  private func copy(_ tile: Tensor) {
-    let (height, width, channels) = (result.shape[1], result.shape[2], result.shape[3])
-    let rows = min(step, tile.shape[1], height - top)
-    let columns = min(step, tile.shape[2], width - left)
-    for frame in 0..<tile.shape[0] {
-      for y in 0..<rows {
-        let source = (frame * tile.shape[1] + y) * tile.shape[2] * channels
-        let target = ((frame * height + top + y) * width + left) * channels
-        _ = result.elements[target...].update(
-          fromContentsOf: tile.elements[source..<source + columns * channels])
       }
     }
   }

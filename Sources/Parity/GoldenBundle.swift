@@ -21,6 +21,9 @@ public struct GoldenBundle {
   public let path: String
   private let files: [File]
 
+  /// What lists its files.
+  var manifestPath: String { path + "/" + Self.manifest }
+
   /// The trace of the run.
   public var tracePath: String { path + "/" + Self.trace }
 

@@ -129,11 +129,18 @@ public struct ParityReport: Sendable {
   /// The frames that a user sees, when they were computed: those of the free run.
   public var shownFrames: FramesResult? { frames.last { $0.mode == .freeRunning } ?? frames.last }
 
+  private static let schema = "benben.parity/1"
+
+  /// Whether a document is a report as ``json`` gives it, as far as others read it.
+  static func isReport(_ json: JSONValue) -> Bool {
+    json["schema"]?.string == schema && json["passed"]?.bool != nil && json["stages"]?.array != nil
+  }
+
   /// The report as JSON (`schemas/parity-report.schema.json`).
   public var json: JSONValue {
     let byMode = Dictionary(frames.map { ($0.mode.rawValue, Self.json($0)) }) { first, _ in first }
     return [
-      "schema": "benben.parity/1",
+      "schema": .string(Self.schema),
       "passed": .bool(passed),
       "firstDivergence": firstDivergence.map(JSONValue.string) ?? .null,
       "golden": golden,

@@ -73,7 +73,7 @@ extension ParityReport {
   }
 
   /// The path without the numbers of units, stages, steps and calls.
-  private static func kind(of path: String) -> String {
+  static func kind(of path: String) -> String {
     let parts = path.split(separator: "/").map(String.init)
     switch parts.first {
     case "dit": return "dit/" + (parts.last ?? "").trimmingCharacters(in: .decimalDigits)

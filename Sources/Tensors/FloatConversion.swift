@@ -65,6 +65,9 @@ public enum FloatConversion {
     }
   }
 
+  /// The nearest value that bfloat16 holds.
+  public static func rounded(toBFloat16 value: Float) -> Float { float(bfloat16: bfloat16(value)) }
+
   /// The value of a bfloat16 pattern.
   @inline(__always)
   static func float(bfloat16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }

@@ -2,28 +2,45 @@ import Models
 import Parity
 import Tensors
 
-/// Turns a decoded clip into bytes as the official code does: ·127.5 + 127.5, clamped, truncated.
-enum Clip {
-  static func bytes(_ decoded: Tensor) -> [UInt8] {
-    decoded.elements.map { value in
-      let level = value * 127.5 + 127.5
-      // A NaN becomes black, as it does in the official code on a CPU.
-      return level.isNaN ? 0 : UInt8(min(max(level, 0), 255))
+/// A clip in bytes, put together from decoded parts.
+struct Clip {
+  private let shape: Shape
+  private var bytes: [UInt8]
+
+  /// A black clip [frames, height, width, 3].
+  init(_ shape: Shape) {
+    self.shape = shape
+    bytes = Array(repeating: 0, count: shape.reduce(1, *))
+  }
+
+  /// Turns a part into bytes as the official code does: ·127.5 + 127.5, clamped, truncated.
+  mutating func place(_ part: ClipPart) {
+    let values = part.values
+    let count = values.shape[2] * values.shape[3]
+    for line in 0..<values.shape[0] * values.shape[1] {
+      let (frame, row) = line.quotientAndRemainder(dividingBy: values.shape[1])
+      let place = ((frame * shape[1] + part.top + row) * shape[2] + part.left) * shape[3]
+      for index in 0..<count { bytes[place + index] = Self.byte(values.elements[line * count + index]) }
     }
+  }
+
+  /// A NaN becomes black, as it does in the official code on a CPU.
+  private static func byte(_ value: Float) -> UInt8 {
+    let level = value * 127.5 + 127.5
+    return level.isNaN ? 0 : UInt8(min(max(level, 0), 255))
+  }
+
+  func frames() throws -> FrameSequence {
+    guard let frames = FrameSequence(width: shape[2], height: shape[1], bytes: bytes) else {
+      throw BenbenError(
+        .internalDefect, "the clip has no whole frames", at: shape.text, because: "decoding")
+    }
+    return frames
   }
 
   /// The inverse: a picture's bytes, row by row, as the VAE's encoder takes it, [1, height, width, 3] in −1…1
   /// (`ToTensor`, `Normalize`).
   static func pixels(_ bytes: [UInt8], width: Int, height: Int) -> Tensor {
     Tensor([1, height, width, 3], bytes.map { (Float($0) / 255 - 0.5) / 0.5 })
-  }
-
-  static func frames(_ decoded: Tensor) throws -> FrameSequence {
-    guard let frames = FrameSequence(width: decoded.shape[2], height: decoded.shape[1], bytes: bytes(decoded))
-    else {
-      throw BenbenError(
-        .internalDefect, "the clip has no whole frames", at: decoded.shape.text, because: "decoding")
-    }
-    return frames
   }
 }

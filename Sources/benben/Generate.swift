@@ -55,11 +55,7 @@ struct Generate: ParsableCommand {
   @Option(help: "Guidance of later latent frames.")
   var videoGuidanceScale: Float?
 
-  @Option(help: "The seed of the noise.")
-  var seed: UInt64 = 0
-
-  @Option(help: "Take the noise from this golden trace.")
-  var noise: String?
+  @OptionGroup var noise: NoiseOptions
 
   @Option(help: "Frames a second.")
   var fps = 24
@@ -114,13 +110,13 @@ struct Generate: ParsableCommand {
     try ClipWriter.requireWritable(output)
     try Console.requireWritable(json)
     let kept = KeptResults(
-      embeddings: embeddings, latents: resume ? latentsPath : nil, noise: noise ?? "seed \(seed)")
+      embeddings: embeddings, latents: resume ? latentsPath : nil, noise: noise.text)
     let needs = try MemoryPlan(loaded, variant: variant, request)
     for line in needs.lines { common.say(line) }
     try needs.requireFit(limit: memoryLimit?.count)
     let times = GenerationTimes()
     let frames = try Generator(loaded, variant: variant, kept: kept, times: times, quiet: common.quiet).run(
-      request, image: try pixels(request), noise: noiseSource())
+      request, image: try pixels(request), noise: noise.source())
     try ClipWriter.write(
       frames.bytes, width: frames.width, height: frames.height, framesPerSecond: fps, to: output)
     times.end("writing")
@@ -143,11 +139,6 @@ struct Generate: ParsableCommand {
     let picture = try ClipReader.read(image, maximumFrames: 1)
       .resized(width: request.width, height: request.height)
     return Clip.pixels(picture.frames, width: picture.width, height: picture.height)
-  }
-
-  private func noiseSource() throws -> any NoiseSource {
-    guard let noise else { return SeededNoise(seed: seed) }
-    return GoldenNoise(try GoldenTrace(path: noise))
   }
 
   private func request(variant name: String) throws -> GenerationRequest {

@@ -25,17 +25,26 @@ struct Generator {
     progress = Progress(isQuiet: quiet)
   }
 
+  /// What happens on the road.
+  enum Event {
+    /// A stage ended with this latent.
+    case stage(unit: Int, stage: Int, latent: Tensor)
+    /// The VAE is about to decode this.
+    case decoderInput(Tensor)
+    /// A part of the clip is decoded, in −1…1.
+    case part(ClipPart)
+  }
+
   /// Generates a clip.
   ///
   /// - Parameters:
   ///   - image: the first frame, [1, height, width, 3] in −1…1, when the request starts from one.
   ///   - tiling: how the VAE decodes, and whether it encodes in tiles.
-  ///   - onStage: is shown the latent of every finished stage.
+  ///   - onEvent: what it throws ends the run.
   func run(
     _ request: GenerationRequest, image: Tensor? = nil, noise: any NoiseSource,
     tiling: CausalVideoVAE.Tiling = .saveMemory,
-    onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void = { _, _, _ in },
-    onDecoded: (_ input: Tensor, _ output: Tensor) throws -> Void = { _, _ in }
+    onEvent: (Event) throws -> Void = { _ in }
   ) throws -> FrameSequence {
     let transformer = try loaded.transformer(variant: try loaded.variant(variant))
     let vae = try loaded.vae()
@@ -64,14 +73,13 @@ struct Generator {
     times.end("image")
     let latents = try sample(
       request, with: transformer, texts: texts, initial: initial, image: imageLatent, noise: noise,
-      onStage: onStage)
+      onEvent: onEvent)
     times.end("latents")
     Heap.release()
     let input = loaded.family.latentNormalization.decoderInput(latents)
-    let decoded = try decode(input, with: vae, tiling: tiling)
-    times.end("decoding")
-    try onDecoded(input, decoded)
-    return try Clip.frames(decoded)
+    try onEvent(.decoderInput(input))
+    defer { times.end("decoding") }
+    return try decode(input, with: vae, tiling: tiling) { try onEvent(.part($0)) }
   }
 
   private func mismatch(_ why: String) -> BenbenError {
@@ -94,7 +102,7 @@ struct Generator {
   private func sample(
     _ request: GenerationRequest, with transformer: any PyramidTransformer, texts: [TextEmbedding],
     initial: Tensor, image: Tensor?, noise: any NoiseSource,
-    onStage: (_ unit: Int, _ stage: Int, _ latent: Tensor) throws -> Void
+    onEvent: (Event) throws -> Void
   ) throws -> [Tensor] {
     let sampler = PyramidSampler(transformer, in: loaded.context)
     var finished = try kept.latents(
@@ -117,7 +125,7 @@ struct Generator {
         try progress.update(title, done: number, of: total, share: share, rate: Self.pace)
       case .known(let steps, let share): progress.skip(done: steps, share: share)
       case .stage(let unit, let stage, let latent):
-        try onStage(unit, stage, latent)
+        try onEvent(.stage(unit: unit, stage: stage, latent: latent))
         if stage == PyramidFlowSchedule.stageCount - 1 {
           finished.append(latent)
           try kept.keep(finished, of: request, image: image, by: loaded)
@@ -127,11 +135,19 @@ struct Generator {
   }
 
   /// Decodes a latent with progress.
-  func decode(_ input: Tensor, with vae: CausalVideoVAE, tiling: CausalVideoVAE.Tiling) throws -> Tensor {
+  func decode(
+    _ input: Tensor, with vae: CausalVideoVAE, tiling: CausalVideoVAE.Tiling,
+    onPart: (ClipPart) throws -> Void = { _ in }
+  ) throws -> FrameSequence {
     progress.begin("decoding")
-    return try vae.decode(input, tiling: tiling, in: loaded.context) { done, total in
+    var clip = Clip(CausalVideoVAE.decodedShape(input.shape))
+    try vae.decode(input, tiling: tiling, in: loaded.context) { done, total in
       try progress.update("decoding chunk \(done)/\(total)", done: done, of: total, rate: Self.pace)
+    } onPart: {
+      clip.place($0)
+      try onPart($0)
     }
+    return try clip.frames()
   }
 
   private static func pace(_ perSecond: Double) -> String {

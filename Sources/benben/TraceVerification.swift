@@ -295,18 +295,18 @@ struct TraceVerification {
         try add("vae/input", input, golden, mode: .teacherForced)
       }
     }
-    let decoded = try Generator(loaded, quiet: options.quiet).decode(
-      golden.reshaped(shape), with: vae, tiling: tiling)
-    try compareDecoded(decoded, mode: .teacherForced)
+    let decoded = Tensor(CausalVideoVAE.decodedShape(shape))
+    let clip = try Generator(loaded, quiet: options.quiet).decode(
+      golden.reshaped(shape), with: vae, tiling: tiling
+    ) { decoded.place($0) }
+    try compare(decoded, clip, mode: .teacherForced)
   }
 
-  private mutating func compareDecoded(_ decoded: Tensor, mode: ComparisonMode) throws {
+  private mutating func compare(_ decoded: Tensor, _ clip: FrameSequence, mode: ComparisonMode) throws {
     if let golden = try trace.tensor("vae/output", shape: [1, 3, -1, -1, -1]) {
       try add("vae/output", CausalVideoVAE.channelsFirst(decoded), golden, mode: mode)
     }
-    if let golden = try trace.frames() {
-      try compareFrames(try Clip.frames(decoded), golden, mode: mode)
-    }
+    if let golden = try trace.frames() { try compareFrames(clip, golden, mode: mode) }
   }
 
   private mutating func compareFrames(
@@ -333,21 +333,20 @@ struct TraceVerification {
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
     let generator = Generator(loaded, variant: variant, quiet: options.quiet)
     var latents: [(path: String, latent: Tensor)] = []
-    var output: Tensor?
-    var input: Tensor?
-    _ = try generator.run(request, image: image, noise: GoldenNoise(trace), tiling: tiling) {
-      unit, stage, latent in
-      latents.append(("latents/unit\(unit)/stage\(stage)", latent))
-    } onDecoded: {
-      input = $0
-      output = $1
+    var decoded = Tensor([0])
+    let clip = try generator.run(request, image: image, noise: GoldenNoise(trace), tiling: tiling) {
+      switch $0 {
+      case .stage(let unit, let stage, let latent):
+        latents.append(("latents/unit\(unit)/stage\(stage)", latent))
+      case .decoderInput(let input):
+        latents.append(("vae/input", input))
+        decoded = Tensor(CausalVideoVAE.decodedShape(input.shape))
+      case .part(let part): decoded.place(part)
+      }
     }
     for (path, latent) in latents {
       if let golden = try trace.tensor(path) { try add(path, latent, golden, mode: .freeRunning) }
     }
-    if let input, let golden = try trace.tensor("vae/input") {
-      try add("vae/input", input, golden, mode: .freeRunning)
-    }
-    if let output { try compareDecoded(output, mode: .freeRunning) }
+    try compare(decoded, clip, mode: .freeRunning)
   }
 }

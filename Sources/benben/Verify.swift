@@ -6,15 +6,16 @@ struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compare a model with what the official implementation computed.",
     discussion: """
-      GOLDEN is a golden trace (.h5), a bundle of tools/record_golden.py, a video, or a folder of PNGs. A video or a folder says only what the clip looked \
-      like; the request and the noise come from the trace of the same name beside it (clip.h5 for clip.mp4), or from \
-      --trace.
+      GOLDEN is a golden trace (.h5), a bundle or a suite of bundles of tools/record_golden.py, a video, or a folder of \
+      PNGs. A video or a folder says only what the clip looked like; the request and the noise come from the trace of the \
+      same name beside it (clip.h5 for clip.mp4), or from --trace. The shards of a suite can run on different machines; \
+      `benben report merge` puts their reports together.
       """)
 
   @Argument(help: "The model folder.")
   var model: String
 
-  @Option(help: "A trace (.h5), a bundle, a video, or a folder of PNGs.")
+  @Option(help: "A trace (.h5), a bundle, a suite, a video, or a folder of PNGs.")
   var golden: String
 
   @Option(help: "The trace that gives request and noise for a golden video.")
@@ -26,11 +27,10 @@ struct Verify: ParsableCommand {
   @Option(help: "Which transformer to verify, where the model has several.")
   var variant: String?
 
-  @Option(help: "Write the report to this file as JSON (- for standard output).")
-  var json: String?
+  @Option(help: "I/N: verify only the I-th of N parts of a suite, counted from 1.")
+  var shard: Shard?
 
-  @Option(help: "Write the report to this file as a page of HTML.")
-  var report: String?
+  @OptionGroup var outputs: ReportOptions
 
   @Flag(help: "Stop at the first failure.")
   var failFast = false
@@ -61,38 +61,55 @@ struct Verify: ParsableCommand {
     try apply(&thresholds)
   }
 
-  mutating func run() throws {
-    try Console.requireWritable(json)
-    try Console.requireWritable(self.report)
-    let loaded = try LoadedModel(path: model, threads: common.threads)
-    let report: ParityReport
-    if let tracePath = try tracePath() {
-      let trace = try GoldenTrace(path: tracePath)
-      var thresholds = loaded.thresholds
-      try apply(&thresholds)
-      var verification = try TraceVerification(
-        loaded, trace: trace, thresholds: thresholds, variant: variant, options: common, failFast: failFast)
-      report = try verification.run(mode.modes)
-    } else {
-      report = try ClipVerification(
-        loaded, golden: golden, tracePath: trace,
-        lossless: loaded.thresholds, variant: variant,
-        options: common,
-        adjust: apply
-      ).run()
+  func run() throws {
+    try outputs.requireWritable()
+    let suite = try GoldenSuite(folder: golden)
+    if shard != nil, suite == nil {
+      throw ValidationError("--shard is for suites, which \(golden) is not")
     }
-    if let page = self.report { try ReportPage.write(report, to: page) }
-    if let json { try Console.write(report.json, to: json) }
-    if json != "-" && !common.quiet { try Console.print(report.table) }
-    if !report.passed { throw ExitCode(1) }
+    let loaded = try LoadedModel(path: model, threads: common.threads)
+    let identity = ReportIdentity.model(loaded.native)
+    if let suite {
+      let verification = SuiteVerification(
+        suite: suite, shard: shard, options: common, wantsFrames: outputs.report != nil, failFast: failFast)
+      let report = try verification.run(SuiteReport(suite: suite.names, model: identity)) {
+        try verify(loaded, trace: $0.tracePath)
+      }
+      try outputs.write(report, json: report.json, table: report.table, quiet: common.quiet)
+      if !report.passed { throw ExitCode(1) }
+    } else {
+      let report = try verifySingle(loaded)
+      let name = String(golden.split(separator: "/").last ?? "")
+      var page = SuiteReport(suite: [name], model: identity)
+      let clip = outputs.report == nil ? nil : try ReportPage.clip(of: report, goldens: 1)
+      page.add(SuiteReport.Entry(name: name, outcome: .success(report.json), clip: clip))
+      try outputs.write(page, json: report.json, table: report.table, quiet: common.quiet)
+      if !report.passed { throw ExitCode(1) }
+    }
   }
 
-  /// The golden trace, when the golden is one or a bundle with one.
-  private func tracePath() throws -> String? {
-    if golden.lowercased().hasSuffix(".h5") || golden.lowercased().hasSuffix(".hdf5") { return golden }
-    guard let bundle = try GoldenBundle(folder: golden) else { return nil }
-    try bundle.requireSound()
-    return bundle.tracePath
+  private func verifySingle(_ loaded: LoadedModel) throws -> ParityReport {
+    if golden.lowercased().hasSuffix(".h5") || golden.lowercased().hasSuffix(".hdf5") {
+      return try verify(loaded, trace: golden)
+    }
+    if let bundle = try GoldenBundle(folder: golden) {
+      try bundle.requireSound()
+      return try verify(loaded, trace: bundle.tracePath)
+    }
+    return try ClipVerification(
+      loaded, golden: golden, tracePath: trace, lossless: loaded.thresholds, variant: variant,
+      options: common,
+      adjust: apply
+    ).run()
+  }
+
+  private func verify(_ loaded: LoadedModel, trace path: String) throws -> ParityReport {
+    var thresholds = loaded.thresholds
+    try apply(&thresholds)
+    var verification = try TraceVerification(
+      loaded, trace: try GoldenTrace(path: path), thresholds: thresholds, variant: variant, options: common,
+      failFast: failFast)
+    return try verification.run(mode.modes)
   }
 
   private func apply(_ thresholds: inout Thresholds) throws {

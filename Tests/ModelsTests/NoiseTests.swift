@@ -26,6 +26,87 @@ struct NoiseTests {
     #expect(SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined() == expected)
   }
 
+  /// As above in bf16: SHA-256 of the patterns of `torch.randn(n, generator=g, dtype=torch.bfloat16)`.
+  @Test(arguments: [
+    (42, [16], "70494a29275bb75f06ad134612227b33e87ea6efb6f873ccb79e3f24ea154bb8"),
+    (42, [5, 7, 1], "e74f20f27e94a75099fd1b85595366af94d6eadb44727188131025bbcf6700f7"),
+    (0, [17], "c60a1c8b836ce1fe8eb70bdefa7c17410c20912e5ce858a34293e5c8a06305fa"),
+    (7, [15, 31, 3, 3], "b719ad9c73ed0fb6205f1437bcd66256c5b9cd9a74624d551521c35c69c3bb73"),
+    (3, [37, 37], "fe28070b89ac34c9baa83cc23e9890d16ddc84d4d72d1928fa9e5ed30d8f127b"),
+    (42, [1_000_003], "8fb14a1666d4b2e9b46a92157f8477df239f582b7ed0110a2d7aaf9fbc6936ae"),
+    (9, [983_040, 61_440], "7f14c00aa86ba4aac63374cf866a281abbfb24b0b214d2c8fc24db66cfa024e4"),
+  ])
+  func equalsTorchInBFloat16(seed: UInt64, counts: [Int], expected: String) {
+    let noise = SeededNoise(seed: seed, isBFloat16: true)
+    let values = counts.flatMap { noise.initial(shape: [$0]).array }
+    let bytes = values.map { UInt16($0.bitPattern >> 16) }.withUnsafeBytes { Data($0) }
+    #expect(values.allSatisfy { $0.bitPattern & 0xFFFF == 0 })
+    #expect(SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined() == expected)
+  }
+
+  /// The known answers of Random123 (`kat_vectors`, philox4x32 of ten rounds).
+  @Test func philoxGivesItsKnownAnswers() {
+    let all = UInt32.max
+    #expect(
+      Philox.random(SIMD4(repeating: 0), key: (0, 0))
+        == SIMD4(0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8))
+    #expect(
+      Philox.random(SIMD4(repeating: all), key: (all, all))
+        == SIMD4(0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd))
+    #expect(
+      Philox.random(
+        SIMD4(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344), key: (0xa409_3822, 0x299f_31d0))
+        == SIMD4(0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1))
+  }
+
+  /// What GPUs drew, as far as it was printed in issues of PyTorch: 79496 (any GPU), 143086 (A100 and H100, where the last
+  /// elements depend on the GPU), 97097 (RTX A4000; the numbers were scaled to a mean of 5 and a variance of 5).
+  @Test(arguments: [
+    GPUDraw("A100", 10, 3, [-0.1029, 1.6810, -0.2708], []),
+    GPUDraw("A100", 1, 9_483_264, [-0.2963, 2.6764, -0.1408], [0.1549, -0.6797, -0.1656]),
+    GPUDraw("H100", 1, 9_483_264, [-0.2963, 2.6764, -0.1408], [-0.6970, -0.7780, 0.3267]),
+    GPUDraw("48x1536", 14, 100_000, [2.8731, 5.2727, 2.9889], [8.2207, 6.5395, 4.2604], 5),
+  ])
+  func equalsWhatGPUsDrew(_ draw: GPUDraw) throws {
+    let noise = SeededNoise(seed: draw.seed, device: .cuda(try #require(TorchGPU(draw.gpu))))
+    let values = noise.initial(shape: [draw.count]).array.map {
+      draw.variance == 1 ? Double($0) : Double($0) * draw.variance.squareRoot() + draw.variance
+    }
+    // Four decimals were printed.
+    for (value, expected) in zip(values.prefix(3), draw.first) { #expect(abs(value - expected) < 6e-5) }
+    for (value, expected) in zip(values.suffix(3), draw.last) { #expect(abs(value - expected) < 6e-5) }
+  }
+
+  struct GPUDraw: Sendable {
+    let gpu: String, seed: UInt64, count: Int
+    let first: [Double], last: [Double]
+    /// Also the mean, unless it is one.
+    let variance: Double
+
+    init(
+      _ gpu: String, _ seed: UInt64, _ count: Int, _ first: [Double], _ last: [Double], _ variance: Double = 1
+    ) {
+      (self.gpu, self.seed, self.count, self.first, self.last) = (gpu, seed, count, first, last)
+      self.variance = variance
+    }
+  }
+
+  /// A second draw goes on with the next turn, and block noise is the CPU's from its very start.
+  @Test func drawsOnTwoDevices() throws {
+    let noise = SeededNoise(seed: 10, device: .cuda(try #require(TorchGPU("t4"))))
+    let first = noise.initial(shape: [3]).array
+    #expect(noise.posterior(shape: [3]).array != first)
+    let shape = [2, 1, 4, 4]
+    #expect(
+      noise.block(unit: 0, stage: 1, shape: shape).array
+        == SeededNoise(seed: 10).block(unit: 0, stage: 1, shape: shape).array)
+  }
+
+  @Test(arguments: ["", "x", "A101", "108", "108x", "0x2048", "108x2048x1", "108x-2048"])
+  func refusesUnknownGPUs(name: String) {
+    #expect(TorchGPU(name) == nil)
+  }
+
   private static func expectClose(_ a: some Sequence<Float>, _ b: [Float]) {
     for (value, expected) in zip(a, b) { #expect(abs(value - expected) < 2e-6, "\(value) \(expected)") }
   }

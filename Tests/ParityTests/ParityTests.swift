@@ -180,7 +180,9 @@ struct ParityReportTests {
 struct ParityPageTests {
   @Test func nothingInTheDataEndsItsElement() {
     let hostile: JSONValue = ["golden": ["prompt": "</script><script>alert(1)</script><!--"]]
-    let page = ParityPage.html(hostile, clip: nil, frames: [])
+    var report = SuiteReport(suite: ["a"], model: .null)
+    report.add(SuiteReport.Entry(name: "a", outcome: .success(hostile), clip: nil))
+    let page = ParityPage.html(report)
     #expect(!page.contains("<script>alert"))
     #expect(page.contains("\\u003c/script>\\u003cscript>alert(1)"))
     #expect(!page.contains("REPORT_DATA"))
@@ -195,5 +197,98 @@ struct ParityPageTests {
     #expect(ParityPage.selection(of: comparison, limit: 60) == Array(0..<50))
     let shown = ParityPage.selection(of: comparison, limit: 6)
     #expect(shown.count <= 6 && shown.contains(31) && shown.first == 0 && shown.last == 49)
+  }
+}
+
+struct SuiteReportTests {
+  private static let suite = ["a", "b", "c"]
+
+  private static func report(
+    _ names: [String], of suite: [String] = suite, model: JSONValue = ["family": "miniflux"]
+  )
+    -> SuiteReport
+  {
+    var report = SuiteReport(suite: suite, model: model)
+    for name in names {
+      let stage: JSONValue = [
+        "path": "dit/unit0/stage1/step2/prediction", "mode": "teacher-forced", "nmse": .number(1e-3),
+        "threshold": .number(1e-4), "passed": .bool(name != "b"),
+      ]
+      let parity: JSONValue = [
+        "schema": "benben.parity/1", "passed": .bool(name != "b"), "stages": .array([stage]),
+        "golden": .string(name),
+      ]
+      report.add(.init(name: name, outcome: .success(parity), clip: ["width": 1]))
+    }
+    return report
+  }
+
+  private static func merged(_ reports: SuiteReport...) throws -> SuiteReport {
+    try SuiteReport(merging: reports.enumerated().map { ("\($0)", $1) })
+  }
+
+  /// In whatever order the shards come.
+  @Test func mergesToWhatOneRunGives() throws {
+    let whole = Self.report(["a", "b", "c"])
+    #expect(try Self.merged(Self.report(["b"]), Self.report(["a", "c"])).json == whole.json)
+    #expect(try Self.merged(whole).table == whole.table)
+    #expect(!whole.passed && whole.table.hasSuffix("2 of 3 goldens match\nFAIL\n"))
+  }
+
+  @Test func refusesWhatDoesNotBelongTogether() throws {
+    #expect(throws: BenbenError.self) { try Self.merged(Self.report(["a"]), Self.report(["b"])) }
+    #expect(throws: BenbenError.self) { try Self.merged(Self.report(["a", "b"]), Self.report(["b", "c"])) }
+    #expect(throws: BenbenError.self) {
+      try Self.merged(Self.report(["a", "b"]), Self.report(["c"], of: ["a", "b", "c", "d"]))
+    }
+    #expect(throws: BenbenError.self) {
+      try Self.merged(Self.report(["a", "b"]), Self.report(["c"], model: ["family": "sd3"]))
+    }
+  }
+
+  @Test(arguments: [
+    "", "[]", "{}", "{\"schema\":\"benben.suite/1\"}",
+    "{\"schema\":\"benben.suite/1\",\"suite\":[\"a\"],\"model\":null,\"bundles\":[{\"name\":\"b\"}]}",
+    "{\"schema\":\"benben.suite/1\",\"suite\":[\"a\"],\"model\":null,\"bundles\":[{\"name\":\"a\",\"passed\":true}]}",
+    "<html><script type=\"application/json\" id=\"data\">{}</script></html>",
+  ])
+  func refusesOtherFiles(text: String) throws {
+    let path = NSTemporaryDirectory() + "benben-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(throws: BenbenError.self) { try ParityPage.report(at: path) }
+  }
+
+  /// What stands at the top of a report is not believed.
+  @Test func aSuitePassesWhenItsGoldensDo() throws {
+    var members = try #require(Self.report(["a", "b"]).json.object)
+    members["passed"] = .bool(true)
+    #expect(try !SuiteReport(json: .object(members), path: "report").passed)
+    #expect(!SuiteReport(suite: ["a"], model: .null).passed)
+  }
+
+  @Test func writesJUnit() {
+    var report = Self.report(["a", "b"])
+    report.add(.init(name: "c", outcome: .failure(.init(text: "\"<&>\u{1}\"\n")), clip: nil))
+    #expect(
+      JUnitReport.xml(report) == """
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="benben verify" tests="3" failures="1" errors="1">
+          <testsuite name="a" tests="1" failures="0" errors="0">
+            <testcase classname="a" name="dit/prediction (teacher-forced)"/>
+          </testsuite>
+          <testsuite name="b" tests="1" failures="1" errors="0">
+            <testcase classname="b" name="dit/prediction (teacher-forced)">
+              <failure message="dit/unit0/stage1/step2/prediction: nmse 0.001, allowed 0.0001"/>
+            </testcase>
+          </testsuite>
+          <testsuite name="c" tests="1" failures="0" errors="1">
+            <testcase classname="c" name="golden">
+              <error message="&quot;&lt;&amp;&gt;\u{FFFD}&quot;&#10;"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+
+        """)
   }
 }

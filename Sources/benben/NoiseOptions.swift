@@ -1,0 +1,61 @@
+import ArgumentParser
+import Models
+import Parity
+
+/// Where a run's noise comes from.
+struct NoiseOptions: ParsableArguments {
+  @Option(help: "The seed of the noise.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Take the noise from this golden trace.")
+  var noise: String?
+
+  @Option(help: "Draw as PyTorch does on this device: torch-cpu or torch-cuda.")
+  var rng: Generator = .torchCPU
+
+  @Option(help: "The type that the official run computes in, and draws: f32 or bf16.")
+  var rngType: DrawnType = .f32
+
+  @Option(
+    help: """
+      The GPU that torch-cuda stands for, since its draws depend on it: \(TorchGPU.names.joined(separator: ", ")), or \
+      MULTIPROCESSORSxTHREADS, such as 108x2048.
+      """)
+  var gpu: TorchGPU?
+
+  /// A generator of PyTorch.
+  enum Generator: String, ExpressibleByArgument, CaseIterable {
+    case torchCPU = "torch-cpu"
+    case torchCUDA = "torch-cuda"
+  }
+
+  /// A type of noise.
+  enum DrawnType: String, ExpressibleByArgument, CaseIterable {
+    case f32, bf16
+  }
+
+  func validate() throws {
+    if rng == .torchCUDA, gpu == nil {
+      throw ValidationError(
+        "--rng torch-cuda: name the GPU, since its draws depend on it, such as --gpu A100")
+    }
+    if rng == .torchCPU, gpu != nil { throw ValidationError("--gpu is for --rng torch-cuda") }
+  }
+
+  func source() throws -> any NoiseSource {
+    if let noise { return GoldenNoise(try GoldenTrace(path: noise)) }
+    return SeededNoise(seed: seed, device: gpu.map(TorchDevice.cuda) ?? .cpu, isBFloat16: rngType == .bf16)
+  }
+
+  /// What tells this noise from other noise.
+  var text: String {
+    if let noise { return noise }
+    let device = gpu.map { " of a GPU with \($0.multiprocessors)x\($0.threadsEach) threads" } ?? ""
+    return "seed \(seed)" + device + (rngType == .bf16 ? " in bf16" : "")
+  }
+}
+
+extension TorchGPU: ExpressibleByArgument {
+  /// A GPU as ``TorchGPU/init(_:)`` reads it.
+  public init?(argument: String) { self.init(argument) }
+}

@@ -1,0 +1,278 @@
+import Foundation
+import JSON
+import Media
+import Parity
+import Tensors
+import Testing
+
+extension CommandTests {
+  @Test(arguments: ["miniflux", "shapes", "sd3"])
+  func convertedModelComputesTheGoldenClip(fixture: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert(fixture)
+    let golden = "\(Self.fixtures)/\(fixture)/golden"
+    let report = try run(
+      "verify", model, "--golden", golden + ".h5", "--mode", "both", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    try expectParity(report.json)
+    let paths = Set(try #require(report.json?["stages"]?.array).compactMap { $0["path"]?.string })
+    for path in [
+      "text/prompt/t5_embeds", "dit/unit1/stage2/step1/prediction", "vae/output", "latents/unit1/stage2",
+    ] {
+      #expect(paths.contains(path), "\(path)")
+    }
+    let video = try run("verify", model, "--golden", golden + ".mp4", "--quiet")
+    #expect(video.code == 0, "\(video.errors)")
+  }
+
+  @Test func tiledDecodingIsTheOfficialOne() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    let report = try run(
+      "verify", model, "--golden", "\(Self.fixtures)/vae_tiled/golden.h5", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    try expectParity(report.json)
+  }
+
+  /// A golden video that something happened to fails, and the report says what.
+  ///
+  /// Not told is a wrong matrix on a clip of noise: what encoding loses of its colours is more than that.
+  @Test(
+    arguments: [
+      ("miniflux", .oneFrameLate), ("miniflux", .oneFrameEarly), ("miniflux", .exchangedChannels),
+      ("shapes", .oneFrameLate), ("shapes", .oneFrameEarly), ("shapes", .exchangedChannels),
+      ("shapes", .readAsBT709),
+    ] as [(String, FrameDifference)])
+  func saysWhatHappenedToAVideo(fixture: String, kind: FrameDifference) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let golden = "\(Self.fixtures)/\(fixture)/golden"
+    let clip = try ClipReader.read(golden + ".mp4", maximumFrames: 100)
+    let size = clip.width * clip.height * 3
+    var frames = clip.frames
+    switch kind {
+    case .oneFrameLate: frames = Array(frames[..<size] + frames.dropLast(size))
+    case .oneFrameEarly: frames = Array(frames[size...] + frames.suffix(size))
+    default:
+      for pixel in stride(from: 0, to: frames.count, by: 3) {
+        let (r, g, b) = (Double(frames[pixel]), Double(frames[pixel + 1]), Double(frames[pixel + 2]))
+        let luma = 0.299 * r + 0.587 * g + 0.114 * b
+        let (cb, cr) = ((b - luma) / 1.772, (r - luma) / 1.402)
+        let changed =
+          kind == .exchangedChannels
+          ? [b, g, r] : [luma + 1.5748 * cr, luma - 0.187324 * cb - 0.468124 * cr, luma + 1.8556 * cb]
+        for channel in 0..<3 { frames[pixel + channel] = UInt8(min(max(changed[channel], 0), 255)) }
+      }
+    }
+    try ClipWriter.write(
+      frames, width: clip.width, height: clip.height, framesPerSecond: 24, to: folder + "/changed.mp4",
+      quality: .official)
+    let model = try convert(fixture)
+    let outcome = try run(
+      "verify", model, "--golden", "changed.mp4", "--trace", golden + ".h5", "--json", "-", "--quiet")
+    #expect(outcome.code == 1, "\(outcome.errors)")
+    #expect(outcome.json?["frames"]?["difference"]?["kind"]?.string == kind.rawValue, "\(outcome.output)")
+  }
+
+  /// The page carries the report and a PNG of each frame, and needs nothing else.
+  @Test func writesAPage() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let golden = "\(Self.fixtures)/miniflux/golden.h5"
+    let outcome = try run(
+      "verify", model, "--golden", golden, "--mode", "free-running", "--report", "page.html", "--json", "-",
+      "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let page = try String(contentsOfFile: folder + "/page.html", encoding: .utf8)
+    #expect(!page.contains("src=\"") && !page.contains("href=\"") && page.firstRange(of: "@import") == nil)
+    let start = try #require(page.firstRange(of: "id=\"data\">")).upperBound
+    let end = try #require(page[start...].firstRange(of: "</script>")).lowerBound
+    let data = try JSONValue(parsing: Array(page[start..<end].utf8))
+    let shown = try #require(data["bundles"]?.array?.first)
+    #expect(shown["report"] == outcome.json)
+    let frames = try #require(shown["clip"]?["frames"]?.array)
+    #expect(frames.count == 17)
+    let text = try #require(frames[3]["ours"]?.string)
+    let png = try #require(Data(base64Encoded: text))
+    try png.write(to: URL(fileURLWithPath: folder + "/frame.png"))
+    let picture = try ClipReader.read(folder + "/frame.png", maximumFrames: 1)
+    #expect(picture.width == 128 && picture.height == 64)
+    #expect(try run("verify", model, "--golden", golden, "--report", "no/page.html", "--quiet").code == 73)
+  }
+
+  /// A golden bundle of one of the fixtures' traces, as `tools/record_golden.py` writes it.
+  private func writeBundle(
+    _ path: String, _ fixture: String, hash: String? = nil, bytes: Int? = nil, file: String? = nil
+  )
+    throws
+  {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try? FileManager.default.copyItem(
+      atPath: "\(Self.fixtures)/\(fixture)/golden.h5", toPath: path + "/golden.h5")
+    let trace = try SourceFile(path: path + "/golden.h5")
+    let row: JSONValue = [
+      "path": .string(file ?? "golden.h5"), "bytes": .integer(bytes ?? trace.size),
+      "sha256": .string(try hash ?? trace.sha256()),
+    ]
+    let manifest: JSONValue = ["schema": "benben.bundle/1", "files": [row]]
+    try manifest.prettyText.write(toFile: path + "/manifest.json", atomically: true, encoding: .utf8)
+  }
+
+  /// Verified by its trace, unless a file is not the one that its manifest lists.
+  @Test func verifiesBundles() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let bundle = folder + "/bundle"
+    func verify() throws -> Outcome {
+      try run("verify", model, "--golden", bundle, "--mode", "teacher-forced", "--json", "-", "--quiet")
+    }
+    try writeBundle(bundle, "miniflux")
+    let report = try verify()
+    #expect(report.code == 0 && report.json?["passed"] == true, "\(report.errors)")
+    let damages: [(hash: String?, bytes: Int?, file: String?)] = [
+      (String(repeating: "0", count: 64), nil, nil), (nil, 1, nil), (nil, nil, "../golden.h5"),
+      (nil, nil, "clip.mp4"),
+    ]
+    for damage in damages {
+      try writeBundle(bundle, "miniflux", hash: damage.hash, bytes: damage.bytes, file: damage.file)
+      let refused = try verify()
+      #expect(refused.code == 65, "\(refused.errors)")
+      #expect(refused.errors.contains("bundle"))
+    }
+    #expect(try run("verify", model, "--golden", bundle, "--shard", "1/2").code == 64)
+  }
+
+  private func contents(_ name: String) throws -> String {
+    try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+  }
+
+  /// Three shards of eight bundles give what one run gives, to the byte; of the eight, one is damaged, one is of another
+  /// model and one is not there.
+  @Test func shardsOfASuiteMergeToOneReport() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let suite = folder + "/suite"
+    var rows: [JSONValue] = []
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+      let path = "\(suite)/\(name)"
+      try writeBundle(path, name == "e" ? "shapes" : "vae_tiled", bytes: name == "c" ? 1 : nil)
+      rows.append([
+        "name": .string(name),
+        "manifestSha256": .string(try SourceFile(path: path + "/manifest.json").sha256()),
+      ])
+    }
+    let list: JSONValue = ["schema": "benben.golden-suite/1", "bundles": .array(rows)]
+    try list.prettyText.write(toFile: suite + "/suite.json", atomically: true, encoding: .utf8)
+    try FileManager.default.removeItem(atPath: suite + "/g")
+    func verify(_ name: String, _ more: String...) throws -> Outcome {
+      try run(
+        [
+          "verify", model, "--golden", suite, "--mode", "teacher-forced", "--json", name + ".json",
+          "--report",
+        ]
+          + [name + ".html", "--junit", name + ".xml"] + more)
+    }
+    let whole = try verify("whole")
+    #expect(whole.code == 1, "\(whole.errors)")
+    #expect(whole.output.contains("5 of 8 goldens match"), "\(whole.output)")
+    #expect(whole.errors.contains("golden 8/8, h: ok"))
+    let parts = try (1...3).map { try verify("part\($0)", "--shard", "\($0)/3") }
+    #expect(parts.map(\.code) == [1, 1, 1], "\(parts.map(\.output))")
+    #expect(parts[0].output.contains("2 of 3 goldens match, of 8 in the suite"), "\(parts[0].output)")
+    for kind in ["html", "json"] {
+      let shards = [3, 1, 2].map { "part\($0).\(kind)" }
+      let merged = try run(
+        ["report", "merge"] + shards + ["--json", "all.json", "--report", "all.html", "--junit", "all.xml"])
+      #expect(merged.code == 1 && merged.output == whole.output, "\(merged.errors)")
+      #expect(try contents("all.json") == contents("whole.json"))
+      #expect(try contents("all.xml") == contents("whole.xml"))
+      // JSON reports hold no pictures.
+      #expect(try (contents("all.html") == contents("whole.html")) == (kind == "html"))
+    }
+    let report = try JSONValue(parsing: try contents("whole.json"))
+    let bundles = try #require(report["bundles"]?.array)
+    #expect(bundles.map { $0["passed"] == true } == [true, true, false, true, false, true, false, true])
+    for (index, word) in [(2, "damaged"), (4, "another model"), (6, "no golden bundle")] {
+      #expect(bundles[index]["error"]?.string?.contains(word) == true, "\(bundles[index])")
+    }
+    #expect(try run("report", "merge", "part1.json", "part3.json").code == 66)
+    #expect(try run("report", "merge", "part1.json", "part1.json").code == 65)
+    #expect(try run("verify", model, "--golden", suite, "--shard", "4/3").code == 64)
+  }
+
+  /// 20·log10(max|b| / RMSE) of the worst teacher-forced prediction against the golden: the bars of the project, which lie
+  /// above what the official code loses when it computes in bf16 (34 to 40 dB).
+  @Test(arguments: ["miniflux", "sd3", "shapes"], ["f16", "bf16", "int8", "int8-wide", "int8-int16"])
+  func quantizedModelsStayClose(fixture: String, type: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let recipe = "\(Self.fixtures)/../../tools/recipes/\(type).json"
+    let converted = try run(
+      ["convert", "\(Self.fixtures)/\(fixture)/checkpoint", "--output", "model", "--quiet"]
+        + (FileManager.default.fileExists(atPath: recipe) ? ["--recipe", recipe] : ["--type", type]))
+    #expect(converted.code == 0, "\(converted.errors)")
+    let report = try run(
+      "verify", "model", "--golden", "\(Self.fixtures)/\(fixture)/golden.h5", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    let stages = try #require(report.json?["stages"]?.array)
+    let predictions = stages.filter { $0["path"]?.string?.hasSuffix("prediction") == true }
+    let ratios = predictions.compactMap { $0["psnrDb"]?.double }
+    let bars: [String: Double] = ["f16": 100, "bf16": 56, "int8": 47, "int8-wide": 52, "int8-int16": 52]
+    #expect(ratios.count > 10 && ratios.allSatisfy { $0 >= bars[type] ?? .infinity }, "\(ratios)")
+    let frames = try #require(report.json?["frames"])
+    #expect(try #require(frames["ssimMean"]?.double) >= 0.95)
+  }
+
+  @Test func imageToVideoIsTheOfficialOne() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let report = try run(
+      "verify", try convert(), "--golden", "\(Self.fixtures)/i2v/golden.h5", "--json", "-", "--quiet")
+    #expect(report.code == 0, "\(report.errors)")
+    try expectParity(report.json)
+    let paths = Set(try #require(report.json?["stages"]?.array).compactMap { $0["path"]?.string })
+    for path in [
+      "vae/encode/input", "vae/encode/mean", "vae/encode/std", "dit/unit0/stage0/step0/input0",
+      "dit/unit1/stage2/step1/prediction", "latents/unit1/stage2", "vae/input", "vae/output",
+    ] {
+      #expect(paths.contains(path), "\(path)")
+    }
+  }
+
+  @Test func aDamagedWeightIsFoundWhereItActs() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    let file = model + "/diffusion_transformer_384p.benben"
+    let header = Array(try #require(FileManager.default.contents(atPath: file)))
+    let length = Int(header[16]) | Int(header[17]) << 8 | Int(header[18]) << 16
+    let json = try JSONValue(parsing: Array(header[64..<64 + length]))
+    let dataStart = (64 + length + 4095) / 4096 * 4096
+    for block in ["single_transformer_blocks.1", "transformer_blocks.0"] {
+      let name = block + (block.hasPrefix("single") ? ".proj_mlp.weight" : ".attn.to_q.weight")
+      let tensor = try #require(json["tensors"]?.array?.first { $0["name"]?.string == name })
+      // The high exponent bit of one weight.
+      let offset = dataStart + (try #require(tensor["offset"]?.integer)) + 4 * 100 + 3
+      try flip(file, at: offset, bit: 0x40)
+      let check = try run("check", model, "--json", "-", "--quiet")
+      #expect(check.code == 1 && check.json?["damage"]?.array?.first?["tensor"]?.string == name)
+      let report = try run(
+        "verify", model, "--golden", "\(Self.fixtures)/miniflux/golden.h5", "--mode", "teacher-forced",
+        "--json", "-",
+        "--quiet")
+      #expect(report.code == 1)
+      let first = try #require(report.json?["firstDivergence"]?.string)
+      #expect(first.hasPrefix("activations/call0/\(block)/"), "\(first)")
+      try flip(file, at: offset, bit: 0x40)
+    }
+    #expect(try run("check", model, "--quiet").code == 0)
+  }
+
+  /// Traces whose shapes are not those of their request, recorded for the miniFLUX fixture's family.
+  @Test(arguments: [
+    "odd-input", "fewer-channels", "permuted-shape", "narrow-negative", "other-length", "no-frames",
+    "empty-datasets",
+  ])
+  func refusesTracesOfOtherShapes(name: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    let result = try run("verify", model, "--golden", "\(Self.fixtures)/hostile-traces/\(name).h5", "--quiet")
+    #expect(result.code == 65, "\(result.errors)")
+  }
+}
