@@ -20,6 +20,10 @@ public struct GoldenBundle {
   /// The folder.
   public let path: String
   private let files: [File]
+  /// The files that the official implementation was given, by component.
+  private let checkpoint: [String: Set<String>]
+  /// How the bundle was recorded, as its manifest says: level, device, versions, commit.
+  public let provenance: JSONValue
 
   /// What lists its files.
   var manifestPath: String { path + "/" + Self.manifest }
@@ -51,6 +55,16 @@ public struct GoldenBundle {
       return File(path: path, bytes: bytes, sha256: hash)
     }
     guard files.contains(where: { $0.path == Self.trace }) else { throw fault("\(Self.trace) is not listed") }
+    let given = (manifest["checkpoint"]?.array ?? []).compactMap { row -> (String, String)? in
+      guard let path = row["path"]?.string, let hash = row["sha256"]?.string else { return nil }
+      return (String(path.prefix { $0 != "/" }), hash)
+    }
+    checkpoint = Dictionary(grouping: given) { $0.0 }.mapValues { Set($0.map(\.1)) }
+    provenance = .object(
+      Dictionary(
+        uniqueKeysWithValues: ["level", "device", "versions", "official"].compactMap { key in
+          manifest[key].map { (key, $0) }
+        }))
   }
 
   /// Hashes every file.
@@ -65,6 +79,19 @@ public struct GoldenBundle {
           because: "it is another file than \(Self.manifest) lists",
           remedies: ["Get the bundle again; what it says cannot be trusted."])
       }
+    }
+  }
+
+  /// The components of a model that were not made of the very files that the golden was recorded with.
+  ///
+  /// The weights may still be equal: the same ones come in files of several formats.
+  ///
+  /// - Parameter source: the model's source files by component, as its manifest has them.
+  public func componentsOfOtherFiles(_ source: [String: JSONValue]) -> [String] {
+    source.keys.sorted().filter { component in
+      guard let given = checkpoint[component] else { return false }
+      let hashes = (source[component]?.array ?? []).compactMap { $0["sha256"]?.string }
+      return !given.isSuperset(of: hashes)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Tensors
 
 extension ParityReport {
@@ -25,6 +26,10 @@ extension ParityReport {
           failure.metrics.nmse, failure.threshold, failure.metrics.maxAbs))
     }
     if failures.count > 10 { lines.append("  and \(failures.count - 10) more") }
+    if !passed, let others = golden["otherFiles"]?.array?.compactMap(\.string), !others.isEmpty {
+      lines.append(
+        "the golden was recorded from other files than the model's \(others.joined(separator: ", "))")
+    }
     if let firstDivergence { lines.append("first divergence: \(firstDivergence)") }
     lines.append(passed ? "PASS" : "FAIL")
     return lines.joined(separator: "\n") + "\n"

@@ -136,12 +136,10 @@ public struct SuiteReport {
   /// The report for a terminal or a log: a line for each golden, the verdict last.
   public var table: String {
     let width = max(6, entries.map(\.name.count).max() ?? 0)
-    func line(_ name: String, _ cells: String...) -> String {
-      let padded = cells.enumerated().map {
-        $1.padding(toLength: $0 == 0 ? 8 : 9, withPad: " ", startingAt: 0)
-      }
-      return ([name.padding(toLength: width, withPad: " ", startingAt: 0)] + padded).joined(separator: "  ")
-        .trimmingCharacters(in: .whitespaces)
+    func line(_ name: String, _ verdict: String, _ psnr: String, _ ssim: String, _ place: String) -> String {
+      let columns = zip([name, verdict, psnr, ssim], [width, 7, 8, 8])
+      return (columns.map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) } + [place])
+        .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
     }
     func number(_ value: Double?, _ digits: Int) -> String {
       value.map { String(format: "%.\(digits)f", $0) } ?? ""
@@ -150,11 +148,11 @@ public struct SuiteReport {
     for entry in entries {
       switch entry.outcome {
       case .success(let report):
-        let row = line(
-          entry.name, entry.passed ? "ok" : "FAILED", number(report["frames"]?["psnrMinDb"]?.double, 2),
-          number(report["frames"]?["ssimMin"]?.double, 5))
-        lines.append(report["firstDivergence"]?.string.map { row + "  " + $0 } ?? row)
-      case .failure(let failure): lines.append(line(entry.name, "ERROR") + "  " + failure.text)
+        lines.append(
+          line(
+            entry.name, entry.passed ? "ok" : "FAILED", number(report["frames"]?["psnrMinDb"]?.double, 2),
+            number(report["frames"]?["ssimMin"]?.double, 5), report["firstDivergence"]?.string ?? ""))
+      case .failure(let failure): lines.append(line(entry.name, "ERROR", "", "", failure.text))
       }
     }
     let failed = entries.count(where: { !$0.passed })

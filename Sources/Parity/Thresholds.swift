@@ -41,39 +41,32 @@ public struct Thresholds: Equatable, Sendable {
       psnrMinDb: 60, ssimMin: 0.999, identicalFraction: 0.995,
       reason: "the weights are the checkpoint's own: only the order of summation differs"))
 
+  // What follows was measured by tools/thresholds/measure.py on three small checkpoints, random and trained, of both families;
+  // tools/thresholds/table.md has the numbers. Given the golden's inputs, three to a hundred times the worst error is allowed. A
+  // free run amplifies errors step by step, the more the stronger the guidance, so its worst run lies far from the median; twice
+  // that run's error is allowed.
+
   /// For f32 weights rounded to f16.
-  ///
-  /// Worst of five f32 checkpoints, random and of both families, converted with `--type f16`: nmse 1.6e-5 for T5's
-  /// embeddings (the official T5 with its weights rounded so is off by as much), 1.0e-5 for what else is teacher-forced (the
-  /// mean of an encoded image), 8.3e-6 free-running; PSNR 56.5 dB, 88 % of values identical. About ten times that is
-  /// allowed.
   public static let float16 = Thresholds(
-    teacherForced: 1e-4, freeRunning: 8e-5, text: 1.6e-4,
+    teacherForced: 1e-4, freeRunning: 6e-4, text: 1.6e-4,
     frames: FrameThresholds(
-      psnrMinDb: 46, ssimMin: 0.995, identicalFraction: 0.6,
-      reason: "weights were rounded to f16; ten times the error that was measured is allowed"))
+      psnrMinDb: 45, ssimMin: 0.995, identicalFraction: 0.6,
+      reason: "weights were rounded to f16; twice the error of the worst run that was measured is allowed"))
 
   /// For f32 or f16 weights rounded to bf16.
-  ///
-  /// Worst of six such checkpoints converted with `--type bf16`: nmse 8.6e-4 for T5's embeddings (the official T5 with its
-  /// weights rounded so is off by as much), 6.4e-4 for what else is teacher-forced (the mean of an encoded image), 5.3e-4
-  /// free-running; PSNR 42.5 dB, 42 % of values identical. About ten times that is allowed.
   public static let bfloat16 = Thresholds(
-    teacherForced: 6e-3, freeRunning: 5e-3, text: 9e-3,
+    teacherForced: 6e-3, freeRunning: 3e-2, text: 9e-3,
     frames: FrameThresholds(
-      psnrMinDb: 32, ssimMin: 0.98, identicalFraction: 0.2,
-      reason: "weights were rounded to bf16; ten times the error that was measured is allowed"))
+      psnrMinDb: 29, ssimMin: 0.97, identicalFraction: 0.2,
+      reason: "weights were rounded to bf16; twice the error of the worst run that was measured is allowed"))
 
   /// For weights quantized to int8 by the built-in recipe.
-  ///
-  /// Worst of eight checkpoints, random and trained, of both families, in f32, bf16 and f16: nmse 8e-3 for T5's embeddings
-  /// (which no attention scale tames), 6.4e-4 for everything else that is teacher-forced, 1.7e-3 free-running; PSNR 37.4
-  /// dB, SSIM 0.998, 27 % of values identical. Five to ten times that is allowed.
   public static let int8 = Thresholds(
-    teacherForced: 3e-3, freeRunning: 2e-2, text: 5e-2,
+    teacherForced: 3e-3, freeRunning: 0.2, text: 5e-2,
     frames: FrameThresholds(
-      psnrMinDb: 27, ssimMin: 0.98, identicalFraction: 0.05,
-      reason: "weights were quantized to int8; five to ten times the error that was measured is allowed"))
+      psnrMinDb: 19, ssimMin: 0.9, identicalFraction: 0.05,
+      reason: "weights were quantized to int8; twice the error of the worst run that was measured is allowed")
+  )
 
   /// The defaults for a model.
   ///

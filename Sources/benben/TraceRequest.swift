@@ -73,12 +73,21 @@ enum TraceRequest {
 
 /// How reports name what was compared, without paths of the machine.
 enum ReportIdentity {
-  static func golden(_ path: String, _ request: GoldenTrace.Request) -> JSONValue {
-    [
+  /// - Parameter bundle: the bundle that the trace is of, and the model whose files are compared with the golden's.
+  static func golden(
+    _ path: String, _ request: GoldenTrace.Request, bundle: (GoldenBundle, model: NativeModel)? = nil
+  ) -> JSONValue {
+    var members: [String: JSONValue] = [
       "file": .string(path.split(separator: "/").last.map(String.init) ?? path),
       "prompt": .string(request.prompt), "width": .integer(request.width), "height": .integer(request.height),
       "latentFrames": .integer(request.latentFrames),
     ]
+    if let (bundle, model) = bundle {
+      members["recorded"] = bundle.provenance
+      let others = bundle.componentsOfOtherFiles(model.manifest["source"]?.object ?? [:])
+      members["otherFiles"] = .array(others.map(JSONValue.string))
+    }
+    return .object(members)
   }
 
   static func model(_ native: NativeModel) -> JSONValue {

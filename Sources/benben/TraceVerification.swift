@@ -15,7 +15,8 @@ struct TraceVerification {
   private(set) var report: ParityReport
 
   init(
-    _ loaded: LoadedModel, trace: GoldenTrace, thresholds: Thresholds, variant: String?,
+    _ loaded: LoadedModel, trace: GoldenTrace, bundle: GoldenBundle?, thresholds: Thresholds,
+    variant: String?,
     options: CommonOptions,
     failFast: Bool
   ) throws {
@@ -26,7 +27,8 @@ struct TraceVerification {
     self.variant = variant
     self.options = options
     report = ParityReport(
-      golden: ReportIdentity.golden(trace.path, trace.request), model: ReportIdentity.model(loaded.native),
+      golden: ReportIdentity.golden(trace.path, trace.request, bundle: bundle.map { ($0, loaded.native) }),
+      model: ReportIdentity.model(loaded.native),
       failFast: failFast)
   }
 

@@ -73,7 +73,7 @@ struct Verify: ParsableCommand {
       let verification = SuiteVerification(
         suite: suite, shard: shard, options: common, wantsFrames: outputs.report != nil, failFast: failFast)
       let report = try verification.run(SuiteReport(suite: suite.names, model: identity)) {
-        try verify(loaded, trace: $0.tracePath)
+        try verify(loaded, trace: $0.tracePath, bundle: $0)
       }
       try outputs.write(report, json: report.json, table: report.table, quiet: common.quiet)
       if !report.passed { throw ExitCode(1) }
@@ -94,7 +94,7 @@ struct Verify: ParsableCommand {
     }
     if let bundle = try GoldenBundle(folder: golden) {
       try bundle.requireSound()
-      return try verify(loaded, trace: bundle.tracePath)
+      return try verify(loaded, trace: bundle.tracePath, bundle: bundle)
     }
     return try ClipVerification(
       loaded, golden: golden, tracePath: trace, lossless: loaded.thresholds, variant: variant,
@@ -103,12 +103,14 @@ struct Verify: ParsableCommand {
     ).run()
   }
 
-  private func verify(_ loaded: LoadedModel, trace path: String) throws -> ParityReport {
+  private func verify(
+    _ loaded: LoadedModel, trace path: String, bundle: GoldenBundle? = nil
+  ) throws -> ParityReport {
     var thresholds = loaded.thresholds
     try apply(&thresholds)
     var verification = try TraceVerification(
-      loaded, trace: try GoldenTrace(path: path), thresholds: thresholds, variant: variant, options: common,
-      failFast: failFast)
+      loaded, trace: try GoldenTrace(path: path), bundle: bundle, thresholds: thresholds, variant: variant,
+      options: common, failFast: failFast)
     return try verification.run(mode.modes)
   }
 

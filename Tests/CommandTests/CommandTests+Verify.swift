@@ -73,6 +73,18 @@ extension CommandTests {
     #expect(outcome.json?["frames"]?["difference"]?["kind"]?.string == kind.rawValue, "\(outcome.output)")
   }
 
+  /// Nothing simple makes the clip of other weights the golden one.
+  @Test func saysThatThePicturesDiffer() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("miniflux")
+    let golden = "\(Self.fixtures)/shapes/golden"
+    let outcome = try run("verify", model, "--golden", golden + ".mp4", "--json", "report.json")
+    #expect(
+      outcome.code == 1 && outcome.output.contains("the pictures themselves differ"), "\(outcome.output)")
+    let report = try JSONValue(parsing: try contents("report.json"))
+    #expect(report["frames"]?["difference"] == .null)
+  }
+
   /// The page carries the report and a PNG of each frame, and needs nothing else.
   @Test func writesAPage() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -113,7 +125,10 @@ extension CommandTests {
       "path": .string(file ?? "golden.h5"), "bytes": .integer(bytes ?? trace.size),
       "sha256": .string(try hash ?? trace.sha256()),
     ]
-    let manifest: JSONValue = ["schema": "benben.bundle/1", "files": [row]]
+    let weights: JSONValue = ["path": "text_encoder/model.safetensors", "bytes": 1, "sha256": "other"]
+    let manifest: JSONValue = [
+      "schema": "benben.bundle/1", "files": [row], "device": "x86_64", "checkpoint": [weights],
+    ]
     try manifest.prettyText.write(toFile: path + "/manifest.json", atomically: true, encoding: .utf8)
   }
 
@@ -128,6 +143,8 @@ extension CommandTests {
     try writeBundle(bundle, "miniflux")
     let report = try verify()
     #expect(report.code == 0 && report.json?["passed"] == true, "\(report.errors)")
+    #expect(report.json?["golden"]?["recorded"] == ["device": "x86_64"])
+    #expect(report.json?["golden"]?["otherFiles"] == ["text_encoder"])
     let damages: [(hash: String?, bytes: Int?, file: String?)] = [
       (String(repeating: "0", count: 64), nil, nil), (nil, 1, nil), (nil, nil, "../golden.h5"),
       (nil, nil, "clip.mp4"),
@@ -236,20 +253,23 @@ extension CommandTests {
     }
   }
 
-  @Test func aDamagedWeightIsFoundWhereItActs() throws {
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let model = try convert()
+  /// Flips the high exponent bit of one weight of the transformer; once more restores it.
+  private func flipWeight(_ name: String, of model: String) throws {
     let file = model + "/diffusion_transformer_384p.benben"
     let header = Array(try #require(FileManager.default.contents(atPath: file)))
     let length = Int(header[16]) | Int(header[17]) << 8 | Int(header[18]) << 16
     let json = try JSONValue(parsing: Array(header[64..<64 + length]))
     let dataStart = (64 + length + 4095) / 4096 * 4096
+    let tensor = try #require(json["tensors"]?.array?.first { $0["name"]?.string == name })
+    try flip(file, at: dataStart + (try #require(tensor["offset"]?.integer)) + 4 * 100 + 3, bit: 0x40)
+  }
+
+  @Test func aDamagedWeightIsFoundWhereItActs() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
     for block in ["single_transformer_blocks.1", "transformer_blocks.0"] {
       let name = block + (block.hasPrefix("single") ? ".proj_mlp.weight" : ".attn.to_q.weight")
-      let tensor = try #require(json["tensors"]?.array?.first { $0["name"]?.string == name })
-      // The high exponent bit of one weight.
-      let offset = dataStart + (try #require(tensor["offset"]?.integer)) + 4 * 100 + 3
-      try flip(file, at: offset, bit: 0x40)
+      try flipWeight(name, of: model)
       let check = try run("check", model, "--json", "-", "--quiet")
       #expect(check.code == 1 && check.json?["damage"]?.array?.first?["tensor"]?.string == name)
       let report = try run(
@@ -259,9 +279,107 @@ extension CommandTests {
       #expect(report.code == 1)
       let first = try #require(report.json?["firstDivergence"]?.string)
       #expect(first.hasPrefix("activations/call0/\(block)/"), "\(first)")
-      try flip(file, at: offset, bit: 0x40)
+      try flipWeight(name, of: model)
     }
     #expect(try run("check", model, "--quiet").code == 0)
+  }
+
+  /// A browser that can run without a window, where one is installed.
+  private static let browser: String? = {
+    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    let programs = ["chromium", "chromium-browser", "google-chrome"].flatMap { name in
+      folders.map { "\($0)/\(name)" }
+    }
+    return programs.first(where: FileManager.default.isExecutableFile)
+  }()
+
+  /// What a page's script finds out in a browser; it fails on anything that the page writes to the console.
+  private func inBrowser(_ page: String, script: String) throws -> JSONValue {
+    let probe = """
+      <script type="module">
+        const result = await (async () => { \(script) })();
+        document.body.append(Object.assign(document.createElement("pre"), { id: "probe", textContent: JSON.stringify(result) }));
+      </script></body>
+      """
+    let path = folder + "/probe.html"
+    try page.replacingOccurrences(of: "</body>", with: probe).write(
+      toFile: path, atomically: true, encoding: .utf8)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: try #require(Self.browser))
+    process.arguments = [
+      "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=20000",
+      "--user-data-dir=\(folder)/profile", "--dump-dom", "file://" + path,
+    ]
+    let (output, errorPath) = (Pipe(), folder + "/browser-log")
+    _ = FileManager.default.createFile(atPath: errorPath, contents: nil)
+    process.standardOutput = output
+    process.standardError = FileHandle(forWritingAtPath: errorPath)
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    let log = try String(contentsOfFile: errorPath, encoding: .utf8)
+    #expect(!log.contains("CONSOLE"), "\(log)")
+    let start = try #require(text.firstRange(of: "<pre id=\"probe\">")).upperBound
+    let end = try #require(text[start...].firstRange(of: "</pre>")).lowerBound
+    return try JSONValue(
+      parsing: Array(
+        text[start..<end].replacingOccurrences(of: "&lt;", with: "<").replacingOccurrences(
+          of: "&gt;", with: ">"
+        )
+        .replacingOccurrences(of: "&amp;", with: "&").utf8))
+  }
+
+  /// The page of a model with one damaged block points at that block; its slider shows other frames; the other golden of the
+  /// suite can be chosen.
+  @Test(.enabled(if: browser != nil, "no Chromium is installed"))
+  func aPageWorksInABrowser() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert()
+    try flipWeight("transformer_blocks.1.attn.to_q.weight", of: model)
+    try writeBundle(folder + "/suite/a", "vae_tiled")
+    try writeBundle(folder + "/suite/b", "miniflux")
+    let report = try run(
+      "verify", model, "--golden", "suite", "--mode", "teacher-forced", "--report", "page.html", "--quiet")
+    #expect(report.code == 1, "\(report.errors)")
+    let seen = try inBrowser(
+      try contents("page.html"),
+      script: """
+        const wait = () => new Promise(resolve => setTimeout(resolve, 1000));
+        const text = selector => document.querySelector(selector)?.textContent ?? null;
+        const pixels = index => {
+          const canvas = document.querySelectorAll("canvas")[index];
+          return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data];
+        };
+        await wait();
+        const marked = [...document.querySelectorAll("rect[stroke]")].map(cell => [cell.dataset.path, cell.dataset.passed]);
+        const failed = [...document.querySelectorAll("rect[data-passed=false]")].map(cell => cell.dataset.path);
+        const seen = { headline: text("#suite h1"), shown: text("#verdict h2"), marked, failed: failed[0] };
+        seen.firstFrame = text(".controls span");
+        const first = pixels(0);
+        const slider = document.querySelector("input[type=range]");
+        slider.value = 3;
+        slider.dispatchEvent(new Event("input"));
+        await wait();
+        seen.fourthFrame = text(".controls span");
+        const [golden, ours, difference] = [0, 1, 2].map(pixels);
+        seen.pictureChanged = golden.some((value, index) => value !== first[index]);
+        seen.differenceIsShown = difference.every((value, index) =>
+          index % 4 === 3 || value === Math.min(255, 4 * Math.abs(golden[index] - ours[index])));
+        document.querySelector("#suite a[href='#a']").click();
+        await wait();
+        seen.chosen = [text("#verdict h2"), text("#verdict .pass")];
+        return seen;
+        """)
+    #expect(seen["headline"]?.string == "FAIL: 1 of 2 official clips are not computed")
+    #expect(seen["shown"]?.string == "b")
+    // The image's queries went wrong, so its stream does.
+    let path = "activations/call0/transformer_blocks.1/1"
+    #expect(seen["marked"]?.array?.map { $0.array?.compactMap(\.string) } == [[path, "false"]], "\(seen)")
+    #expect(seen["failed"]?.string == path)
+    #expect(seen["firstFrame"]?.string?.hasPrefix("frame 1 of 17: PSNR") == true, "\(seen)")
+    #expect(seen["fourthFrame"]?.string?.hasPrefix("frame 4 of 17: PSNR") == true, "\(seen)")
+    #expect(seen["pictureChanged"] == true && seen["differenceIsShown"] == true, "\(seen)")
+    #expect(seen["chosen"]?.array?.compactMap(\.string) == ["a", "PASS: it computes the official clip"])
   }
 
   /// Traces whose shapes are not those of their request, recorded for the miniFLUX fixture's family.
