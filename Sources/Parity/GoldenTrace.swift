@@ -25,6 +25,8 @@ public final class GoldenTrace {
     public let guidanceScale: Float, videoGuidanceScale: Float
     /// Frames a second.
     public let framesPerSecond: Int
+    /// Whether the official code computed in f32, and not in a narrower type.
+    public let isFullPrecision: Bool
   }
 
   /// How the clip was decoded.
@@ -87,12 +89,14 @@ public final class GoldenTrace {
     guard longest <= maximumTextLength else {
       throw fault("a prompt is longer than \(maximumTextLength) bytes")
     }
+    let type = json["dtype"]?.string ?? "float32"
+    guard ["float32", "bfloat16"].contains(type) else { throw fault("its dtype is \(type)") }
     return Request(
       variant: variant, mode: mode, prompt: prompt, negativePrompt: json["negative_prompt"]?.string,
       width: width,
       height: height, latentFrames: temp, steps: steps, videoSteps: videoSteps,
       guidanceScale: Float(guidance),
-      videoGuidanceScale: Float(videoGuidance), framesPerSecond: rate)
+      videoGuidanceScale: Float(videoGuidance), framesPerSecond: rate, isFullPrecision: type == "float32")
   }
 
   private func fault(_ name: String, _ why: String) -> BenbenError {

@@ -67,10 +67,10 @@ struct ClipVerification {
     let tiling = try TraceRequest.tiling(trace) ?? .saveMemory
     let clip = try Generator(loaded, variant: variant, quiet: options.quiet).run(
       request, image: image, noise: GoldenNoise(trace), tiling: tiling)
-    var thresholds = lossless
+    var thresholds = lossless.against(trace.request)
     let encoded = isLossless ? nil : try encoded(clip)
     if let encoded {
-      thresholds.frames = .lossyVideo(floor: FrameComparison(encoded, reference: clip))
+      thresholds.frames = thresholds.frames.encoded(floor: FrameComparison(encoded, reference: clip))
     }
     try adjust(&thresholds)
     var report = ParityReport(

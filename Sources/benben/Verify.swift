@@ -106,10 +106,11 @@ struct Verify: ParsableCommand {
   private func verify(
     _ loaded: LoadedModel, trace path: String, bundle: GoldenBundle? = nil
   ) throws -> ParityReport {
-    var thresholds = loaded.thresholds
+    let trace = try GoldenTrace(path: path)
+    var thresholds = loaded.thresholds.against(trace.request)
     try apply(&thresholds)
     var verification = try TraceVerification(
-      loaded, trace: try GoldenTrace(path: path), bundle: bundle, thresholds: thresholds, variant: variant,
+      loaded, trace: trace, bundle: bundle, thresholds: thresholds, variant: variant,
       options: common, failFast: failFast)
     return try verification.run(mode.modes)
   }

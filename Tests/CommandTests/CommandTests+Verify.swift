@@ -158,6 +158,25 @@ extension CommandTests {
     #expect(try run("verify", model, "--golden", bundle, "--shard", "1/2").code == 64)
   }
 
+  /// One that the recorder wrote, of a run in bf16.
+  @Test func verifiesARecordedBundle() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let bundle = "\(Self.fixtures)/bundle"
+    for type in ["bf16", "int8"] {
+      let model = try convert("shapes", type)
+      let right = try run("verify", model, "--golden", bundle, "--json", "-", "--quiet")
+      #expect(right.code == 0, "\(right.output)")
+      #expect(right.json?["golden"]?["otherFiles"] == [])
+      #expect(right.json?["golden"]?["recorded"]?["level"]?.string == "steps")
+      try FileManager.default.removeItem(atPath: model)
+    }
+    let wrong = try run("verify", try convert("miniflux"), "--golden", bundle)
+    #expect(wrong.code == 1)
+    #expect(
+      wrong.output.contains(
+        "recorded from other files than the model's causal_video_vae, diffusion_transformer_384p"))
+  }
+
   private func contents(_ name: String) throws -> String {
     try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
   }

@@ -164,6 +164,28 @@ struct ParityReportTests {
     }
   }
 
+  /// A clip that moves little passes loose thresholds although it is one frame off, and must not.
+  @Test func whatASimpleChangeExplainsDoesNotPass() throws {
+    func clip(shift: Int) throws -> FrameSequence {
+      var bytes: [UInt8] = []
+      for frame in 0..<6 {
+        for pixel in 0..<32 * 32 {
+          let level = pixel % 32 * 5 + pixel / 32 * 2 + 3 * (frame + shift)
+          bytes += [UInt8](repeating: UInt8(clamping: level), count: 3)
+        }
+      }
+      return try #require(FrameSequence(width: 32, height: 32, bytes: bytes))
+    }
+    let loose = FrameThresholds(psnrMinDb: 10, ssimMin: 0.1, identicalFraction: 0, reason: "")
+    func result(shift: Int) throws -> FramesResult {
+      FramesResult(
+        mode: .freeRunning, try clip(shift: 0), reference: try clip(shift: shift), thresholds: loose)
+    }
+    #expect(try result(shift: 0).passed)
+    let late = try result(shift: -1)
+    #expect(late.comparison.psnrMinDb > 20 && !late.passed && late.difference?.kind == .oneFrameLate)
+  }
+
   @Test func thresholdsAreSetByName() {
     var thresholds = Thresholds.exact
     for name in Thresholds.names {

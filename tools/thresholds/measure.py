@@ -23,13 +23,15 @@ from safetensors.torch import load_file, save_file
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CHECKPOINTS = ["miniflux", "shapes", "sd3"]
 RECIPES = ROOT / "tools" / "recipes"
-# The models of each class of thresholds, by the type of the checkpoint's weights.
+# Of each class of thresholds: the type of the checkpoint's weights, what the official code computed in, how they are converted.
+INT8 = [["--type", "int8"], ["--recipe", RECIPES / "int8-wide.json"], ["--recipe", RECIPES / "int8-int16.json"]]
 MODELS = {
-    "exact": [("bf16", []), ("f32", [])],
-    "f16": [("f32", ["--type", "f16"])],
-    "bf16": [("f32", ["--type", "bf16"]), ("bf16", ["--recipe", RECIPES / "bf16.json"])],
-    "int8": [(kind, options) for kind in ["bf16", "f32"] for options in (
-        ["--type", "int8"], ["--recipe", RECIPES / "int8-wide.json"], ["--recipe", RECIPES / "int8-int16.json"])],
+    "exact": [("bf16", "fp32", []), ("f32", "fp32", [])],
+    "f16": [("f32", "fp32", ["--type", "f16"])],
+    "bf16": [("f32", "fp32", ["--type", "bf16"]), ("bf16", "fp32", ["--recipe", RECIPES / "bf16.json"])],
+    "int8": [(weights, "fp32", options) for weights in ["bf16", "f32"] for options in INT8],
+    "exact, golden computed in bf16": [("bf16", "bf16", [])],
+    "int8, golden computed in bf16": [("bf16", "bf16", options) for options in INT8],
 }
 METRICS = {"text": "nmse of texts", "teacher-forced": "nmse of what else is teacher-forced", "free-running": "nmse in the free run",
            "psnrMinDb": "PSNR of the worst frame, dB", "ssimMin": "SSIM of the worst frame",
@@ -86,28 +88,28 @@ def main():
     benben = ROOT / ".build" / "release" / "benben"
     runs = collections.defaultdict(list)
     for name in CHECKPOINTS:
-        for kind in ["bf16", "f32"]:
+        for weights, computed in [("bf16", "fp32"), ("f32", "fp32"), ("bf16", "bf16")]:
             checkpoint = ROOT / "Tests" / "Fixtures" / name / "checkpoint"
-            if kind == "f32":
+            if weights == "f32":
                 wide = work / name
                 if not wide.exists():
                     widened(checkpoint, wide)
                 checkpoint = wide
-            suite = work / f"{name}-{kind}"
+            suite = work / f"{name}-{weights}-{computed}"
             if not suite.exists():
-                run(sys.executable, ROOT / "tools" / "record_golden.py", "--official", official, "--checkpoint",
-                    checkpoint, "--output", suite, "--prompts", pathlib.Path(__file__).parent / "prompts.jsonl")
+                run(sys.executable, ROOT / "tools" / "record_golden.py", "--official", official, "--checkpoint", checkpoint,
+                    "--output", suite, "--prompts", pathlib.Path(__file__).resolve().parent / "prompts.jsonl", "--dtype", computed)
             for category, models in MODELS.items():
-                for index, (wanted, options) in enumerate(models):
-                    if wanted != kind:
+                for index, model in enumerate(models):
+                    if model[:2] != (weights, computed):
                         continue
-                    model = work / f"{name}-{kind}-{category}-{index}"
-                    report = model.with_suffix(".json")
-                    run(benben, "convert", checkpoint, "--output", model, "--force", "--quiet", *options)
-                    run(benben, "verify", model, "--golden", suite, "--json", report, "--quiet")
+                    path = work / f"{name}-{category}-{index}"
+                    report = path.with_suffix(".json")
+                    run(benben, "convert", checkpoint, "--output", path, "--force", "--quiet", *model[2])
+                    run(benben, "verify", path, "--golden", suite, "--json", report, "--quiet")
                     bundles = json.loads(report.read_text())["bundles"]
                     runs[category] += [errors(bundle["report"]) for bundle in bundles]
-                    print(f"{name} {kind} {category}: {len(bundles)} runs", file=sys.stderr)
+                    print(f"{path.name}: {len(bundles)} runs", file=sys.stderr)
     print("| models | metric | runs | median | worst | allowed |\n|---|---|---|---|---|---|")
     for category, results in runs.items():
         for metric, title in METRICS.items():
