@@ -36,9 +36,13 @@ public struct GoldenSuite {
           && FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
           && isFolder.boolValue
       }.sorted()
-      let isSuite = try names.contains { try GoldenBundle(folder: folder + "/" + $0) != nil }
-      if !isSuite { return nil }
+      if !names.contains(where: { Self.holdsBundle(folder + "/" + $0) }) { return nil }
     }
+  }
+
+  /// Whether a folder holds a golden bundle, be it a damaged one.
+  private static func holdsBundle(_ folder: String) -> Bool {
+    do { return try GoldenBundle(folder: folder) != nil } catch { return true }
   }
 
   private static func manifests(_ path: String) throws -> [String: String] {

@@ -43,6 +43,8 @@ public struct FramesResult: Sendable {
   public let mode: ComparisonMode
   /// The comparison.
   public let comparison: FrameComparison
+  /// The VMAF of every frame, where it could be computed; it does not decide.
+  public let vmaf: [Double]?
   /// What it must reach.
   public let thresholds: FrameThresholds
   /// The frames that were compared, ours and the golden's.
@@ -56,9 +58,10 @@ public struct FramesResult: Sendable {
   ///   differences.
   public init(
     mode: ComparisonMode, _ clip: FrameSequence, encodedClip: FrameSequence? = nil, reference: FrameSequence,
-    thresholds: FrameThresholds
+    vmaf: [Double]? = nil, thresholds: FrameThresholds
   ) {
     self.mode = mode
+    self.vmaf = vmaf
     comparison = FrameComparison(clip, reference: reference)
     self.thresholds = thresholds
     self.clip = clip
@@ -166,13 +169,18 @@ public struct ParityReport: Sendable {
 
   private static func json(_ frames: FramesResult) -> JSONValue {
     let comparison = frames.comparison
+    let perFrame = comparison.psnrDb.indices.map { index -> JSONValue in
+      var members = ["psnrDb": number(comparison.psnrDb[index]), "ssim": number(comparison.ssim[index])]
+      if let vmaf = frames.vmaf { members["vmaf"] = number(vmaf[index]) }
+      return .object(members)
+    }
     return [
       "mode": .string(frames.mode.rawValue),
       "psnrMeanDb": number(comparison.psnrMeanDb), "psnrMinDb": number(comparison.psnrMinDb),
       "ssimMean": number(comparison.ssimMean), "ssimMin": number(comparison.ssimMin),
       "maxAbs": .integer(comparison.maxAbs), "identicalFraction": .number(comparison.identicalFraction),
-      "perFrame": .array(
-        zip(comparison.psnrDb, comparison.ssim).map { ["psnrDb": number($0), "ssim": number($1)] }),
+      "vmafMin": frames.vmaf?.min().map(number) ?? .null,
+      "perFrame": .array(perFrame),
       "thresholds": [
         "psnrMinDb": .number(frames.thresholds.psnrMinDb), "ssimMin": .number(frames.thresholds.ssimMin),
         "identicalFraction": .number(frames.thresholds.identicalFraction),

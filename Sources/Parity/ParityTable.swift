@@ -10,10 +10,11 @@ extension ParityReport {
     for group in groups { lines.append(group) }
     for result in frames {
       let comparison = result.comparison
+      let vmaf = result.vmaf?.min().map { String(format: "  VMAF min %.1f", $0) } ?? ""
       lines.append(
         String(
-          format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f  identical %.3f %%  max %d  %@",
-          result.mode.rawValue, comparison.psnrMinDb, comparison.psnrMeanDb, comparison.ssimMin,
+          format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@  identical %.3f %%  max %d  %@",
+          result.mode.rawValue, comparison.psnrMinDb, comparison.psnrMeanDb, comparison.ssimMin, vmaf,
           100 * comparison.identicalFraction, comparison.maxAbs, result.passed ? "ok" : "FAILED"))
       if !result.passed { lines.append(Self.explanation(of: result)) }
     }

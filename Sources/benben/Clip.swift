@@ -1,3 +1,4 @@
+import Media
 import Models
 import Parity
 import Tensors
@@ -42,5 +43,12 @@ struct Clip {
   /// (`ToTensor`, `Normalize`).
   static func pixels(_ bytes: [UInt8], width: Int, height: Int) -> Tensor {
     Tensor([1, height, width, 3], bytes.map { (Float($0) / 255 - 0.5) / 0.5 })
+  }
+}
+
+extension VMAF {
+  /// The VMAF of every frame of a clip of the same size and length, where it can be computed.
+  static func scores(of clip: FrameSequence, reference: FrameSequence) -> [Double]? {
+    scores(of: clip.bytes, reference: reference.bytes, width: clip.width, height: clip.height)
   }
 }

@@ -78,7 +78,8 @@ struct ClipVerification {
       failFast: false)
     try report.add(
       FramesResult(
-        mode: .freeRunning, clip, encodedClip: encoded, reference: expected, thresholds: thresholds.frames))
+        mode: .freeRunning, clip, encodedClip: encoded, reference: expected,
+        vmaf: VMAF.scores(of: clip, reference: expected), thresholds: thresholds.frames))
     return report
   }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Media
 import Models
 import Parity
 import Tensors
@@ -323,7 +324,9 @@ struct TraceVerification {
           "its shape is \(golden.shape.text), ours is \(frames.count)×\(frames.height)×\(frames.width)×3")
     }
     try report.add(
-      FramesResult(mode: mode, frames, reference: reference, thresholds: thresholds.frames))
+      FramesResult(
+        mode: mode, frames, reference: reference, vmaf: VMAF.scores(of: frames, reference: reference),
+        thresholds: thresholds.frames))
   }
 
   // MARK: Free-running

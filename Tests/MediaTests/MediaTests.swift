@@ -113,3 +113,26 @@ struct MediaTests {
     #expect(throws: MediaError.self) { try write("no/such/folder/clip.mp4") }
   }
 }
+
+struct VMAFTests {
+  /// A clip against itself, and against one that is washed out.
+  @Test(.enabled(if: VMAF.isAvailable, "no ffmpeg with libvmaf is installed"))
+  func tellsAClipFromAWorseOne() throws {
+    let (width, height) = (128, 64)
+    var clip: [UInt8] = []
+    for pixel in 0..<3 * width * height {
+      let isLight = (pixel / 8 + pixel / width / 8).isMultiple(of: 2)
+      clip += [UInt8](repeating: isLight ? 220 : 40, count: 3)
+    }
+    let gray = clip.map { level in UInt8((Int(level) + 1170) / 10) }
+    let same = try #require(VMAF.scores(of: clip, reference: clip, width: width, height: height))
+    let worse = try #require(VMAF.scores(of: gray, reference: clip, width: width, height: height))
+    #expect(same.count == 3 && worse.count == 3)
+    #expect(same.allSatisfy { $0 > 95 } && worse.allSatisfy { $0 < 60 }, "\(same) \(worse)")
+  }
+
+  /// What is no clip of that size gives no numbers.
+  @Test func refusesOtherSizes() {
+    #expect(VMAF.scores(of: [1, 2, 3], reference: [1, 2, 3], width: 64, height: 64) == nil)
+  }
+}

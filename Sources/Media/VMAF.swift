@@ -1,0 +1,68 @@
+import Foundation
+
+/// VMAF (Netflix's video quality metric) by the program `ffmpeg`, where one with libvmaf is installed; Debian's has none.
+public enum VMAF {
+  /// The program, when there is one that has the filter.
+  private static let program: URL? = {
+    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    let found = folders.map { URL(fileURLWithPath: "\($0)/ffmpeg") }.first {
+      FileManager.default.isExecutableFile(atPath: $0.path)
+    }
+    guard let found, let filters = output(of: found, ["-hide_banner", "-filters"]),
+      filters.contains(" libvmaf ")
+    else { return nil }
+    return found
+  }()
+
+  /// Whether it can be computed here.
+  public static var isAvailable: Bool { program != nil }
+
+  /// The VMAF of every frame against the reference, 0 to 100, by the program's default model.
+  ///
+  /// - Parameters:
+  ///   - frames: RGB, [frames, height, width, 3], of the same size and length as the reference.
+  /// - Returns: nil where it is not available or fails.
+  public static func scores(of frames: [UInt8], reference: [UInt8], width: Int, height: Int) -> [Double]? {
+    guard let program else { return nil }
+    let folder = NSTemporaryDirectory() + "benben-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let (ours, theirs, log) = (folder + "/frames", folder + "/reference", folder + "/log.csv")
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try Data(frames).write(to: URL(fileURLWithPath: ours))
+      try Data(reference).write(to: URL(fileURLWithPath: theirs))
+    } catch { return nil }
+    let raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "\(width)x\(height)"]
+    let graph =
+      "[0:v]format=yuv420p[ours];[1:v]format=yuv420p[reference];"
+      + "[ours][reference]libvmaf=log_fmt=csv:log_path=\(log)"
+    let arguments = ["-v", "error"] + raw + ["-i", ours] + raw + ["-i", theirs]
+    guard output(of: program, arguments + ["-lavfi", graph, "-f", "null", "-"]) != nil,
+      let table = try? String(contentsOfFile: log, encoding: .utf8)
+    else { return nil }
+    let scores = self.scores(in: table)
+    return scores.count * width * height * 3 == frames.count ? scores : nil
+  }
+
+  /// The column of that name.
+  private static func scores(in table: String) -> [Double] {
+    let rows = table.split(separator: "\n").map { $0.split(separator: ",") }
+    guard let column = rows.first?.firstIndex(of: "vmaf") else { return [] }
+    return rows.dropFirst().compactMap { column < $0.count ? Double($0[column]) : nil }
+  }
+
+  /// What a program prints, or nil when it fails.
+  private static func output(of program: URL, _ arguments: [String]) -> String? {
+    let process = Process()
+    process.executableURL = program
+    process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    guard (try? process.run()) != nil else { return nil }
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return process.terminationStatus == 0 ? String(decoding: data, as: UTF8.self) : nil
+  }
+}
