@@ -50,14 +50,15 @@ final class PixelConverter {
     width: Int, height: Int, from source: AVPixelFormat, to target: AVPixelFormat,
     matrix: AVColorSpace = AVCOL_SPC_SMPTE170M, isFullRange: Bool = false, _ path: String
   ) throws {
-    let flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT
+    // Read as FFmpeg does when it is told nothing, and with it the readers of OpenCV and imageio; written with care.
+    let isFromRGB = source == AV_PIX_FMT_RGB24
+    let flags = isFromRGB ? SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT : SWS_BICUBIC
     context = try allocated(
       sws_getContext(
         Int32(width), Int32(height), source, Int32(width), Int32(height), target, flags, nil, nil, nil),
       "convert pixels", path)
     let coefficients = sws_getCoefficients(matrix == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601)
     // RGB is full range; only the YUV side may be limited.
-    let isFromRGB = source == AV_PIX_FMT_RGB24
     sws_setColorspaceDetails(
       context, coefficients, isFromRGB ? 1 : (isFullRange ? 1 : 0), coefficients, isFromRGB ? 0 : 1, 0,
       1 << 16,

@@ -15,6 +15,20 @@ public struct FrameSequence: Equatable, Sendable {
     self.bytes = bytes
   }
 
+  /// Other bytes for the same frames.
+  func with(_ bytes: [UInt8]) -> FrameSequence { FrameSequence(width: width, height: height, whole: bytes) }
+
+  /// The first frames.
+  public func prefix(_ count: Int) -> FrameSequence {
+    with(Array(bytes.prefix(count * width * height * 3)))
+  }
+
+  private init(width: Int, height: Int, whole bytes: [UInt8]) {
+    self.width = width
+    self.height = height
+    self.bytes = bytes
+  }
+
   /// The number of frames.
   public var count: Int { bytes.count / (width * height * 3) }
 }

@@ -53,10 +53,12 @@ public enum JUnitReport {
       }
       for (mode, frames) in (report["framesByMode"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
         let problem = "PSNR min \(text(frames["psnrMinDb"])) dB, SSIM min \(text(frames["ssimMin"]))"
-        let explanation = frames["difference"]?["explanation"]?.string.map { ": it looks as if \($0)" } ?? ""
+        let explanations = (frames["explanations"]?.array ?? []).compactMap(\.string)
         cases.append(
           Case(
-            name: "frames (\(mode))", problem: frames["passed"]?.bool == true ? nil : problem + explanation))
+            name: "frames (\(mode))",
+            problem: frames["passed"]?.bool == true
+              ? nil : ([problem] + explanations).joined(separator: ": ")))
       }
       return cases
     }

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Tensors
 
@@ -47,33 +48,57 @@ public struct FramesResult: Sendable {
   public let vmaf: [Double]?
   /// What it must reach.
   public let thresholds: FrameThresholds
-  /// The frames that were compared, ours and the golden's.
+  /// The frames that were compared, ours and the golden's: as many as the shorter clip has.
   public let clip: FrameSequence, reference: FrameSequence
-  /// A simple change that brings our frames much nearer to the golden, if there is one.
-  public let difference: (kind: FrameDifference, psnrDb: (before: Double, after: Double))?
+  /// How many frames the clips have.
+  public let frameCounts: (clip: Int, golden: Int)
+  /// A simple change that brings our frames nearer to the golden, if there is one.
+  public let difference: FrameDifference.Finding?
 
-  /// Compares two clips of the same size and length.
+  /// Compares two clips of the same size.
   ///
-  /// - Parameter encodedClip: ours after the encoding that the golden went through, where it was a lossy one, which hides small
-  ///   differences.
+  /// - Parameter encoding: a clip after the encoding that the golden went through, where it was a lossy one.
+  /// - Throws: what `encoding` throws.
   public init(
-    mode: ComparisonMode, _ clip: FrameSequence, encodedClip: FrameSequence? = nil, reference: FrameSequence,
-    vmaf: [Double]? = nil, thresholds: FrameThresholds
-  ) {
+    mode: ComparisonMode, _ clip: FrameSequence, reference: FrameSequence,
+    encoding: ((FrameSequence) throws -> FrameSequence)? = nil, vmaf: [Double]? = nil,
+    thresholds: FrameThresholds
+  ) throws {
     self.mode = mode
     self.vmaf = vmaf
+    frameCounts = (clip.count, reference.count)
+    let count = min(clip.count, reference.count)
+    let (clip, reference) = (clip.prefix(count), reference.prefix(count))
     comparison = FrameComparison(clip, reference: reference)
     self.thresholds = thresholds
     self.clip = clip
     self.reference = reference
-    difference = FrameDifference.between(encodedClip ?? clip, reference: reference)
+    difference = try FrameDifference.between(clip, reference: reference, encoding: encoding)
   }
 
-  /// Whether every threshold holds, and no simple change would bring the clip much nearer: thresholds for rounded weights
-  /// alone would let a clip of little motion pass that is one frame off.
+  /// Whether every threshold holds, the clips are of one length, and no simple change would bring ours nearer: thresholds for
+  /// rounded weights alone would let a clip of little motion pass that is one frame off.
   public var passed: Bool {
     comparison.psnrMinDb >= thresholds.psnrMinDb && comparison.ssimMin >= thresholds.ssimMin
       && comparison.identicalFraction >= thresholds.identicalFraction && difference == nil
+      && frameCounts.clip == frameCounts.golden
+  }
+
+  /// What happened, as far as it can be told; nothing when the frames pass.
+  public var explanations: [String] {
+    guard !passed else { return [] }
+    var lines: [String] = []
+    if frameCounts.clip != frameCounts.golden {
+      lines.append("the golden has \(frameCounts.golden) frames, the run \(frameCounts.clip)")
+    }
+    if let difference {
+      lines.append(
+        String(
+          format: "it looks as if %@: means of blocks come to %.1f dB without that, %.1f with it",
+          difference.kind.explanation, difference.psnrDb.after, difference.psnrDb.before))
+    }
+    return lines.isEmpty
+      ? ["the pictures themselves differ: other weights, another request or other noise"] : lines
   }
 }
 
@@ -186,7 +211,8 @@ public struct ParityReport: Sendable {
         "identicalFraction": .number(frames.thresholds.identicalFraction),
         "reason": .string(frames.thresholds.reason),
       ],
-      "passed": .bool(frames.passed),
+      "clipFrames": .integer(frames.frameCounts.clip), "goldenFrames": .integer(frames.frameCounts.golden),
+      "passed": .bool(frames.passed), "explanations": .array(frames.explanations.map { .string($0) }),
       "difference": frames.difference.map {
         [
           "kind": .string($0.kind.rawValue), "explanation": .string($0.kind.explanation),

@@ -16,7 +16,7 @@ extension ParityReport {
           format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@  identical %.3f %%  max %d  %@",
           result.mode.rawValue, comparison.psnrMinDb, comparison.psnrMeanDb, comparison.ssimMin, vmaf,
           100 * comparison.identicalFraction, comparison.maxAbs, result.passed ? "ok" : "FAILED"))
-      if !result.passed { lines.append(Self.explanation(of: result)) }
+      lines += result.explanations.map { "  " + $0 }
     }
     let failures = stages.filter { !$0.passed }
     for failure in failures.prefix(10) {
@@ -34,16 +34,6 @@ extension ParityReport {
     if let firstDivergence { lines.append("first divergence: \(firstDivergence)") }
     lines.append(passed ? "PASS" : "FAIL")
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// What kind of difference a clip shows that failed.
-  private static func explanation(of result: FramesResult) -> String {
-    guard let difference = result.difference else {
-      return "  the pictures themselves differ: other weights, another request or other noise"
-    }
-    return String(
-      format: "  it looks as if %@: %.1f dB without that, %.1f with it", difference.kind.explanation,
-      difference.psnrDb.after, difference.psnrDb.before)
   }
 
   private static func row(

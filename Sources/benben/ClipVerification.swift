@@ -18,6 +18,10 @@ struct ClipVerification {
   private let variant: String?
   private let options: CommonOptions
 
+  /// A golden may have as many frames more or fewer than the run and is still compared, so that its report says what happened:
+  /// one latent's.
+  private static let strayFrames = 8
+
   init(
     _ loaded: LoadedModel, golden: String, tracePath: String?, lossless: Thresholds, variant: String?,
     options: CommonOptions,
@@ -52,12 +56,13 @@ struct ClipVerification {
   }
 
   func run() throws -> ParityReport {
-    let reference = try ClipReader.read(golden, maximumFrames: request.frameCount)
+    let reference = try ClipReader.read(golden, maximumFrames: request.frameCount + Self.strayFrames)
     guard
       let expected = FrameSequence(width: reference.width, height: reference.height, bytes: reference.frames)
     else { throw BenbenError(.malformed, "no clip", at: golden, because: "it holds no whole frame") }
     guard
-      (expected.width, expected.height, expected.count) == (request.width, request.height, request.frameCount)
+      (expected.width, expected.height) == (request.width, request.height),
+      abs(expected.count - request.frameCount) <= Self.strayFrames
     else {
       throw BenbenError(
         .malformed, "the clip is of another run than the trace", at: golden,
@@ -68,18 +73,20 @@ struct ClipVerification {
     let clip = try Generator(loaded, variant: variant, quiet: options.quiet).run(
       request, image: image, noise: GoldenNoise(trace), tiling: tiling)
     var thresholds = lossless.against(trace.request)
-    let encoded = isLossless ? nil : try encoded(clip)
-    if let encoded {
-      thresholds.frames = thresholds.frames.encoded(floor: FrameComparison(encoded, reference: clip))
+    if !isLossless {
+      thresholds.frames = thresholds.frames.encoded(
+        floor: FrameComparison(try encoded(clip), reference: clip))
     }
     try adjust(&thresholds)
+    let shared = min(clip.count, expected.count)
     var report = ParityReport(
       golden: ReportIdentity.golden(golden, trace.request), model: ReportIdentity.model(loaded.native),
       failFast: false)
     try report.add(
       FramesResult(
-        mode: .freeRunning, clip, encodedClip: encoded, reference: expected,
-        vmaf: VMAF.scores(of: clip, reference: expected), thresholds: thresholds.frames))
+        mode: .freeRunning, clip, reference: expected, encoding: isLossless ? nil : encoded,
+        vmaf: VMAF.scores(of: clip.prefix(shared), reference: expected.prefix(shared)),
+        thresholds: thresholds.frames))
     return report
   }
 

@@ -34,12 +34,12 @@ extension CommandTests {
     try expectParity(report.json)
   }
 
-  /// A golden video that something happened to fails, and the report says what.
-  ///
-  /// Not told is a wrong matrix on a clip of noise: what encoding loses of its colours is more than that.
+  /// A golden video that something happened to and that was written again fails, and the report says what; the clip of
+  /// miniflux is noise, most of whose chroma encoding takes.
   @Test(
     arguments: [
       ("miniflux", .oneFrameLate), ("miniflux", .oneFrameEarly), ("miniflux", .exchangedChannels),
+      ("miniflux", .readAsBT709), ("miniflux", .rotatedChannels),
       ("shapes", .oneFrameLate), ("shapes", .oneFrameEarly), ("shapes", .exchangedChannels),
       ("shapes", .readAsBT709),
     ] as [(String, FrameDifference)])
@@ -59,7 +59,9 @@ extension CommandTests {
         let (cb, cr) = ((b - luma) / 1.772, (r - luma) / 1.402)
         let changed =
           kind == .exchangedChannels
-          ? [b, g, r] : [luma + 1.5748 * cr, luma - 0.187324 * cb - 0.468124 * cr, luma + 1.8556 * cb]
+          ? [b, g, r]
+          : kind == .rotatedChannels
+            ? [g, b, r] : [luma + 1.5748 * cr, luma - 0.187324 * cb - 0.468124 * cr, luma + 1.8556 * cb]
         for channel in 0..<3 { frames[pixel + channel] = UInt8(min(max(changed[channel], 0), 255)) }
       }
     }
@@ -71,6 +73,31 @@ extension CommandTests {
       "verify", model, "--golden", "changed.mp4", "--trace", golden + ".h5", "--json", "-", "--quiet")
     #expect(outcome.code == 1, "\(outcome.errors)")
     #expect(outcome.json?["frames"]?["difference"]?["kind"]?.string == kind.rawValue, "\(outcome.output)")
+  }
+
+  /// A golden without its first frame, or with a frame too many, is compared as far as it goes; without its length it is not of
+  /// this run.
+  @Test func saysThatFramesAreMissing() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("shapes")
+    let golden = "\(Self.fixtures)/shapes/golden"
+    let clip = try ClipReader.read(golden + ".mp4", maximumFrames: 100)
+    let size = clip.width * clip.height * 3
+    func verify(_ frames: [UInt8]) throws -> Outcome {
+      try ClipWriter.write(
+        frames, width: clip.width, height: clip.height, framesPerSecond: 24, to: folder + "/changed.mp4",
+        quality: .official)
+      return try run(
+        "verify", model, "--golden", "changed.mp4", "--trace", golden + ".h5", "--json", "-", "--quiet")
+    }
+    let short = try verify(Array(clip.frames.dropFirst(size)))
+    #expect(short.code == 1)
+    #expect(short.json?["frames"]?["difference"]?["kind"] == "one-frame-early")
+    #expect(short.json?["frames"]?["explanations"]?.array?.first == "the golden has 8 frames, the run 9")
+    let long = try verify(clip.frames + clip.frames.suffix(size))
+    #expect(long.code == 1)
+    #expect(long.json?["frames"]?["explanations"] == ["the golden has 10 frames, the run 9"])
+    #expect(try verify(clip.frames + clip.frames).code == 65)
   }
 
   /// Nothing simple makes the clip of other weights the golden one.

@@ -91,12 +91,12 @@ struct FrameComparisonTests {
 struct FrameDifferenceTests {
   /// A picture that moves, in colours that all of the changes change.
   private static func clip(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> FrameSequence {
-    let (width, height, count) = (24, 16, 6)
+    let (width, height, count) = (64, 32, 6)
     var bytes = [UInt8](repeating: 0, count: count * width * height * 3)
     for frame in 0..<count {
       for y in 0..<height {
         for x in 0..<width {
-          let isInside = abs(x - 3 * frame - 4) < 4 && abs(y - 8) < 5
+          let isInside = abs(x - 8 * frame - 10) < 8 && abs(y - 16) < 10
           let (target, colour) = change(frame, isInside ? SIMD3(200, 60, 40) : SIMD3(60, 90, 130))
           guard (0..<count).contains(target) else { continue }
           let place = ((target * height + y) * width + x) * 3
@@ -110,11 +110,15 @@ struct FrameDifferenceTests {
   @Test func namesWhatHappened() throws {
     let ours = try Self.clip { ($0, $1) }
     func kind(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> FrameDifference? {
-      FrameDifference.between(ours, reference: try Self.clip(change))?.kind
+      try FrameDifference.between(ours, reference: try Self.clip(change))?.kind
     }
     #expect(try kind { ($0 + 1, $1) } == .oneFrameLate)
     #expect(try kind { ($0 - 1, $1) } == .oneFrameEarly)
     #expect(try kind { ($0, SIMD3($1.z, $1.y, $1.x)) } == .exchangedChannels)
+    #expect(try kind { ($0, SIMD3($1.y, $1.x, $1.z)) } == .exchangedRedAndGreen)
+    #expect(try kind { ($0, SIMD3($1.x, $1.z, $1.y)) } == .exchangedGreenAndBlue)
+    #expect(try kind { ($0, SIMD3($1.y, $1.z, $1.x)) } == .rotatedChannels)
+    #expect(try kind { ($0, SIMD3($1.z, $1.x, $1.y)) } == .rotatedChannelsTwice)
     #expect(try kind { ($0, $1 * (219.0 / 255) + 16) } == .readAsFullRange)
     #expect(try kind { ($0, ($1 - 16) * (255.0 / 219)) } == .readAsLimitedRange)
     // Read by BT.709: Y, Cb and Cr by BT.601's luma, and back by BT.709's.
@@ -124,7 +128,7 @@ struct FrameDifferenceTests {
         let (cb, cr) = ((pixel.z - luma) / 1.772, (pixel.x - luma) / 1.402)
         return (frame, SIMD3(luma + 1.5748 * cr, luma - 0.187324 * cb - 0.468124 * cr, luma + 1.8556 * cb))
       } == .readAsBT709)
-    #expect(try kind { ($0, $1.x > 100 ? SIMD3(40, 200, 60) : $1) } == nil)
+    #expect(try kind { ($0, $1.x > 100 ? SIMD3(130, 130, 130) : $1) } == nil)
     #expect(try kind { ($0, $1) } == nil)
   }
 }
@@ -177,13 +181,19 @@ struct ParityReportTests {
       return try #require(FrameSequence(width: 32, height: 32, bytes: bytes))
     }
     let loose = FrameThresholds(psnrMinDb: 10, ssimMin: 0.1, identicalFraction: 0, reason: "")
-    func result(shift: Int) throws -> FramesResult {
-      FramesResult(
-        mode: .freeRunning, try clip(shift: 0), reference: try clip(shift: shift), thresholds: loose)
+    func result(shift: Int, frames: Int = 6) throws -> FramesResult {
+      try FramesResult(
+        mode: .freeRunning, try clip(shift: 0), reference: try clip(shift: shift).prefix(frames),
+        thresholds: loose)
     }
-    #expect(try result(shift: 0).passed)
+    #expect(try result(shift: 0).passed && result(shift: 0).explanations.isEmpty)
     let late = try result(shift: -1)
     #expect(late.comparison.psnrMinDb > 20 && !late.passed && late.difference?.kind == .oneFrameLate)
+    let short = try result(shift: 0, frames: 5)
+    #expect(short.comparison.psnrMinDb == FrameComparison.identicalPSNR && !short.passed)
+    #expect(short.explanations == ["the golden has 5 frames, the run 6"])
+    let lacksTheFirst = try result(shift: 1, frames: 5)
+    #expect(lacksTheFirst.difference?.kind == .oneFrameEarly && lacksTheFirst.explanations.count == 2)
   }
 
   @Test func thresholdsAreSetByName() {
