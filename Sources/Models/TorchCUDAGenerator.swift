@@ -6,12 +6,15 @@ public struct TorchGPU: Equatable, Sendable {
   public let multiprocessors: Int, threadsEach: Int
 
   private static let known: [(name: String, gpu: TorchGPU)] = [
-    ("V100", TorchGPU(80, 2048)), ("A100", TorchGPU(108, 2048)), ("H100", TorchGPU(132, 2048)),
+    ("V100", TorchGPU(80, 2048)), ("A100", a100), ("H100", TorchGPU(132, 2048)),
     ("H100-PCIe", TorchGPU(114, 2048)), ("H200", TorchGPU(132, 2048)), ("B200", TorchGPU(148, 2048)),
     ("T4", TorchGPU(40, 1024)), ("A10", TorchGPU(72, 1536)), ("A10G", TorchGPU(80, 1536)),
     ("A6000", TorchGPU(84, 1536)), ("L4", TorchGPU(58, 1536)), ("L40S", TorchGPU(142, 1536)),
     ("RTX3090", TorchGPU(82, 1536)), ("RTX4090", TorchGPU(128, 1536)), ("RTX5090", TorchGPU(170, 1536)),
   ]
+
+  /// An A100.
+  public static let a100 = TorchGPU(108, 2048)
 
   /// The GPUs that are known by name.
   public static var names: [String] { known.map(\.name) }

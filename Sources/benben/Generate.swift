@@ -113,6 +113,7 @@ struct Generate: ParsableCommand {
       embeddings: embeddings, latents: resume ? latentsPath : nil, noise: noise.text)
     let needs = try MemoryPlan(loaded, variant: variant, request)
     for line in needs.lines { common.say(line) }
+    if let remark = noise.remark { common.say(remark) }
     try needs.requireFit(limit: memoryLimit?.count)
     let times = GenerationTimes()
     let frames = try Generator(loaded, variant: variant, kept: kept, times: times, quiet: common.quiet).run(

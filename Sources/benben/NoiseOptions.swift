@@ -18,8 +18,8 @@ struct NoiseOptions: ParsableArguments {
 
   @Option(
     help: """
-      The GPU that torch-cuda stands for, since its draws depend on it: \(TorchGPU.names.joined(separator: ", ")), or \
-      MULTIPROCESSORSxTHREADS, such as 108x2048.
+      The GPU that torch-cuda stands for, since large draws depend on it: \(TorchGPU.names.joined(separator: ", ")), or \
+      MULTIPROCESSORSxTHREADS, such as 108x2048. (default: A100)
       """)
   var gpu: TorchGPU?
 
@@ -35,22 +35,28 @@ struct NoiseOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if rng == .torchCUDA, gpu == nil {
-      throw ValidationError(
-        "--rng torch-cuda: name the GPU, since its draws depend on it, such as --gpu A100")
-    }
     if rng == .torchCPU, gpu != nil { throw ValidationError("--gpu is for --rng torch-cuda") }
   }
 
+  /// The GPU whose draws are repeated.
+  private var chosenGPU: TorchGPU? { rng == .torchCUDA ? gpu ?? .a100 : nil }
+
   func source() throws -> any NoiseSource {
     if let noise { return GoldenNoise(try GoldenTrace(path: noise)) }
-    return SeededNoise(seed: seed, device: gpu.map(TorchDevice.cuda) ?? .cpu, isBFloat16: rngType == .bf16)
+    return SeededNoise(
+      seed: seed, device: chosenGPU.map(TorchDevice.cuda) ?? .cpu, isBFloat16: rngType == .bf16)
+  }
+
+  /// What a user should know who left the choice of a GPU to us.
+  var remark: String? {
+    guard noise == nil, rng == .torchCUDA, gpu == nil else { return nil }
+    return "noise as an A100 draws it; other GPUs draw large tensors otherwise (--gpu NAME)"
   }
 
   /// What tells this noise from other noise.
   var text: String {
     if let noise { return noise }
-    let device = gpu.map { " of a GPU with \($0.multiprocessors)x\($0.threadsEach) threads" } ?? ""
+    let device = chosenGPU.map { " of a GPU with \($0.multiprocessors)x\($0.threadsEach) threads" } ?? ""
     return "seed \(seed)" + device + (rngType == .bf16 ? " in bf16" : "")
   }
 }

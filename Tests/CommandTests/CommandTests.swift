@@ -517,6 +517,27 @@ import Testing
     #expect(entries == ["a", "b", "c.mp4", "d.gif", "e", "model"])
   }
 
+  /// A GPU's draws are other ones, of which kind may be left open.
+  @Test func generatesFromTheSeedOfAGPU() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("shapes", "bf16")
+    func generate(_ output: String, _ more: String...) throws -> Outcome {
+      try run(
+        [
+          "generate", model, "--prompt", "a red ball", "--output", output, "--width", "64", "--height", "64",
+          "--temp", "1", "--steps", "1,1,1", "--seed", "42",
+        ] + more)
+    }
+    #expect(try generate("cpu.png", "--rng", "torch-cpu").code == 0)
+    let open = try generate("open.png", "--rng", "torch-cuda")
+    #expect(open.code == 0 && open.errors.contains("noise as an A100 draws it"), "\(open.errors)")
+    let named = try generate("named.png", "--rng", "torch-cuda", "--gpu", "108x2048")
+    #expect(named.code == 0 && !named.errors.contains("A100"), "\(named.errors)")
+    let images = ["open", "named", "cpu"].map { FileManager.default.contents(atPath: "\(folder)/\($0).png") }
+    #expect(images[0] != nil && images[0] == images[1] && images[0] != images[2])
+    #expect(try generate("x.png", "--gpu", "A100").code == 64)
+  }
+
   /// An interrupted run goes on where it stood, and makes the clip of one that was not; embeddings are not computed twice.
   @Test func takesUpWhatAnEarlierRunKept() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
