@@ -94,7 +94,7 @@ public struct FramesResult: Sendable {
     if let difference {
       lines.append(
         String(
-          format: "it looks as if %@: means of blocks come to %.1f dB without that, %.1f with it",
+          format: "it looks as if %@: mean colours of blocks come to %.1f dB without that, %.1f with it",
           difference.kind.explanation, difference.psnrDb.after, difference.psnrDb.before))
     }
     return lines.isEmpty
