@@ -49,7 +49,7 @@ let package = Package(
       ]),
     .target(name: "Kernels", dependencies: ["Tensors", "CDNNL", "CKernelLoops"]),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "JSON", "CSentencePiece"]),
-    .target(name: "Media", dependencies: ["CFFmpeg", "CTurboJPEG"]),
+    .target(name: "Media", dependencies: ["CFFmpeg", "CLinux", "CTurboJPEG"]),
     .target(
       name: "Parity", dependencies: ["Tensors", "JSON", "CHDF5"],
       resources: [.embedInCode("Resources/report.html")]),

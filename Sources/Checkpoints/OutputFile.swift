@@ -46,6 +46,9 @@ final class OutputFile: Sendable {
     }
   }
 
+  /// Shows other runs that this one is writing.
+  func lock() { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
+
   /// Syncs the file; a failed sync is final, never tried again.
   func finish() throws {
     guard fsync(descriptor.rawValue) == 0 else {

@@ -28,13 +28,27 @@ final class StagedFile {
     }
     self.destination = destination
     let slash = destination.lastIndex(of: "/").map { destination.index(after: $0) } ?? destination.startIndex
-    let path = destination[..<slash] + "." + destination[slash...] + ".partial"
-    // What a killed run left.
-    unlink(String(path))
-    file = try OutputFile(path: String(path), size: size)
+    let path = String(destination[..<slash] + "." + destination[slash...] + ".partial")
+    try Self.removeStale(path)
+    file = try OutputFile(path: path, size: size)
+    file.lock()
   }
 
   deinit { if !isFinished { unlink(file.path) } }
+
+  /// Removes what a killed run left; what another run is writing is locked.
+  private static func removeStale(_ path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+    if descriptor >= 0 {
+      defer { close(descriptor) }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        throw BenbenError(
+          .cannotCreate, "another run is writing this output", at: path, because: "it holds the lock",
+          remedies: ["Wait until it ends, or choose another --output."])
+      }
+    }
+    unlink(path)
+  }
 
   /// Syncs the file and puts it in place.
   func commit() throws {

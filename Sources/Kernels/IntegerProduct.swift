@@ -18,8 +18,9 @@ extension KernelContext {
     return dnnl_get_effective_cpu_isa().rawValue & bfloat16 != 0
   }()
 
-  /// With more inputs than this, sums of products of 8-bit numbers might not fit 32 bits.
-  static let maximumIntegerInputs = Int(Int32.max) / (255 * 127)
+  /// With more inputs than this, sums of products of 8-bit numbers might not fit 32 bits; −128 is no weight of ours, but may
+  /// stand in a file.
+  static let maximumIntegerInputs = Int(Int32.max) / (255 * 128)
 
   /// Sums that are held at a time; they should be in the cache still when they are scaled.
   private static let maximumSums = 1 << 20

@@ -5,7 +5,8 @@ import Tensors
 ///
 /// The weight stays where it is stored. What the product computes in is multiplied in place; another type is expanded tile
 /// by tile into scratch memory, so that no second copy of a model, nor of a whole matrix, exists. 8-bit weights whose
-/// plan says so are multiplied as integers, where the processor can without saturating.
+/// plan says so are multiplied as integers, where the processor can without saturating; one that can but does not take them
+/// in blocks (VNNI without AVX-512) unpacks one matrix at a time.
 public struct Linear {
   /// The number of input and output features.
   public let inputs: Int, outputs: Int

@@ -140,12 +140,6 @@ public enum Elementwise {
     }
   }
 
-  /// output = output ⊙ factor.
-  static func multiply(_ output: Tensor, by factor: Tensor) {
-    precondition(output.shape == factor.shape)
-    bb_multiply(factor.elements.baseAddress, output.elements.baseAddress, output.count)
-  }
-
   /// output = output + x.
   static func add(_ x: Tensor, to output: Tensor) {
     precondition(x.shape == output.shape)

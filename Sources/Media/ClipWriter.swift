@@ -1,4 +1,5 @@
 import CFFmpeg
+import CLinux
 import Foundation
 
 #if canImport(Glibc)
@@ -109,12 +110,30 @@ public enum ClipWriter {
 
   /// Throws unless an output can be created there; called before long work.
   public static func requireWritable(_ path: String) throws {
+    try requireReplaceable(path)
     let partial = partialPath(of: path, process: getpid())
     guard FileManager.default.createFile(atPath: partial, contents: nil) else {
       throw MediaError(
         kind: .cannotCreate, what: "cannot create", path: path, why: String(cString: strerror(errno)))
     }
     try? FileManager.default.removeItem(atPath: partial)
+  }
+
+  /// Throws unless a path is free, a file where a file is to be, or a folder that holds nothing but frames.
+  private static func requireReplaceable(_ path: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return }
+    let why: String? =
+      switch (Format(path: path) == .folder, isFolder.boolValue) {
+      case (true, true):
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [""]).allSatisfy {
+          $0.hasPrefix("frame_") && $0.hasSuffix(".png")
+        } ? nil : "it holds more than frames of a clip"
+      case (true, false): "it is no folder"
+      case (false, true): "it is a folder"
+      case (false, false): nil
+      }
+    if let why { throw MediaError(kind: .cannotCreate, what: "the output exists", path: path, why: why) }
   }
 
   private static func sync(_ path: String) throws {
@@ -126,9 +145,7 @@ public enum ClipWriter {
     }
   }
 
-  /// Syncs and renames.
-  ///
-  /// A folder that is there is replaced only when it holds nothing but such frames.
+  /// Syncs and renames; a folder that is there changes places with the new one, and is removed then.
   private static func put(_ partial: String, inPlaceOf path: String, _ format: Format) throws {
     if format == .folder {
       for entry in try FileManager.default.contentsOfDirectory(atPath: partial) {
@@ -136,15 +153,9 @@ public enum ClipWriter {
       }
     }
     try sync(partial)
-    if format == .folder, let entries = try? FileManager.default.contentsOfDirectory(atPath: path) {
-      guard entries.allSatisfy({ $0.hasPrefix("frame_") && $0.hasSuffix(".png") }) else {
-        throw MediaError(
-          kind: .cannotCreate, what: "the output exists", path: path,
-          why: "it holds more than frames of a clip")
-      }
-      try? FileManager.default.removeItem(atPath: path)
-    }
-    guard rename(partial, path) == 0 else {
+    try requireReplaceable(path)
+    let isReplaced = format == .folder && FileManager.default.fileExists(atPath: path)
+    guard (isReplaced ? benben_exchange(partial, path) : rename(partial, path)) == 0 else {
       throw MediaError(
         kind: .cannotCreate, what: "cannot put the output in place", path: path,
         why: String(cString: strerror(errno)))

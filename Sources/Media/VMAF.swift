@@ -26,19 +26,19 @@ public enum VMAF {
     guard let program else { return nil }
     let folder = NSTemporaryDirectory() + "benben-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let (ours, theirs, log) = (folder + "/frames", folder + "/reference", folder + "/log.csv")
+    let (ours, theirs, log) = ("frames", "reference", "log.csv")
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      try Data(frames).write(to: URL(fileURLWithPath: ours))
-      try Data(reference).write(to: URL(fileURLWithPath: theirs))
+      try Data(frames).write(to: URL(fileURLWithPath: folder + "/" + ours))
+      try Data(reference).write(to: URL(fileURLWithPath: folder + "/" + theirs))
     } catch { return nil }
     let raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "\(width)x\(height)"]
     let graph =
       "[0:v]format=yuv420p[ours];[1:v]format=yuv420p[reference];"
       + "[ours][reference]libvmaf=log_fmt=csv:log_path=\(log)"
     let arguments = ["-v", "error"] + raw + ["-i", ours] + raw + ["-i", theirs]
-    guard output(of: program, arguments + ["-lavfi", graph, "-f", "null", "-"]) != nil,
-      let table = try? String(contentsOfFile: log, encoding: .utf8)
+    guard output(of: program, arguments + ["-lavfi", graph, "-f", "null", "-"], in: folder) != nil,
+      let table = try? String(contentsOfFile: folder + "/" + log, encoding: .utf8)
     else { return nil }
     let scores = self.scores(in: table)
     return scores.count * width * height * 3 == frames.count ? scores : nil
@@ -52,9 +52,11 @@ public enum VMAF {
   }
 
   /// What a program prints, or nil when it fails.
-  private static func output(of program: URL, _ arguments: [String]) -> String? {
+  private static func output(of program: URL, _ arguments: [String], in folder: String? = nil) -> String? {
     let process = Process()
     process.executableURL = program
+    // Names in the folder need no quoting in a graph of filters.
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice

@@ -11,8 +11,9 @@ enum BoxMuller {
     for index in start..<start + 8 {
       let radius = (-2 * logarithm(1 - values[index])).squareRoot()
       let (sine, cosine) = sineAndCosine(6.283185307179586 * values[index + 8])
-      values[index] = radius * cosine
-      values[index + 8] = radius * sine
+      // The mean is added, which makes a negative zero a positive one.
+      values[index] = radius * cosine + 0
+      values[index + 8] = radius * sine + 0
     }
   }
 

@@ -257,28 +257,14 @@ extension Tensor {
   /// A part of every frame of [frames, height, width, channels], copied.
   func cropped(_ rows: Range<Int>, _ columns: Range<Int>) -> Tensor {
     let result = Tensor([shape[0], rows.count, columns.count, shape[3]])
-    copyLines(of: result, top: rows.lowerBound, left: columns.lowerBound) { $1.update(fromContentsOf: $0) }
+    ClipPart(values: result, top: rows.lowerBound, left: columns.lowerBound).forEachLine(of: shape) {
+      _ = result.elements[$0].update(fromContentsOf: elements[$1])
+    }
     return result
   }
 
   /// Copies a part into [frames, height, width, channels].
   public func place(_ part: ClipPart) {
-    copyLines(of: part.values, top: part.top, left: part.left) { $0.update(fromContentsOf: $1) }
-  }
-
-  /// Copies between every line of a part and the same place here.
-  private func copyLines(
-    of part: Tensor, top: Int, left: Int,
-    _ copy: (
-      _ here: Slice<UnsafeMutableBufferPointer<Float>>, _ part: Slice<UnsafeMutableBufferPointer<Float>>
-    )
-      -> Int
-  ) {
-    let count = part.shape[2] * shape[3]
-    for line in 0..<part.shape[0] * part.shape[1] {
-      let (frame, row) = line.quotientAndRemainder(dividingBy: part.shape[1])
-      let place = ((frame * shape[1] + top + row) * shape[2] + left) * shape[3]
-      _ = copy(elements[place..<place + count], part.elements[line * count..<(line + 1) * count])
-    }
+    part.forEachLine(of: shape) { _ = elements[$1].update(fromContentsOf: part.values.elements[$0]) }
   }
 }

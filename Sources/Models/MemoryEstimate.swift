@@ -19,12 +19,14 @@ public struct MemoryEstimate {
     return transformerBuffers * samples * (tokens + T5Tokenizer.length) * width * 4
   }
 
-  /// Bytes that decoding needs, with the clip itself.
+  /// Bytes that decoding needs, with the clip itself: a byte for a value, and f32 for the tile that is finished.
   public static func decoder(_ config: CausalVideoVAEConfig, _ request: GenerationRequest) -> Int {
     let side = CausalVideoVAE.Tiling.saveMemory.tileSize ?? max(request.width, request.height)
-    let tile = Double(min(side, request.width) * min(side, request.height)) / Double(side * side)
+    let tilePixels = min(side, request.width) * min(side, request.height)
+    let tile = Double(tilePixels) / Double(side * side)
     let channels = Double(config.decoder.channels.first ?? 0) / 128
     let bytes = request.latentFrames > 1 ? laterTile : firstTile
-    return Int(Double(bytes) * tile * channels) + request.frameCount * request.width * request.height * 3 * 4
+    return Int(Double(bytes) * tile * channels)
+      + request.frameCount * 3 * (request.width * request.height + 4 * tilePixels)
   }
 }

@@ -135,6 +135,10 @@ public struct PyramidSampler {
           latent = step(
             latent, along: guided(predictions, scale: unit.guidanceScale), from: sigmas[index],
             to: sigmas[index + 1])
+          // A step may be the last that is told of; by then what it finished is known.
+          if index == unit.steps[stage] - 1 {
+            try onEvent(.stage(unit: unit.index, stage: stage, latent: latent))
+          }
           done += 1
           doneWork += work[position][stage] / unit.steps[stage]
           try onEvent(
@@ -142,7 +146,6 @@ public struct PyramidSampler {
               number: done, of: request.stepCount, unit: unit.index, stage: stage,
               share: Double(doneWork) / allWork))
         }
-        try onEvent(.stage(unit: unit.index, stage: stage, latent: latent))
       }
       finished.append(latent)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// How many threads an NVIDIA GPU runs at once: on that depends which random number falls to which element of a large tensor.
 public struct TorchGPU: Equatable, Sendable {
@@ -30,8 +31,9 @@ public struct TorchGPU: Equatable, Sendable {
       self = gpu
       return
     }
-    let numbers = text.split(separator: "x", omittingEmptySubsequences: false).compactMap { Int($0) }
-    guard numbers.count == 2, 1...1024 ~= numbers[0], 256...4096 ~= numbers[1] else { return nil }
+    guard let numbers = text.integers(separatedBy: { $0 == "x" }), numbers.count == 2, 1...1024 ~= numbers[0],
+      256...4096 ~= numbers[1]
+    else { return nil }
     self.init(numbers[0], numbers[1])
   }
 }
@@ -87,7 +89,7 @@ struct TorchCUDAGenerator {
     let angleUnit: Float = 2.3283064e-10 * 6.2831855
     let radius = (-2 * log(Float(x) * unit + unit / 2)).squareRoot()
     let angle = Float(y) * angleUnit + angleUnit / 2
-    return (radius * sin(angle), radius * cos(angle))
+    return (radius * sin(angle) + 0, radius * cos(angle) + 0)
   }
 }
 

@@ -61,7 +61,7 @@ public final class SeededNoise: NoiseSource {
     for plane in 0..<shape[0] * shape[1] {
       for y in stride(from: 0, to: height, by: 2) {
         for x in stride(from: 0, to: width, by: 2) {
-          let drawn = (0..<4).map { _ in cpu.nextNormal() }
+          let drawn = (0..<4).map { _ in Double(Float(cpu.nextNormal())) }
           for (pixel, row) in Self.blockFactor.enumerated() {
             let value = zip(row, drawn).reduce(0) { $0 + $1.0 * $1.1 }
             result.elements[(plane * height + y + pixel / 2) * width + x + pixel % 2] = Float(value)
@@ -82,10 +82,10 @@ public final class SeededNoise: NoiseSource {
     for row in 0..<4 {
       for column in 0...row {
         let known = (0..<column).reduce(0) { $0 + factor[row][$1] * factor[column][$1] }
-        let covariance = row == column ? 1 : -gamma
+        let covariance = row == column ? 1 : Double(Float(-gamma))
         let rest = covariance - known
         factor[row][column] =
-          row == column ? (rest > 1e-12 ? rest.squareRoot() : 0) : rest / factor[column][column]
+          row == column ? (rest > 1e-6 ? rest.squareRoot() : 0) : rest / factor[column][column]
       }
     }
     return factor

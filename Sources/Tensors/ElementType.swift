@@ -42,7 +42,8 @@ public enum ElementType: String, CaseIterable, Sendable {
 public typealias Shape = [Int]
 
 extension Shape {
-  /// The number of elements, or nil when a dimension is negative or the product overflows, even beside a zero.
+  /// The number of elements, or nil when a dimension is negative or the product, even beside a zero, is more than memory can
+  /// hold: products of dimensions and sizes of types cannot overflow then.
   public var checkedElementCount: Int? {
     var count = 1
     var hasZero = false
@@ -53,7 +54,7 @@ extension Shape {
         continue
       }
       let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-      if overflow { return nil }
+      if overflow || product > Int.max / 16 { return nil }
       count = product
     }
     return hasZero ? 0 : count

@@ -6,8 +6,8 @@ public enum WeightLayout: String, CaseIterable, Sendable {
   case rowMajor = "row-major"
   /// In blocks of 64 rows, inside of which four columns at a time: [rows / 64][columns / 4][64][4].
   ///
-  /// Processors with 8-bit dot products (VNNI, AMX) read weights so; what is stored so is multiplied in place, without
-  /// being brought into another order at every product.
+  /// Processors with 8-bit dot products of 512 bits (VNNI, AMX) read weights so; there, what is stored so is multiplied in
+  /// place, without being brought into another order at every product.
   case blocked = "blocks-64x4"
 
   /// Rows and columns of a blocked matrix are multiples of this.
@@ -21,7 +21,8 @@ public enum WeightLayout: String, CaseIterable, Sendable {
 
   /// Whether a tensor can be blocked.
   public static func canBlock(_ shape: Shape, _ type: WeightType) -> Bool {
-    guard type == .int8, shape.count >= 2, let rows = shape.first, rows > 0 else { return false }
+    guard type == .int8, shape.count >= 2, let rows = shape.first, rows > 0, shape.checkedElementCount != nil
+    else { return false }
     let columns = shape.dropFirst().reduce(1, *)
     return columns > 0 && rows.isMultiple(of: blockSize) && columns.isMultiple(of: blockSize)
   }

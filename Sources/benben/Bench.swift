@@ -121,9 +121,10 @@ struct Bench: ParsableCommand {
       case .vae: 3
       case .t5, .convert: 1
       }
-    let parts = shape.split(whereSeparator: { $0 == "x" || $0 == ":" }).compactMap { Int($0) }
-    guard parts.count == count, parts.allSatisfy({ 1...100_000 ~= $0 }) else { throw malformed(shape) }
-    return parts
+    guard let numbers = shape.integers(separatedBy: { $0 == "x" || $0 == ":" }), numbers.count == count,
+      numbers.allSatisfy({ 1...100_000 ~= $0 })
+    else { throw malformed(shape) }
+    return numbers
   }
 
   /// Opens the model and builds a part of it, and says how long that took until the part could compute.
@@ -172,6 +173,7 @@ struct Bench: ParsableCommand {
 
   private func encoder(_ shape: String) throws -> Row {
     let tokens = try numbers(shape)[0]
+    guard tokens <= T5Tokenizer.length else { throw malformed(shape) }
     let (loaded, encoder, opening) = try open { try $0.t5() }
     return try timed(shape, ["tokens": .integer(tokens), "openSeconds": opening], in: loaded.context) {
       _ = try encoder([(0..<tokens).map { $0 % 32 + 3 }], in: loaded.context)
@@ -180,6 +182,9 @@ struct Bench: ParsableCommand {
 
   private func decoder(_ shape: String) throws -> Row {
     let numbers = try numbers(shape)
+    guard numbers.prefix(2).allSatisfy({ CausalVideoVAEConfig.scale...8192 ~= $0 }), numbers[2] <= 32 else {
+      throw malformed(shape)
+    }
     let (loaded, vae, opening) = try open { try $0.vae() }
     let latent = SeededNoise(seed: 1).initial(
       shape: [

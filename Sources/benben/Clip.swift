@@ -16,12 +16,8 @@ struct Clip {
 
   /// Turns a part into bytes as the official code does: ·127.5 + 127.5, clamped, truncated.
   mutating func place(_ part: ClipPart) {
-    let values = part.values
-    let count = values.shape[2] * values.shape[3]
-    for line in 0..<values.shape[0] * values.shape[1] {
-      let (frame, row) = line.quotientAndRemainder(dividingBy: values.shape[1])
-      let place = ((frame * shape[1] + part.top + row) * shape[2] + part.left) * shape[3]
-      for index in 0..<count { bytes[place + index] = Self.byte(values.elements[line * count + index]) }
+    part.forEachLine(of: shape) { line, place in
+      for (value, target) in zip(line, place) { bytes[target] = Self.byte(part.values.elements[value]) }
     }
   }
 
@@ -48,7 +44,10 @@ struct Clip {
 
 extension VMAF {
   /// The VMAF of every frame of a clip of the same size and length, where it can be computed.
-  static func scores(of clip: FrameSequence, reference: FrameSequence) -> [Double]? {
-    scores(of: clip.bytes, reference: reference.bytes, width: clip.width, height: clip.height)
+  static func scores(of clip: FrameSequence, reference: FrameSequence, _ options: CommonOptions) -> [Double]?
+  {
+    let result = scores(of: clip.bytes, reference: reference.bytes, width: clip.width, height: clip.height)
+    if isAvailable, result == nil { options.say("no VMAF: the program ffmpeg failed") }
+    return result
   }
 }

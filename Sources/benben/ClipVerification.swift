@@ -85,7 +85,7 @@ struct ClipVerification {
     try report.add(
       FramesResult(
         mode: .freeRunning, clip, reference: expected, encoding: isLossless ? nil : encoded,
-        vmaf: VMAF.scores(of: clip.prefix(shared), reference: expected.prefix(shared)),
+        vmaf: VMAF.scores(of: clip.prefix(shared), reference: expected.prefix(shared), options),
         thresholds: thresholds.frames))
     return report
   }

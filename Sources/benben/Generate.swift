@@ -83,9 +83,8 @@ struct Generate: ParsableCommand {
     let counts: [Int]
 
     init?(argument: String) {
-      let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-      counts = parts.compactMap { Int($0) }
-      if counts.count != 3 || parts.count != 3 { return nil }
+      guard let counts = argument.integers(separatedBy: { $0 == "," }), counts.count == 3 else { return nil }
+      self.counts = counts
     }
   }
 
@@ -109,8 +108,12 @@ struct Generate: ParsableCommand {
     }
     try ClipWriter.requireWritable(output)
     try Console.requireWritable(json)
+    if let embeddings, !FileManager.default.fileExists(atPath: embeddings) {
+      try Console.requireWritable(embeddings)
+    }
     let kept = KeptResults(
-      embeddings: embeddings, latents: resume ? latentsPath : nil, noise: noise.text)
+      embeddings: embeddings, latents: resume ? latentsPath : nil,
+      noise: resume ? try noise.identity() : "")
     let needs = try MemoryPlan(loaded, variant: variant, request)
     for line in needs.lines { common.say(line) }
     if let remark = noise.remark { common.say(remark) }

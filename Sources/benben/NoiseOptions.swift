@@ -1,6 +1,7 @@
 import ArgumentParser
 import Models
 import Parity
+import Tensors
 
 /// Where a run's noise comes from.
 struct NoiseOptions: ParsableArguments {
@@ -54,8 +55,8 @@ struct NoiseOptions: ParsableArguments {
   }
 
   /// What tells this noise from other noise.
-  var text: String {
-    if let noise { return noise }
+  func identity() throws -> String {
+    if let noise { return "noise of a trace, SHA-256 \(try SourceFile(path: noise).sha256())" }
     let device = chosenGPU.map { " of a GPU with \($0.multiprocessors)x\($0.threadsEach) threads" } ?? ""
     return "seed \(seed)" + device + (rngType == .bf16 ? " in bf16" : "")
   }

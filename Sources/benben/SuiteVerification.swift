@@ -7,8 +7,9 @@ struct Shard: ExpressibleByArgument {
   let index: Int, count: Int
 
   init?(argument: String) {
-    let numbers = argument.split(separator: "/", omittingEmptySubsequences: false).compactMap { Int($0) }
-    guard numbers.count == 2, 1...100_000 ~= numbers[1], 1...numbers[1] ~= numbers[0] else { return nil }
+    guard let numbers = argument.integers(separatedBy: { $0 == "/" }), numbers.count == 2,
+      1...100_000 ~= numbers[1], 1...numbers[1] ~= numbers[0]
+    else { return nil }
     (index, count) = (numbers[0], numbers[1])
   }
 

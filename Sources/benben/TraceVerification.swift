@@ -325,7 +325,8 @@ struct TraceVerification {
     }
     try report.add(
       FramesResult(
-        mode: mode, frames, reference: reference, vmaf: VMAF.scores(of: frames, reference: reference),
+        mode: mode, frames, reference: reference,
+        vmaf: VMAF.scores(of: frames, reference: reference, options),
         thresholds: thresholds.frames))
   }
 

@@ -155,6 +155,8 @@ struct NativeFormatTests {
 
   @Test(arguments: ["\"blocks-64x4\"", "\"columns\"", "4"])
   func refusesLayoutsThatCannotBe(layout: String) throws {
+    // What was multiplied before it was checked would overflow.
+    #expect(!WeightLayout.canBlock([64, 1 << 62, 4], .int8))
     let sound = try bytes(try convert(plan(overrides: [Self.int8("large")])) + "/part.benben")
     let length = sound[16..<24].reversed().reduce(0) { $0 << 8 | Int($1) }
     let header = String(decoding: sound[64..<64 + length], as: UTF8.self)

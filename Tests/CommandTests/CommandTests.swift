@@ -212,8 +212,10 @@ import Testing
     #expect(measurement["seconds"]?.array?.count == 2)
     #expect(try #require(measurement["bestSeconds"]?.double) > 0)
     if part != "convert" { #expect(try #require(measurement["gigaOperationsPerSecond"]?.double) > 0) }
-    let refused = try run("bench", part, "model", "--shape", "128x:1", "--repeat", "1")
-    #expect(refused.code == 64 && refused.errors.contains("--shape"), "\(refused.errors)")
+    for shape in ["128x:1", "4x4:1", "100000"] {
+      let refused = try run("bench", part, "model", "--shape", shape, "--repeat", "1")
+      #expect(refused.code == 64 && refused.errors.contains("--shape"), "\(refused.errors)")
+    }
   }
 
   /// A weight of T5 is made so large that what it gives exceeds f16.
@@ -538,6 +540,27 @@ import Testing
     #expect(try generate("x.png", "--gpu", "A100").code == 64)
   }
 
+  /// Nobody should wait for an hour to learn it.
+  @Test func refusesOutputsThatCannotBeReplacedBeforeItWorks() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try convert("shapes", "bf16")
+    for name in ["notes", "clip.mp4"] {
+      try FileManager.default.createDirectory(
+        atPath: folder + "/" + name, withIntermediateDirectories: false)
+      try Data().write(to: URL(fileURLWithPath: folder + "/\(name)/README"))
+    }
+    try Data().write(to: URL(fileURLWithPath: folder + "/file"))
+    func generate(_ output: String, _ more: String...) throws -> Outcome {
+      try run(["generate", model, "--prompt", "x", "--temp", "16", "--output", output] + more)
+    }
+    for output in ["notes", "clip.mp4", "file"] {
+      let outcome = try generate(output)
+      #expect(outcome.code == 73 && outcome.errors.contains("the output exists"), "\(outcome.errors)")
+      #expect(!outcome.errors.contains("generating"))
+    }
+    #expect(try generate("new", "--embeddings", "nowhere/texts.safetensors").code == 73)
+  }
+
   /// An interrupted run goes on where it stood, and makes the clip of one that was not; embeddings are not computed twice.
   @Test func takesUpWhatAnEarlierRunKept() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -604,6 +627,7 @@ import Testing
       ["generate", "m", "--prompt", "x"],
       ["generate", "m", "--prompt", "x", "--output", "y.avi"], ["check", "m", "--threads", "0"],
       ["generate", "m", "--prompt", "x", "--output", "y", "--steps", "1,2"],
+      ["verify", "m", "--golden", "g", "--shard", "1//2"],
     ] {
       let process = try run(arguments)
       #expect(process.code == 64, "\(arguments): \(process.errors)")

@@ -12,6 +12,9 @@ struct TensorTests {
     #expect([Int.max, 2].checkedElementCount == nil)
     #expect([0, Int.max, 2].checkedElementCount == nil)
     #expect([Int.max / 2].checkedByteCount(of: .f32) == nil)
+    // Bytes of a row are counted beside a zero, too.
+    #expect([0, 1 << 62].checkedByteCount(of: .f32) == nil)
+    #expect([1 << 62, 0].checkedByteCount(of: .i8) == nil)
   }
 
   @Test func measuresErrors() {
