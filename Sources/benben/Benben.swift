@@ -17,7 +17,7 @@ struct Benben: ParsableCommand {
     version: version,
     subcommands: [
       Convert.self, Inspect.self, Check.self, Compare.self, Generate.self, Export.self, PackModel.self,
-      UnpackModel.self, Verify.self, Report.self, Bench.self, Demo.self,
+      UnpackModel.self, Verify.self, Report.self, Noise.self, Bench.self, Demo.self,
     ])
 }
 

@@ -5,64 +5,20 @@ import Tensors
 
 /// Where a run's noise comes from.
 struct NoiseOptions: ParsableArguments {
-  @Option(help: "The seed of the noise.")
-  var seed: UInt64 = 0
+  @OptionGroup var seeded: SeedOptions
 
   @Option(help: "Take the noise from this golden trace.")
   var noise: String?
 
-  @Option(help: "Draw as PyTorch does on this device: torch-cpu or torch-cuda.")
-  var rng: Generator = .torchCPU
-
-  @Option(help: "The type that the official run computes in, and draws: f32 or bf16.")
-  var rngType: DrawnType = .f32
-
-  @Option(
-    help: """
-      The GPU that torch-cuda stands for, since large draws depend on it: \(TorchGPU.names.joined(separator: ", ")), or \
-      MULTIPROCESSORSxTHREADS, such as 108x2048. (default: A100)
-      """)
-  var gpu: TorchGPU?
-
-  /// A generator of PyTorch.
-  enum Generator: String, ExpressibleByArgument, CaseIterable {
-    case torchCPU = "torch-cpu"
-    case torchCUDA = "torch-cuda"
-  }
-
-  /// A type of noise.
-  enum DrawnType: String, ExpressibleByArgument, CaseIterable {
-    case f32, bf16
-  }
-
-  func validate() throws {
-    if rng == .torchCPU, gpu != nil { throw ValidationError("--gpu is for --rng torch-cuda") }
-  }
-
-  /// The GPU whose draws are repeated.
-  private var chosenGPU: TorchGPU? { rng == .torchCUDA ? gpu ?? .a100 : nil }
-
   func source() throws -> any NoiseSource {
-    if let noise { return GoldenNoise(try GoldenTrace(path: noise)) }
-    return SeededNoise(
-      seed: seed, device: chosenGPU.map(TorchDevice.cuda) ?? .cpu, isBFloat16: rngType == .bf16)
+    try noise.map { GoldenNoise(try GoldenTrace(path: $0)) } ?? seeded.source
   }
 
-  /// What a user should know who left the choice of a GPU to us.
-  var remark: String? {
-    guard noise == nil, rng == .torchCUDA, gpu == nil else { return nil }
-    return "noise as an A100 draws it; other GPUs draw large tensors otherwise (--gpu NAME)"
-  }
+  /// What a user should know of the noise.
+  var remark: String? { noise == nil ? seeded.remark : nil }
 
   /// What tells this noise from other noise.
   func identity() throws -> String {
-    if let noise { return "noise of a trace, SHA-256 \(try SourceFile(path: noise).sha256())" }
-    let device = chosenGPU.map { " of a GPU with \($0.multiprocessors)x\($0.threadsEach) threads" } ?? ""
-    return "seed \(seed)" + device + (rngType == .bf16 ? " in bf16" : "")
+    try noise.map { "noise of a trace, SHA-256 \(try SourceFile(path: $0).sha256())" } ?? seeded.identity
   }
-}
-
-extension TorchGPU: ExpressibleByArgument {
-  /// A GPU as ``TorchGPU/init(_:)`` reads it.
-  public init?(argument: String) { self.init(argument) }
 }
