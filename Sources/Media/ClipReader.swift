@@ -7,6 +7,8 @@ public struct DecodedClip: Sendable {
   public let width: Int, height: Int
   /// [frames, height, width, 3] without gaps.
   public let frames: [UInt8]
+  /// How a file was encoded, by FFmpeg's name (`h264`); nil for JPEG, folders and what was computed.
+  public var codec: String?
 }
 
 /// Reads videos, single images (PNG, JPEG), and folders of PNGs.
@@ -98,7 +100,7 @@ public enum ClipReader {
       throw MediaError(
         kind: .malformed, what: "no clip", path: path, why: "it holds no frame that can be decoded")
     }
-    return DecodedClip(width: size.width, height: size.height, frames: frames)
+    return DecodedClip(width: size.width, height: size.height, frames: frames, codec: decoder.codecName)
   }
 
   private static func rgb(_ frame: FrameBuffer, _ width: Int, _ height: Int, _ path: String) throws -> [UInt8]
@@ -154,6 +156,9 @@ private final class Decoder {
     codec.pointee.max_pixels = Int64(ClipReader.maximumPixels)
     try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
   }
+
+  /// FFmpeg's name of how the stream is encoded.
+  var codecName: String? { codec.map { String(cString: avcodec_get_name($0.pointee.codec_id)) } }
 
   /// The demuxer of a single image, by its first bytes; left to itself FFmpeg takes one that reads other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {

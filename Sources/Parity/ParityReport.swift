@@ -52,19 +52,24 @@ public struct FramesResult: Sendable {
   public let clip: FrameSequence, reference: FrameSequence
   /// How many frames the clips have.
   public let frameCounts: (clip: Int, golden: Int)
+  /// What makes a failure less certain, if something does.
+  private let caveat: String?
   /// A simple change that brings our frames nearer to the golden, if there is one.
   public let difference: FrameDifference.Finding?
 
   /// Compares two clips of the same size.
   ///
-  /// - Parameter encoding: a clip after the encoding that the golden went through, where it was a lossy one.
+  /// - Parameters:
+  ///   - encoding: a clip after the encoding that the golden went through, where it was a lossy one.
+  ///   - caveat: what to say besides when the comparison fails.
   /// - Throws: what `encoding` throws.
   public init(
     mode: ComparisonMode, _ clip: FrameSequence, reference: FrameSequence,
     encoding: ((FrameSequence) throws -> FrameSequence)? = nil, vmaf: [Double]? = nil,
-    thresholds: FrameThresholds
+    thresholds: FrameThresholds, caveat: String? = nil
   ) throws {
     self.mode = mode
+    self.caveat = caveat
     self.vmaf = vmaf
     frameCounts = (clip.count, reference.count)
     let count = min(clip.count, reference.count)
@@ -97,8 +102,10 @@ public struct FramesResult: Sendable {
           format: "it looks as if %@: mean colours of blocks come to %.1f dB without that, %.1f with it",
           difference.kind.explanation, difference.psnrDb.after, difference.psnrDb.before))
     }
-    return lines.isEmpty
-      ? ["the pictures themselves differ: other weights, another request or other noise"] : lines
+    if lines.isEmpty {
+      lines.append("the pictures themselves differ: other weights, another request or other noise")
+    }
+    return lines + (caveat.map { [$0] } ?? [])
   }
 }
 

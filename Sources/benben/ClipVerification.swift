@@ -86,7 +86,7 @@ struct ClipVerification {
       FramesResult(
         mode: .freeRunning, clip, reference: expected, encoding: isLossless ? nil : encoded,
         vmaf: VMAF.scores(of: clip.prefix(shared), reference: expected.prefix(shared), options),
-        thresholds: thresholds.frames))
+        thresholds: thresholds.frames, caveat: caveat(codec: reference.codec)))
     return report
   }
 
@@ -94,6 +94,13 @@ struct ClipVerification {
   private var isLossless: Bool {
     let kind = ClipWriter.Format(path: golden)
     return kind == .folder || kind == .png
+  }
+
+  /// The floor is that of the encoder which imageio, the usual writer of `export_to_video`, uses.
+  private func caveat(codec: String?) -> String? {
+    guard !isLossless, let codec, codec != "h264" else { return nil }
+    return
+      "the golden is encoded as \(codec), and what H.264 loses was allowed; record it with imageio, or as PNGs"
   }
 
   /// A clip after the encoding of the official `export_to_video`.

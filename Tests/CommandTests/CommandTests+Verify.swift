@@ -98,6 +98,15 @@ extension CommandTests {
     #expect(long.code == 1)
     #expect(long.json?["frames"]?["explanations"] == ["the golden has 10 frames, the run 9"])
     #expect(try verify(clip.frames + clip.frames).code == 65)
+
+    // What another encoder loses is not known.
+    try ClipWriter.write(
+      Array(clip.frames.dropFirst(size)), width: clip.width, height: clip.height, framesPerSecond: 24,
+      to: folder + "/changed.gif")
+    let other = try run(
+      "verify", model, "--golden", "changed.gif", "--trace", golden + ".h5", "--json", "-", "--quiet")
+    let explanations = other.json?["frames"]?["explanations"]?.array?.compactMap(\.string) ?? []
+    #expect(explanations.last?.contains("encoded as gif") == true, "\(explanations)")
   }
 
   /// Nothing simple makes the clip of other weights the golden one.
