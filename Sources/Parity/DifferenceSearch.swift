@@ -6,7 +6,7 @@ extension FrameDifference {
 
   /// What a change must bring at least, in dB.
   ///
-  /// Measured on three goldens to which 28 things were done, on noise and on pictures, some of them encoded once more: changed
+  /// Measured on three goldens to which 26 things were done, on noise and on pictures, some of them encoded once more: changed
   /// levels bring 2.3 dB and more, the others 14. Right models, int8 ones among them, come to 0.26 dB at most in 216 videos and
   /// as many clips without loss; a clip played backwards gains 1.1 dB by a frame's shift.
   private var leastGain: Double { changesLevels ? 1.5 : 3 }
