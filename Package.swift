@@ -5,17 +5,18 @@ let package = Package(
   name: "benben",
   products: [
     .executable(name: "benben", targets: ["benben"]),
-    .library(name: "Checkpoints", targets: ["Checkpoints"]),
-    .library(name: "Models", targets: ["Models"]),
-    .library(name: "Parity", targets: ["Parity"]),
+    .library(name: "PyramidFlow", targets: ["PyramidFlow"]),
+    .library(name: "PyramidFlowVerification", targets: ["PyramidFlowVerification"]),
+    .library(name: "Media", targets: ["Media"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
-    // C libraries: a module map and a shim each, nothing else.
+    // C libraries: a module map and a shim each, nothing else. One Swift module imports each.
+    .systemLibrary(name: "CAllocator"),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(
       name: "CFFmpeg",
@@ -30,33 +31,45 @@ let package = Package(
     .target(
       name: "CSentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece")]),
+    // Our own vector loops, which Tensors and Kernels share.
     .target(name: "CKernelLoops"),
 
+    // Values and files.
     .target(name: "JSON"),
     .target(
-      name: "Tensors",
+      name: "Files",
       dependencies: [
-        "JSON", "CKernelLoops",
-        .product(name: "Crypto", package: "swift-crypto"),
+        "CCrypto", "CLinux",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .target(name: "Clips"),
+    .target(name: "Tensors", dependencies: ["Files", "CAllocator", "CKernelLoops"]),
+
+    // Formats, kernels, models.
+    .target(name: "Checkpoints", dependencies: ["Files", "Tensors", "JSON", "CZlib", "CZstd"]),
+    .target(name: "Kernels", dependencies: ["Files", "Tensors", "CDNNL", "CKernelLoops"]),
+    .target(name: "Models", dependencies: ["Files", "Tensors", "Kernels", "JSON", "CSentencePiece"]),
+    .target(name: "Media", dependencies: ["Files", "Clips", "CFFmpeg", "CTurboJPEG"]),
     .target(
-      name: "Checkpoints",
+      name: "Parity", dependencies: ["Files", "Clips", "Tensors", "JSON", "CHDF5"],
+      resources: [.embedInCode("Reports/Resources/report.html")]),
+
+    // What apps use.
+    .target(
+      name: "PyramidFlow",
+      dependencies: ["Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON"]),
+    .target(
+      name: "PyramidFlowVerification",
       dependencies: [
-        "Tensors", "JSON", "CLinux", "CZlib", "CZstd",
-        .product(name: "Crypto", package: "swift-crypto"),
-        .product(name: "SystemPackage", package: "swift-system"),
+        "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON", "Media", "Parity",
+        "PyramidFlow",
       ]),
-    .target(name: "Kernels", dependencies: ["Tensors", "CDNNL", "CKernelLoops"]),
-    .target(name: "Models", dependencies: ["Tensors", "Kernels", "JSON", "CSentencePiece"]),
-    .target(name: "Media", dependencies: ["CFFmpeg", "CLinux", "CTurboJPEG"]),
-    .target(
-      name: "Parity", dependencies: ["Tensors", "JSON", "CHDF5"],
-      resources: [.embedInCode("Resources/report.html")]),
+
     .executableTarget(
       name: "benben",
       dependencies: [
-        "Tensors", "Checkpoints", "Kernels", "Models", "Media", "Parity", "JSON", "CLinux",
+        "PyramidFlow", "PyramidFlowVerification", "Media", "Parity", "Checkpoints", "Kernels", "Models",
+        "Tensors", "Clips", "Files", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
@@ -65,12 +78,12 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
       name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "Tensors", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
+      dependencies: ["Checkpoints", "Tensors", "JSON"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors"]),
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Models", "Kernels", "Tensors", "JSON", .product(name: "Crypto", package: "swift-crypto"),
+        "Models", "Kernels", "Tensors", "JSON",
       ]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity", "Tensors", "JSON"]),

@@ -10,5 +10,5 @@
 #include <libswscale/swscale.h>
 
 // Function-like macros: not imported by Swift.
-static inline int benben_averror_eagain(void) { return AVERROR(EAGAIN); }
-static inline int benben_averror_eof(void) { return AVERROR_EOF; }
+static inline int bb_averror_eagain(void) { return AVERROR(EAGAIN); }
+static inline int bb_averror_eof(void) { return AVERROR_EOF; }

@@ -3,11 +3,28 @@
 
 // The native type identifiers and the default property list are macros over function calls or casts:
 // Swift imports neither.
-static inline hid_t benben_h5t_float(void) { return H5T_NATIVE_FLOAT; }
-static inline hid_t benben_h5t_int64(void) { return H5T_NATIVE_INT64; }
-static inline hid_t benben_h5t_uint8(void) { return H5T_NATIVE_UINT8; }
-static inline hid_t benben_h5p_default(void) { return H5P_DEFAULT; }
-static inline hid_t benben_h5s_all(void) { return H5S_ALL; }
+static inline hid_t bb_h5t_float(void) { return H5T_NATIVE_FLOAT; }
+static inline hid_t bb_h5t_int64(void) { return H5T_NATIVE_INT64; }
+static inline hid_t bb_h5t_uint8(void) { return H5T_NATIVE_UINT8; }
+static inline hid_t bb_h5p_default(void) { return H5P_DEFAULT; }
+static inline hid_t bb_h5s_all(void) { return H5S_ALL; }
 
-// A macro with a versioned name behind it.
-static inline herr_t benben_h5_silence(void) { return H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+// What an app may have set for the whole process: the error handler (macros with a versioned name behind them), and which
+// plugins may be loaded.
+typedef struct {
+  H5E_auto2_t handler;
+  void *data;
+  unsigned plugins;
+} bb_h5_settings;
+
+static inline bb_h5_settings bb_h5_settings_get(void) {
+  bb_h5_settings settings = {NULL, NULL, 0};
+  H5Eget_auto2(H5E_DEFAULT, &settings.handler, &settings.data);
+  H5PLget_loading_state(&settings.plugins);
+  return settings;
+}
+
+static inline void bb_h5_settings_set(bb_h5_settings settings) {
+  H5Eset_auto2(H5E_DEFAULT, settings.handler, settings.data);
+  H5PLset_loading_state(settings.plugins);
+}

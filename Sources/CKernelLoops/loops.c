@@ -307,7 +307,7 @@ BEST void bb_round_bfloat16(const float *x, uint16_t *out, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = bfloat16(x[i]);
 }
 
-BEST void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count) {
+BEST void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count) {
   for (size_t i = 0; i < count; i++) {
     union {
       float value;
@@ -522,7 +522,7 @@ BEST void bb_deal_two(const float *x, float *restrict out, float *restrict other
   }
 }
 
-BEST void bb_deal_four(const float *x, float *restrict out, float *restrict other, size_t count) {
+BEST void bb_deinterleave4(const float *x, float *restrict out, float *restrict other, size_t count) {
   for (size_t i = 0; i < count; i++) {
     out[i] = x[4 * i];
     out[count + i] = x[4 * i + 1];

@@ -1,12 +1,11 @@
 #pragma once
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <malloc.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 // Declared by the C library only for programs that define _GNU_SOURCE before its first header; and `syscall` is
 // variadic, which Swift cannot call.
-static inline int benben_exchange(const char *first, const char *second) {
+static inline int bb_exchange(const char *first, const char *second) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
 }

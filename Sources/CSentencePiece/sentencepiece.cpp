@@ -17,10 +17,10 @@ struct bb_sentencepiece {
   sentencepiece::SentencePieceProcessor processor;
 };
 
+void bb_sentencepiece_silence(void) { sentencepiece::logging::SetMinLogLevel(4); }
+
 bb_sentencepiece *bb_sentencepiece_create(const void *model, size_t length) try {
   auto *result = new bb_sentencepiece;
-  // The library logs to standard error on a malformed model; the caller reports it instead.
-  sentencepiece::logging::SetMinLogLevel(4);
   if (!result->processor.LoadFromSerializedProto(std::string_view(static_cast<const char *>(model), length)).ok()) {
     delete result;
     return nullptr;

@@ -1,3 +1,5 @@
+import Clips
+import Files
 import Foundation
 
 /// VMAF (Netflix's video quality metric) by the program `ffmpeg`, where one with libvmaf is installed; Debian's has none.
@@ -19,20 +21,17 @@ public enum VMAF {
 
   /// The VMAF of every frame against the reference, 0 to 100, by the program's default model.
   ///
-  /// - Parameters:
-  ///   - frames: RGB, [frames, height, width, 3], of the same size and length as the reference.
+  /// - Parameter reference: a clip of the same size and length.
   /// - Returns: nil where it is not available or fails.
-  public static func scores(of frames: [UInt8], reference: [UInt8], width: Int, height: Int) -> [Double]? {
-    guard let program else { return nil }
-    let folder = NSTemporaryDirectory() + "benben-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+  package static func scores(of clip: Clip, reference: Clip) -> [Double]? {
+    guard let program, let temporary = try? TemporaryFolder() else { return nil }
+    let folder = temporary.path
     let (ours, theirs, log) = ("frames", "reference", "log.csv")
     do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      try Data(frames).write(to: URL(fileURLWithPath: folder + "/" + ours))
-      try Data(reference).write(to: URL(fileURLWithPath: folder + "/" + theirs))
+      try Data(clip.bytes).write(to: URL(fileURLWithPath: folder + "/" + ours))
+      try Data(reference.bytes).write(to: URL(fileURLWithPath: folder + "/" + theirs))
     } catch { return nil }
-    let raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "\(width)x\(height)"]
+    let raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "\(clip.width)x\(clip.height)"]
     let graph =
       "[0:v]format=yuv420p[ours];[1:v]format=yuv420p[reference];"
       + "[ours][reference]libvmaf=log_fmt=csv:log_path=\(log)"
@@ -41,7 +40,7 @@ public enum VMAF {
       let table = try? String(contentsOfFile: folder + "/" + log, encoding: .utf8)
     else { return nil }
     let scores = self.scores(in: table)
-    return scores.count * width * height * 3 == frames.count ? scores : nil
+    return withExtendedLifetime(temporary) { scores.count == clip.count ? scores : nil }
   }
 
   /// The column of that name.

@@ -29,7 +29,7 @@ struct NativeFormatTests {
     try ComponentPlan(
       try CheckpointFolder(path: checkpoint).component("part"),
       declaration: ComponentDeclaration(weights: declarations, ignoreRules: rules),
-      request: TypeRequest(type: type, overrides: overrides))
+      request: QuantizationOptions(type: type, overrides: overrides))
   }
 
   @discardableResult
@@ -37,7 +37,7 @@ struct NativeFormatTests {
     -> String
   {
     let output = folder.path + "/" + name
-    _ = try Conversion(plans: [plan], carried: [], family: "miniflux", request: TypeRequest(type: nil)).write(
+    _ = try Conversion(plans: [plan], auxiliary: [], family: "miniflux", request: QuantizationOptions(type: nil)).write(
       to: output, mayReplace: replace, version: "test"
     ) { _, _ in }
     return output
@@ -59,7 +59,7 @@ struct NativeFormatTests {
       let tolerance: Float = type == .bf16 ? 1 / 256 : type == .f16 ? 1 / 2048 : 0
       #expect(zip(weight.tensor().array, expected).allSatisfy { abs($0 - $1) <= tolerance * abs($1) })
     }
-    #expect(try NativeModel(path: model).damage().isEmpty)
+    #expect(try NativeModel(path: model).integrityIssues().isEmpty)
     #expect(folder.entries == ["checkpoint", "model"])
   }
 
@@ -84,7 +84,7 @@ struct NativeFormatTests {
       }
       #expect(weight.rows([1]).array == Array(values[shape[1]..<2 * shape[1]]))
     }
-    #expect(try NativeModel(path: folder.path + "/model").damage().isEmpty)
+    #expect(try NativeModel(path: folder.path + "/model").integrityIssues().isEmpty)
   }
 
   @Test func everyBitOfAQuantizedHeaderCounts() throws {
@@ -100,7 +100,7 @@ struct NativeFormatTests {
     // The scales stand at the end of the file.
     var changed = sound
     changed[sound.count - 1] ^= 1
-    let damaged = try NativeComponent(path: try folder.write(changed, "changed.benben")).damage()
+    let damaged = try NativeComponent(path: try folder.write(changed, "changed.benben")).integrityIssues()
     #expect(damaged.map(\.tensor) == ["large"])
   }
 
@@ -116,7 +116,7 @@ struct NativeFormatTests {
         try CheckpointFolder(path: checkpoint).component("text_encoder"),
         declaration: ComponentDeclaration(
           weights: [WeightDeclaration(name: "w", shape: [64, 64], use: .matrix)]),
-        request: TypeRequest(type: type))
+        request: QuantizationOptions(type: type))
     }
     let plain = (0..<4096).map { Float(sin(Double($0) * 1.7)) }
     #expect(try plan(plain, .int8).rows[0].type == .int8)
@@ -209,7 +209,7 @@ struct NativeFormatTests {
     for offset in stride(from: headerEnd, to: original.count, by: 101) {
       var damaged = original
       damaged[offset] ^= 0x10
-      let found = try NativeComponent(path: try folder.write(damaged, "damaged.benben")).damage()
+      let found = try NativeComponent(path: try folder.write(damaged, "damaged.benben")).integrityIssues()
       #expect(found.count == 1, "\(offset)")
       let name = try #require(found.first?.tensor)
       #expect(component.tensors.contains { $0.name == name })
@@ -260,7 +260,7 @@ struct NativeFormatTests {
     struct Stop: Error {}
     let output = folder.path + "/model"
     let conversion = try Conversion(
-      plans: [plan()], carried: [], family: "miniflux", request: TypeRequest(type: nil))
+      plans: [plan()], auxiliary: [], family: "miniflux", request: QuantizationOptions(type: nil))
     #expect(throws: Stop.self) {
       try conversion.write(to: output, mayReplace: false, version: "test") { _, _ in throw Stop() }
     }
@@ -290,7 +290,7 @@ struct NativeFormatTests {
   /// 8 GB with a sound header and no data: opening touches the header only.
   @Test func opensAFullSizeFileInMilliseconds() throws {
     let tensors = (0..<256).map {
-      (name: "t\($0)", shape: [4096, 2048], type: WeightType.f32, activations: ActivationPrecision.wide)
+      (name: "t\($0)", shape: [4096, 2048], type: WeightType.f32, activations: InputPrecision.float32)
     }
     let header = NativeHeader(
       component: "diffusion_transformer_384p", config: .object([:]), source: [],

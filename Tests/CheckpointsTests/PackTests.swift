@@ -18,15 +18,15 @@ struct PackTests {
     _ = try folder.write(Array("{}".utf8), "checkpoint/part/config.json")
     let rule = try Recipe.Rule("large", type: .int8, reason: "asked for")
     let half = try Recipe.Rule("b.weight", type: .bf16, reason: "asked for")
-    let request = try TypeRequest(type: nil, overrides: [rule, half])
+    let request = try QuantizationOptions(type: nil, overrides: [rule, half])
     let plan = try ComponentPlan(
       try CheckpointFolder(path: folder.path + "/checkpoint").component("part"),
       declaration: ComponentDeclaration(
         weights: shapes.map { WeightDeclaration(name: $0.name, shape: $0.shape, use: .matrix) }),
       request: request)
-    let carried = CheckpointFolder.CarriedFile(
+    let auxiliary = CheckpointFolder.AuxiliaryFile(
       path: "tokenizer/vocab.json", contents: Array("{\"a\":1}".utf8))
-    let conversion = Conversion(plans: [plan], carried: [carried], family: "miniflux", request: request)
+    let conversion = Conversion(plans: [plan], auxiliary: [auxiliary], family: "miniflux", request: request)
     _ = try conversion.write(to: folder.path + "/model", mayReplace: false, version: "test") { _, _ in }
     model = try NativeModel(path: folder.path + "/model")
   }

@@ -42,8 +42,8 @@ extension CommandTests {
       ("miniflux", .readAsBT709), ("miniflux", .rotatedChannels),
       ("shapes", .oneFrameLate), ("shapes", .oneFrameEarly), ("shapes", .exchangedChannels),
       ("shapes", .readAsBT709),
-    ] as [(String, FrameDifference)])
-  func saysWhatHappenedToAVideo(fixture: String, kind: FrameDifference) throws {
+    ] as [(String, ClipAlteration)])
+  func saysWhatHappenedToAVideo(fixture: String, kind: ClipAlteration) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let golden = "\(Self.fixtures)/\(fixture)/golden"
     let clip = try ClipReader.read(golden + ".mp4", maximumFrames: 100)
@@ -156,7 +156,7 @@ extension CommandTests {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try? FileManager.default.copyItem(
       atPath: "\(Self.fixtures)/\(fixture)/golden.h5", toPath: path + "/golden.h5")
-    let trace = try SourceFile(path: path + "/golden.h5")
+    let trace = try InputFile(path: path + "/golden.h5")
     let row: JSONValue = [
       "path": .string(file ?? "golden.h5"), "bytes": .integer(bytes ?? trace.size),
       "sha256": .string(try hash ?? trace.sha256()),
@@ -229,7 +229,7 @@ extension CommandTests {
       try writeBundle(path, name == "e" ? "shapes" : "vae_tiled", bytes: name == "c" ? 1 : nil)
       rows.append([
         "name": .string(name),
-        "manifestSha256": .string(try SourceFile(path: path + "/manifest.json").sha256()),
+        "manifestSha256": .string(try InputFile(path: path + "/manifest.json").sha256()),
       ])
     }
     let list: JSONValue = ["schema": "benben.golden-suite/1", "bundles": .array(rows)]

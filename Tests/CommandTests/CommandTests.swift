@@ -186,7 +186,7 @@ import Testing
     let calibration = try #require(fine.json?["calibration"])
     #expect(try #require(calibration["measuredSqnrDb"]?.double) >= 56)
     let chosen = try #require(calibration["groups"]?.array).compactMap { $0["chosen"]?.integer }
-    // Neither the cheapest nor the dearest plan.
+    // Neither the cheapest nor the mostPrecise plan.
     #expect(Set(chosen).isSuperset(of: [0, 2]))
     let coarse = try calibrate("--target-sqnr-db", "30")
     let bytes = try [fine, coarse].map { try #require($0.json?["bytes"]?.integer) }

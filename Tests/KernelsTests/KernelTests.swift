@@ -49,7 +49,7 @@ struct KernelTests {
   }
 
   /// An 8-bit weight of these values, laid out as a native file has it.
-  private static func quantized(_ tensor: Tensor, _ activations: ActivationPrecision) throws -> Weight {
+  private static func quantized(_ tensor: Tensor, _ activations: InputPrecision) throws -> Weight {
     let rows = tensor.shape[0]
     let columns = tensor.count / rows
     var bytes = [Int8](repeating: 0, count: tensor.count)
@@ -84,9 +84,9 @@ struct KernelTests {
   ///
   /// A weight of 128 × 192 values is stored in blocks where products are those of integers.
   @Test(
-    arguments: ActivationPrecision.allCases.flatMap { [($0, 1), ($0, 7), ($0, 600)] },
+    arguments: InputPrecision.allCases.flatMap { [($0, 1), ($0, 7), ($0, 600)] },
     [[50, 96], [128, 192]])
-  func quantizedLinear(_ item: (activations: ActivationPrecision, rows: Int), shape: Shape) throws {
+  func quantizedLinear(_ item: (activations: InputPrecision, rows: Int), shape: Shape) throws {
     let (activations, rows) = item
     let outputs = shape[0]
     let x = Self.random([rows, shape[1]], seed: 1)
@@ -97,13 +97,13 @@ struct KernelTests {
     let expected = Self.product(x, weight.tensor(), bias.tensor())
     let isWide =
       switch activations {
-      case .wide: true
+      case .float32: true
       case .bf16: !KernelContext.multipliesBFloat16
       case .int8, .int16: !KernelContext.multipliesIntegersExactly
       }
     let tolerance =
-      switch isWide ? .wide : activations {
-      case .wide: 1e-11
+      switch isWide ? .float32 : activations {
+      case .float32: 1e-11
       case .int16: 1e-8
       case .bf16: 1e-5
       case .int8: 1e-4
@@ -164,8 +164,8 @@ struct KernelTests {
   }
 
   /// Inputs side by side are those of one row, in every precision.
-  @Test(arguments: ActivationPrecision.allCases)
-  func inputsSideBySide(activations: ActivationPrecision) throws {
+  @Test(arguments: InputPrecision.allCases)
+  func inputsSideBySide(activations: InputPrecision) throws {
     let (left, right) = (Self.random([5, 24], seed: 1), Self.random([5, 40], seed: 2).map { 3 * $0 })
     let rows = (0..<5).flatMap { left.rows($0..<$0 + 1).array + right.rows($0..<$0 + 1).array }
     let layer = Linear(weight: try Self.quantized(Self.random([16, 64], seed: 3), activations), bias: nil)

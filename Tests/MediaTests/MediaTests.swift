@@ -45,14 +45,14 @@ struct MediaTests {
     // Written once more it is replaced; a folder of something else is not.
     _ = try write("frames")
     try Data().write(to: URL(fileURLWithPath: path + "/notes.txt"))
-    #expect(throws: MediaError.self) { try write("frames") }
+    #expect(throws: BenbenError.self) { try write("frames") }
   }
 
   @Test func anImageIsLossless() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let image = Array(clip.prefix(width * height * 3))
     #expect(try ClipReader.read(write("image.png", image)).frames == image)
-    #expect(throws: MediaError.self) { try write("image2.png") }
+    #expect(throws: BenbenError.self) { try write("image2.png") }
   }
 
   /// `Fixtures/media/block.jpg` was written by OpenCV at quality 95: 24×16, RGB (200, 120, 30) around (40, 60, 200).
@@ -88,7 +88,7 @@ struct MediaTests {
   }
 
   @Test func theLossyFloorIsThatOfTheOfficialWriter() throws {
-    let floor = try LossyFloor.roundTrip(clip, width: width, height: height, framesPerSecond: 24)
+    let floor = try EncodingBaseline.roundTrip(clip, width: width, height: height, framesPerSecond: 24)
     #expect(floor.frames.count == clip.count)
     #expect(25..<45 ~= psnr(floor.frames, clip))
   }
@@ -106,11 +106,11 @@ struct MediaTests {
     for (index, bytes) in garbage.enumerated() {
       let path = folder + "/garbage\(index).mp4"
       try Data(bytes).write(to: URL(fileURLWithPath: path))
-      #expect(throws: MediaError.self, "\(index)") { try ClipReader.read(path) }
+      #expect(throws: BenbenError.self, "\(index)") { try ClipReader.read(path) }
     }
-    #expect(throws: MediaError.self) { try ClipReader.read(folder + "/absent.mp4") }
-    #expect(throws: MediaError.self) { try write("clip.avi") }
-    #expect(throws: MediaError.self) { try write("no/such/folder/clip.mp4") }
+    #expect(throws: BenbenError.self) { try ClipReader.read(folder + "/absent.mp4") }
+    #expect(throws: BenbenError.self) { try write("clip.avi") }
+    #expect(throws: BenbenError.self) { try write("no/such/folder/clip.mp4") }
   }
 }
 

@@ -24,7 +24,7 @@ struct PictureTests {
   }
 
   @Test func refusesWhatIsNoPictureOfItsKind() throws {
-    let error = try #require(throws: MediaError.self) {
+    let error = try #require(throws: BenbenError.self) {
       try ClipReader.read("\(Self.pictures)/cmyk.jpg")
     }
     #expect(error.why.contains("CMYK"))
@@ -33,7 +33,7 @@ struct PictureTests {
     defer { try? FileManager.default.removeItem(atPath: path) }
     for length in stride(from: 4, to: whole.count - 2, by: 7) {
       try whole.prefix(length).write(to: URL(fileURLWithPath: path))
-      #expect(throws: MediaError.self, "\(length)") { try ClipReader.read(path) }
+      #expect(throws: BenbenError.self, "\(length)") { try ClipReader.read(path) }
     }
     for index in stride(from: 3, to: whole.count, by: 3) {
       var changed = whole

@@ -59,19 +59,19 @@ struct GoldenTraceTests {
 }
 
 struct FrameComparisonTests {
-  private func frames(_ value: (Int) -> UInt8, count: Int = 2) throws -> FrameSequence {
-    try #require(FrameSequence(width: 16, height: 12, bytes: (0..<16 * 12 * 3 * count).map(value)))
+  private func frames(_ value: (Int) -> UInt8, count: Int = 2) throws -> Clip {
+    try #require(Clip(width: 16, height: 12, bytes: (0..<16 * 12 * 3 * count).map(value)))
   }
 
   @Test func equalClipsAreIdentical() throws {
     let clip = try frames { UInt8(truncatingIfNeeded: $0 &* 37) }
-    let comparison = FrameComparison(clip, reference: clip)
+    let comparison = ClipMetrics(clip, reference: clip)
     #expect(comparison.psnrMinDb == 100 && comparison.identicalFraction == 1 && comparison.maxAbs == 0)
     #expect(abs(comparison.ssimMin - 1) < 1e-12)
   }
 
   @Test func aLevelOffIsFortyEightDecibels() throws {
-    let comparison = FrameComparison(try frames { _ in 100 }, reference: try frames { _ in 101 })
+    let comparison = ClipMetrics(try frames { _ in 100 }, reference: try frames { _ in 101 })
     #expect(abs(comparison.psnrMinDb - 48.1308) < 1e-3)
     #expect(comparison.maxAbs == 1 && comparison.identicalFraction == 0)
   }
@@ -79,18 +79,18 @@ struct FrameComparisonTests {
   @Test func ssimSeesStructure() throws {
     let pattern = try frames { $0 / 3 % 4 < 2 ? 40 : 200 }
     let inverse = try frames { $0 / 3 % 4 < 2 ? 200 : 40 }
-    #expect(FrameComparison(pattern, reference: inverse).ssimMin < 0)
+    #expect(ClipMetrics(pattern, reference: inverse).ssimMin < 0)
   }
 
   @Test func partialFramesAreNoClip() {
-    #expect(FrameSequence(width: 4, height: 4, bytes: [1, 2, 3]) == nil)
-    #expect(FrameSequence(width: 0, height: 4, bytes: []) == nil)
+    #expect(Clip(width: 4, height: 4, bytes: [1, 2, 3]) == nil)
+    #expect(Clip(width: 0, height: 4, bytes: []) == nil)
   }
 }
 
 struct FrameDifferenceTests {
   /// A picture that moves, in colours that all of the changes change.
-  private static func clip(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> FrameSequence {
+  private static func clip(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> Clip {
     let (width, height, count) = (64, 32, 6)
     var bytes = [UInt8](repeating: 0, count: count * width * height * 3)
     for frame in 0..<count {
@@ -104,13 +104,13 @@ struct FrameDifferenceTests {
         }
       }
     }
-    return try #require(FrameSequence(width: width, height: height, bytes: bytes))
+    return try #require(Clip(width: width, height: height, bytes: bytes))
   }
 
   @Test func namesWhatHappened() throws {
     let ours = try Self.clip { ($0, $1) }
-    func kind(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> FrameDifference? {
-      try FrameDifference.between(ours, reference: try Self.clip(change))?.kind
+    func kind(_ change: (Int, SIMD3<Double>) -> (Int, SIMD3<Double>)) throws -> ClipAlteration? {
+      try ClipAlteration.between(ours, reference: try Self.clip(change))?.kind
     }
     #expect(try kind { ($0 + 1, $1) } == .oneFrameLate)
     #expect(try kind { ($0 - 1, $1) } == .oneFrameEarly)
@@ -140,7 +140,7 @@ struct ParityReportTests {
     var report = ParityReport(golden: .null, model: .null, failFast: failFast)
     for (path, mode, error) in errors {
       try report.add(
-        StageResult(
+        TensorComparison(
           path: path, mode: mode, metrics: ErrorMetrics([1 + error], reference: [1]), threshold: 1e-10))
     }
     return report
@@ -170,7 +170,7 @@ struct ParityReportTests {
 
   /// A clip that moves little passes loose thresholds although it is one frame off, and must not.
   @Test func whatASimpleChangeExplainsDoesNotPass() throws {
-    func clip(shift: Int) throws -> FrameSequence {
+    func clip(shift: Int) throws -> Clip {
       var bytes: [UInt8] = []
       for frame in 0..<6 {
         for pixel in 0..<32 * 32 {
@@ -178,11 +178,11 @@ struct ParityReportTests {
           bytes += [UInt8](repeating: UInt8(clamping: level), count: 3)
         }
       }
-      return try #require(FrameSequence(width: 32, height: 32, bytes: bytes))
+      return try #require(Clip(width: 32, height: 32, bytes: bytes))
     }
     let loose = FrameThresholds(psnrMinDb: 10, ssimMin: 0.1, identicalFraction: 0, reason: "")
-    func result(shift: Int, frames: Int = 6) throws -> FramesResult {
-      try FramesResult(
+    func result(shift: Int, frames: Int = 6) throws -> ClipComparison {
+      try ClipComparison(
         mode: .freeRunning, try clip(shift: 0), reference: try clip(shift: shift).prefix(frames),
         thresholds: loose)
     }
@@ -190,7 +190,7 @@ struct ParityReportTests {
     let late = try result(shift: -1)
     #expect(late.comparison.psnrMinDb > 20 && !late.passed && late.difference?.kind == .oneFrameLate)
     let short = try result(shift: 0, frames: 5)
-    #expect(short.comparison.psnrMinDb == FrameComparison.identicalPSNR && !short.passed)
+    #expect(short.comparison.psnrMinDb == ClipMetrics.identicalPSNR && !short.passed)
     #expect(short.explanations == ["the golden has 5 frames, the run 6"])
     let lacksTheFirst = try result(shift: 1, frames: 5)
     #expect(lacksTheFirst.difference?.kind == .oneFrameEarly && lacksTheFirst.explanations.count == 2)
@@ -221,11 +221,11 @@ struct ParityPageTests {
   }
 
   @Test func showsTheWorstFrame() throws {
-    func clip(_ level: (Int) -> UInt8) throws -> FrameSequence {
+    func clip(_ level: (Int) -> UInt8) throws -> Clip {
       let bytes = (0..<50).flatMap { [UInt8](repeating: level($0), count: 12) }
-      return try #require(FrameSequence(width: 2, height: 2, bytes: bytes))
+      return try #require(Clip(width: 2, height: 2, bytes: bytes))
     }
-    let comparison = FrameComparison(try clip { $0 == 31 ? 90 : 100 }, reference: try clip { _ in 100 })
+    let comparison = ClipMetrics(try clip { $0 == 31 ? 90 : 100 }, reference: try clip { _ in 100 })
     #expect(ParityPage.selection(of: comparison, limit: 60) == Array(0..<50))
     let shown = ParityPage.selection(of: comparison, limit: 6)
     #expect(shown.count <= 6 && shown.contains(31) && shown.first == 0 && shown.last == 49)

@@ -38,7 +38,7 @@ struct TensorTests {
 
   @Test(arguments: ["/dev/null", "/tmp", "/nonexistent/file"])
   func opensRegularFilesOnly(path: String) {
-    #expect(throws: BenbenError.self) { try SourceFile(path: path) }
+    #expect(throws: BenbenError.self) { try InputFile(path: path) }
     #expect(throws: BenbenError.self) { try MappedFile(path: path) }
   }
 
@@ -46,7 +46,7 @@ struct TensorTests {
     let path = NSTemporaryDirectory() + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: path) }
     try Data([1, 2, 3, 4]).write(to: URL(fileURLWithPath: path))
-    let file = try SourceFile(path: path)
+    let file = try InputFile(path: path)
     try file.checkUnchanged()
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     try handle.truncate(atOffset: 2)

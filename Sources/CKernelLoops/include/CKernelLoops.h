@@ -90,7 +90,7 @@ void bb_multiply(const float *x, float *out, size_t count);
 void bb_round_bfloat16(const float *x, uint16_t *out, size_t count);
 
 /// out = q · scale rounded to bfloat16; the products must be finite.
-void bb_expand_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count);
+void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count);
 
 /// out = exp(x − max x) of every row, rounded to bfloat16, and one over each row's sum of them.
 void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width);
@@ -128,4 +128,4 @@ void bb_winograd_output(const float *x, size_t stride, const float *bias, float 
 void bb_deal_two(const float *x, float *out, float *other, size_t count);
 
 /// The same with every fourth number: two rows of `count` to out, two to other.
-void bb_deal_four(const float *x, float *out, float *other, size_t count);
+void bb_deinterleave4(const float *x, float *out, float *other, size_t count);

@@ -9,6 +9,9 @@ extern "C" {
 
 typedef struct bb_sentencepiece bb_sentencepiece;
 
+/// Silences the library for the whole process.
+void bb_sentencepiece_silence(void);
+
 /// Loads a serialized model; null when it is malformed.
 bb_sentencepiece *bb_sentencepiece_create(const void *model, size_t length);
 void bb_sentencepiece_destroy(bb_sentencepiece *processor);

@@ -1,0 +1,85 @@
+import Files
+import JSON
+import Tensors
+
+extension Pack {
+  /// Unpacks a model: the very files that were packed, each checked against its hash, whole or not at all.
+  ///
+  /// - Parameter progress: called with the number of packed bytes that were just read.
+  public static func unpack(
+    _ path: String, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
+  ) throws {
+    let source = try InputFile(path: path)
+    let files = try self.files(in: source)
+    let folder = try StagedFolder(
+      destination: output, mayReplace: mayReplace, isReplaceable: NativeModel.isNothingElse)
+    let batch = 2 * Concurrency.cores
+    var position = 0
+    for file in files {
+      let target = try folder.create(file.path, size: file.count)
+      var hash = Digest()
+      var written = 0
+      for start in stride(from: 0, to: file.blocks.count, by: batch) {
+        var places: [(block: Block, offset: Int)] = []
+        for block in file.blocks[start..<min(start + batch, file.blocks.count)] {
+          places.append((block, position))
+          position += block.packedCount
+        }
+        let unpacked = try concurrentMap(places) { place in
+          let frame = try source.bytes(at: place.offset, count: place.block.packedCount)
+          let planes = try Zstd.decompress(frame, count: place.block.count, path)
+          return BytePlanes.join(planes, width: place.block.width)
+        }
+        for (place, bytes) in zip(places, unpacked) {
+          bytes.withUnsafeBytes { hash.update($0) }
+          try bytes.withUnsafeBytes { try target.write($0, at: written) }
+          written += bytes.count
+          try progress(place.block.packedCount)
+        }
+      }
+      try target.finish()
+      guard hash.finalize() == file.sha256 else {
+        throw malformed(
+          "the pack is damaged", path, "the SHA-256 of \(quoted(file.path)) is not the listed one",
+          "Copy or download it again.")
+      }
+    }
+    try source.checkUnchanged()
+    let model = try NativeModel(path: folder.stagingPath)
+    for name in model.componentNames { _ = try model.component(name) }
+    for name in model.auxiliaryFileNames { _ = try model.auxiliaryFile(name) }
+    try folder.commit()
+  }
+
+  /// Finds and reads the index at the end of a pack.
+  private static func files(in source: InputFile) throws -> [File] {
+    func fault(_ why: String) -> BenbenError {
+      BenbenError(.malformed, "not a pack of ours", at: source.path, because: why, code: .notAPack)
+    }
+    let trailerLength = 8 + Pack.trailerLength
+    guard source.size >= trailerLength else { throw fault("\(source.size) bytes are too few") }
+    let trailerStart = source.size - trailerLength
+    var trailer = ByteReader(try source.bytes(at: trailerStart, count: trailerLength))
+    guard trailer.unsigned(4) == UInt64(skippableMagic), trailer.integer(4) == Pack.trailerLength,
+      let start = trailer.integer(8), let length = trailer.integer(8),
+      let hash = trailer.run(32),
+      trailer.run(8)?.elementsEqual(magic) == true
+    else { throw fault("it does not end with the place of an index") }
+    guard length <= maximumIndexLength, start <= trailerStart - 8, start + 8 + length == trailerStart else {
+      throw fault("its index of \(length) bytes at byte \(start) does not end where it must")
+    }
+    var frame = ByteReader(try source.bytes(at: start, count: 8))
+    guard frame.unsigned(4) == UInt64(skippableMagic), frame.integer(4) == length else {
+      throw fault("no index stands at byte \(start)")
+    }
+    let bytes = try source.bytes(at: start + 8, count: length)
+    guard Digest.sha256Bytes(bytes).elementsEqual(hash) else { throw fault("its index is damaged") }
+    let index: JSONValue
+    do {
+      index = try JSONValue(parsing: bytes)
+    } catch {
+      throw fault("its index: \(error.description)")
+    }
+    return try Pack.files(index, dataLength: start, path: source.path)
+  }
+}

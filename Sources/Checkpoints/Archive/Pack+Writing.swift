@@ -1,0 +1,87 @@
+import Files
+import JSON
+import Tensors
+
+extension Pack {
+  /// Packs a model into one file, whole or not at all.
+  ///
+  /// - Parameter progress: called with the number of the model's bytes that were just packed.
+  /// - Returns: the size of the model and of the pack.
+  public static func pack(
+    _ model: NativeModel, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
+  ) throws -> (bytes: Int, packedBytes: Int) {
+    let staged = try StagedFile(destination: output, mayReplace: mayReplace)
+    var files: [File] = []
+    var position = 0
+    func emit(_ bytes: [UInt8]) throws {
+      try bytes.withUnsafeBytes { try staged.file.write($0, at: position) }
+      position += bytes.count
+    }
+    let batch = 2 * Concurrency.cores
+    for path in model.filePaths {
+      let source = try InputFile(path: model.path + "/" + path)
+      var blocks = try self.blocks(of: model, path: path, size: source.size)
+      var hash = Digest()
+      var offset = 0
+      for start in stride(from: 0, to: blocks.count, by: batch) {
+        let range = start..<min(start + batch, blocks.count)
+        var places: [(block: Block, offset: Int)] = []
+        for block in blocks[range] {
+          places.append((block, offset))
+          offset += block.count
+        }
+        let packed = try concurrentMap(places) { place -> (bytes: [UInt8], frame: [UInt8]) in
+          let bytes = try source.bytes(at: place.offset, count: place.block.count)
+          return (bytes, try Zstd.compress(BytePlanes.split(bytes, width: place.block.width), output))
+        }
+        for (index, item) in zip(range, packed) {
+          item.bytes.withUnsafeBytes { hash.update($0) }
+          blocks[index].packedCount = item.frame.count
+          try emit(item.frame)
+          try progress(item.bytes.count)
+        }
+      }
+      try source.checkUnchanged()
+      files.append(File(path: path, sha256: hash.finalize(), blocks: blocks))
+    }
+    let indexStart = position
+    let index = Array(Self.index(files).canonicalText.utf8)
+    try emit(skippable(index))
+    let trailer =
+      little(UInt64(indexStart)) + little(UInt64(index.count)) + Digest.sha256Bytes(index) + magic
+    try emit(skippable(trailer))
+    try staged.commit()
+    return (files.reduce(0) { $0 + $1.count }, position)
+  }
+
+  /// The blocks of a file: those of its tensors, and what stands between them.
+  private static func blocks(of model: NativeModel, path: String, size: Int) throws -> [Block] {
+    var blocks: [Block] = []
+    func cut(_ count: Int, width: Int) {
+      for start in stride(from: 0, to: count, by: blockSize) {
+        blocks.append(Block(count: min(blockSize, count - start), width: width))
+      }
+    }
+    guard path.hasSuffix(".benben") else {
+      cut(size, width: 1)
+      return blocks
+    }
+    var end = 0
+    for part in try NativeComponent(path: model.path + "/" + path).parts {
+      cut(part.range.lowerBound - end, width: 1)
+      cut(part.range.count, width: part.width)
+      end = part.range.upperBound
+    }
+    cut(size - end, width: 1)
+    return blocks
+  }
+
+  /// A frame that zstd's readers pass over.
+  private static func skippable(_ payload: [UInt8]) -> [UInt8] {
+    little(skippableMagic) + little(UInt32(payload.count)) + payload
+  }
+
+  private static func little<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+  }
+}

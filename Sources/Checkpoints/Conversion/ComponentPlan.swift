@@ -1,0 +1,158 @@
+import Files
+import Foundation
+import JSON
+import Tensors
+
+/// What happens to every tensor of one component.
+public struct ComponentPlan {
+  /// One row: a source tensor and what it becomes.
+  public struct Row: Sendable {
+    /// The official name in the native model.
+    public let name: String
+    let source: TensorDescriptor
+    /// The type in the native model.
+    public let type: WeightType
+    /// What products with it do with their input.
+    public let activations: InputPrecision
+    /// The rule that chose the type.
+    public let reason: String
+
+    /// Whether values may change: the type cannot hold every value of the stored one.
+    public var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
+    /// The type that it gets when f16 does not hold what products with it give: the stored one, or f32 instead of f16.
+    public var typeBeyondHalf: WeightType { source.weightType.flatMap { $0 == .f16 ? nil : $0 } ?? .f32 }
+    var byteCount: Int { type.byteCount(of: source.shape) }
+
+    init(name: String, source: TensorDescriptor, choice: QuantizationOptions.Choice) {
+      self.name = name
+      self.source = source
+      type = choice.type
+      activations = choice.activations
+      reason = choice.reason
+    }
+  }
+
+  /// The component's name.
+  public var component: String { source.name }
+  /// What the component is made from.
+  public let source: SourceComponent
+  /// Bytes of its tensors in the native model.
+  public var byteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }
+  /// The tensors in the model's own order.
+  public let rows: [Row]
+  /// Source tensors that are left out, each with its rule.
+  public let ignored: [(name: String, rule: String)]
+
+  /// Accounts for every tensor of a component: consumed by a declaration or ignored by a named rule.
+  ///
+  /// - Throws: ``BenbenError`` that names what is missing, has another shape or is not accounted for.
+  public init(
+    _ component: SourceComponent, declaration: ComponentDeclaration, request: QuantizationOptions
+  ) throws {
+    let path = component.weights.files.first?.path ?? component.name
+    var unclaimed: [String: TensorDescriptor] = [:]
+    var wanted: [Row] = []
+    var ignored: [(name: String, rule: String)] = []
+    for tensor in component.weights.tensors {
+      if tensor.name.hasPrefix(component.prefix) {
+        unclaimed[String(tensor.name.dropFirst(component.prefix.count))] = tensor
+      } else {
+        ignored.append((tensor.name, "outside of \(component.prefix)*, where the component's tensors stand"))
+      }
+    }
+    var missing: [String] = []
+    for weight in declaration.weights {
+      let present = ([weight.name] + weight.aliases).compactMap { unclaimed.removeValue(forKey: $0) }
+      guard let source = present.first else {
+        missing.append(weight.name)
+        continue
+      }
+      for duplicate in present {
+        guard duplicate.shape == weight.shape else {
+          throw malformed(
+            "tensor \(quoted(duplicate.name)) has a wrong shape", duplicate.file.path,
+            "\(duplicate.shape.text) is stored, the config demands \(weight.shape.text)",
+            "Check that config.json and the weights are of the same release.")
+        }
+        if duplicate.name != source.name {
+          try Self.requireEqual(source, duplicate)
+          ignored.append((duplicate.name, "the same tensor as \(source.name)"))
+        }
+      }
+      guard let stored = source.weightType else {
+        throw malformed(
+          "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
+          "\(source.type.rawValue) is stored; f32, bf16 or f16 is needed")
+      }
+      let choice = request.choose(
+        component: component.name, tensor: weight, stored: stored, activations: source.activations)
+      wanted.append(Row(name: weight.name, source: source, choice: choice))
+    }
+    if !missing.isEmpty {
+      throw malformed(
+        "\(missing.count) of \(declaration.weights.count) tensors are missing", path, Self.list(missing),
+        "Check that config.json and the weights are of the same release, and that the download is complete.")
+    }
+    var unknown: [String] = []
+    for name in unclaimed.keys.sorted() {
+      if let rule = declaration.ignoreRules.first(where: { $0.covers(name) }) {
+        ignored.append((component.prefix + name, rule.name))
+      } else {
+        unknown.append(name)
+      }
+    }
+    if !unknown.isEmpty {
+      throw malformed(
+        "\(unknown.count) tensors are not part of this model", path, Self.list(unknown),
+        "Check that config.json and the weights are of the same release.")
+    }
+    self.source = component
+    rows = try concurrentMap(wanted) { try $0.audited() }
+    self.ignored = ignored
+  }
+
+  private init(source: SourceComponent, rows: [Row], ignored: [(name: String, rule: String)]) {
+    self.source = source
+    self.rows = rows
+    self.ignored = ignored
+  }
+
+  /// The same plan with other types for some of the tensors, each with the reason.
+  public func retyped(
+    _ choose: (Row) -> (choice: SensitivitySearch.Choice, reason: String)?
+  ) -> ComponentPlan {
+    let changed = rows.map { row in
+      guard let (choice, reason) = choose(row) else { return row }
+      return Row(
+        name: row.name, source: row.source,
+        choice: .init(type: choice.type, activations: choice.activations, reason: reason))
+    }
+    return ComponentPlan(source: source, rows: changed, ignored: ignored)
+  }
+
+  /// Writes the component to a file by itself, to be measured.
+  public func written(to path: String) throws -> NativeComponent {
+    _ = try Conversion.write(self, to: path) { _ in }
+    return try NativeComponent(path: path)
+  }
+
+  private static func list(_ names: [String]) -> String {
+    names.prefix(3).map(quoted).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
+  }
+
+  private static func requireEqual(_ first: TensorDescriptor, _ second: TensorDescriptor) throws {
+    var isEqual = first.type == second.type
+    if isEqual {
+      var chunks = try TensorChunks(first)
+      var others = try TensorChunks(second)
+      while isEqual, let chunk = try chunks.next(), let other = try others.next() {
+        isEqual = chunk.elementsEqual(other)
+      }
+    }
+    guard isEqual else {
+      throw malformed(
+        "two names of one tensor hold different values", second.file.path,
+        "\(quoted(first.name)) and \(quoted(second.name))")
+    }
+  }
+}

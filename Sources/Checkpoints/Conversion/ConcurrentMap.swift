@@ -1,0 +1,25 @@
+import Dispatch
+import Foundation
+import Synchronization
+import Tensors
+
+/// What there is to compute with.
+enum Concurrency {
+  /// Processors that may be used.
+  static let cores = ProcessInfo.processInfo.activeProcessorCount
+}
+
+/// The results for all inputs, in their order, computed on all cores.
+///
+/// - Throws: the error of the first input, in order, that failed.
+func concurrentMap<Input: Sendable, Output: Sendable>(
+  _ inputs: [Input], _ transform: @Sendable (Input) throws -> Output
+) throws -> [Output] {
+  let results = Mutex<[Int: Result<Output, any Error>]>([:])
+  DispatchQueue.concurrentPerform(iterations: inputs.count) { index in
+    let result = Result { try transform(inputs[index]) }
+    results.withLock { $0[index] = result }
+  }
+  let finished = results.withLock { $0 }
+  return try inputs.indices.compactMap { try finished[$0]?.get() }
+}

@@ -1,0 +1,94 @@
+import Tensors
+
+/// Chooses the stored type of each tensor of a converted model.
+public struct QuantizationOptions {
+  /// The type of all tensors, or nil to keep each as it is stored.
+  public let type: WeightType?
+  /// Why tensors get ``type``, as the manifest states it.
+  public let typeReason: String
+  /// Rules by name, used where no override matches; int8 has a recipe of its own when none is given.
+  public let recipe: Recipe?
+  /// Exceptions by name; the first whose expression is found in `component/tensor` wins.
+  public let overrides: [Recipe.Rule]
+
+  /// Tensors with fewer values are not worth a scale.
+  static let smallestQuantized = 4096
+
+  /// Creates options; int8 without a recipe gets the built-in one.
+  public init(
+    type: WeightType?, typeReason: String? = nil, recipe: Recipe? = nil, overrides: [Recipe.Rule] = []
+  ) throws {
+    self.type = type
+    self.typeReason = typeReason ?? "asked for: \(type?.rawValue ?? "as stored")"
+    self.recipe = try recipe ?? (type == .int8 ? .int8() : nil)
+    self.overrides = overrides
+  }
+
+  /// What was decided for a tensor.
+  struct Choice: Sendable {
+    let type: WeightType
+    var activations = InputPrecision.float32
+    let reason: String
+  }
+
+  func choose(
+    component: String, tensor: WeightDeclaration, stored: WeightType, activations: InputPrecision
+  ) -> Choice {
+    let name = component + "/" + tensor.name
+    if let rule = overrides.first(where: { name.contains($0.expression) }), let type = rule.type {
+      return possible(
+        Choice(type: type, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
+        isAsked: true)
+    }
+    guard let recipe else {
+      guard let type else {
+        return Choice(type: stored, activations: activations, reason: "kept as stored")
+      }
+      return Choice(type: type, reason: type == stored ? "stored so" : typeReason)
+    }
+    guard let rule = recipe.rules.first(where: { name.contains($0.expression) }) else {
+      return Choice(type: stored, reason: "kept as stored: no rule of the recipe \(recipe.name)")
+    }
+    guard let type = rule.type else {
+      return possible(
+        Choice(type: stored, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
+        isAsked: false)
+    }
+    return possible(
+      Choice(type: type, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
+      isAsked: false)
+  }
+
+  /// Adjusts a choice that the tensor does not allow, or that would gain nothing.
+  private func possible(
+    _ choice: Choice, for tensor: WeightDeclaration, stored: WeightType, isAsked: Bool
+  ) -> Choice {
+    var choice = choice
+    // Only products have inputs to be rounded: linear layers in 8 bits to integers, those and convolutions to bf16.
+    let isPossible =
+      switch choice.activations {
+      case .float32: true
+      case .bf16: tensor.use == .matrix || tensor.use == .convolution && choice.type != .int8
+      case .int8, .int16: tensor.use == .matrix && choice.type == .int8
+      }
+    if !isPossible { choice.activations = .float32 }
+    func kept(_ type: WeightType, _ reason: String) -> Choice {
+      let activations = choice.activations.isInteger ? .float32 : choice.activations
+      return Choice(type: type, activations: activations, reason: reason)
+    }
+    // Widening what is stored makes a file larger and nothing better.
+    if !isAsked, choice.type.precision > stored.precision { return kept(stored, "stored so") }
+    guard choice.type == .int8 else { return choice }
+    switch tensor.use {
+    case .vector: return kept(stored, "kept as stored: norms and biases are not quantized")
+    case .table where !isAsked || tensor.shape.count != 2:
+      // A table is looked up row by row: bf16 costs nothing to speak of.
+      return stored == .f32 ? kept(.bf16, "embeddings in bf16") : kept(stored, "embeddings stay as stored")
+    case .matrix, .convolution, .table: break
+    }
+    if !isAsked, tensor.shape.reduce(1, *) < Self.smallestQuantized {
+      return kept(stored, "kept as stored: too small to gain anything")
+    }
+    return choice
+  }
+}

@@ -1,0 +1,108 @@
+import Files
+import JSON
+import Tensors
+
+/// A plan in general terms: which tensors get which type, by name; the first rule that matches decides.
+///
+/// Its schema is `schemas/benben-recipe.schema.json`.
+public struct Recipe {
+  /// One rule.
+  public struct Rule {
+    /// A regular expression, looked for in `component/tensor`.
+    public let pattern: String
+    let expression: Regex<AnyRegexOutput>
+    /// The type, or nil to keep what is stored.
+    public let type: WeightType?
+    /// What products with matrices do with their input.
+    public let activations: InputPrecision
+    /// Why, for the report.
+    public let reason: String
+
+    /// Creates a rule.
+    ///
+    /// - Throws: ``BenbenError`` when the expression is none.
+    public init(
+      _ pattern: String, type: WeightType?, activations: InputPrecision = .float32, reason: String
+    ) throws {
+      self.pattern = pattern
+      do {
+        expression = try Regex(pattern)
+      } catch {
+        throw BenbenError(
+          .malformed, "malformed recipe", at: quoted(pattern), because: "it is no regular expression")
+      }
+      self.type = type
+      self.activations = activations
+      self.reason = reason
+    }
+  }
+
+  /// What the recipe is called in reports.
+  public let name: String
+  /// The rules, first match first.
+  public let rules: [Rule]
+
+  /// What the files of recipes say they are.
+  static let schema = "benben.recipe/1"
+  /// Larger files are refused.
+  static let maximumLength = 1_000_000
+
+  /// A recipe of one's own.
+  public init(name: String, rules: [Rule]) {
+    self.name = name
+    self.rules = rules
+  }
+
+  /// Reads a recipe from a JSON file.
+  public init(path: String) throws {
+    let json = try parseJSON(path, limit: Self.maximumLength)
+    func fault(_ why: String) -> BenbenError { malformed("malformed recipe", path, why) }
+    guard json["schema"]?.string == Self.schema, let rules = json["rules"]?.array else {
+      throw fault("it needs the schema \(Self.schema) and a list of rules")
+    }
+    name = FileSystem.lastComponent(path)
+    self.rules = try rules.enumerated().map { index, rule in
+      let known: Set = ["pattern", "type", "activations", "reason"]
+      guard let members = rule.object, Set(members.keys).isSubset(of: known),
+        let pattern = rule["pattern"]?.string
+      else { throw fault("rule \(index) has no pattern, or a field that is not known") }
+      let keep = rule["type"]?.string == "keep"
+      let type = (rule["type"]?.string).flatMap(WeightType.init(rawValue:))
+      let activations = (rule["activations"]?.string ?? "wide")
+      guard keep || type != nil, let activations = InputPrecision(rawValue: activations) else {
+        throw fault(
+          "rule \(index): type is keep, f32, bf16, f16 or int8, activations wide, bf16, int8 or int16")
+      }
+      return try Rule(
+        pattern, type: type, activations: activations,
+        reason: rule["reason"]?.string ?? "rule \(index) of \(FileSystem.lastComponent(path))")
+    }
+  }
+
+  /// What `--type int8` means for the released models.
+  ///
+  /// Measured on the fixtures (README): the transformer's blocks lose least when their inputs are quantized too, but not
+  /// those of the modulation, which is one row a sample.
+  public static func int8() throws -> Recipe {
+    Recipe(
+      name: "int8",
+      rules: [
+        try Rule(
+          "^diffusion_transformer_[^/]*/(x_embedder|context_embedder|pos_embed|time_text_embed|norm_out|proj_out)\\.",
+          type: nil, reason: "embedders and the final layers stay wide"),
+        try Rule(
+          "^diffusion_transformer_[^/]*/.*norm[^/.]*\\.linear\\.", type: .int8, activations: .int16,
+          reason: "modulation in int8; its input, one row a sample, in 16 bits"),
+        try Rule(
+          "^diffusion_transformer_", type: .int8, activations: .int8,
+          reason: "int8, its input quantized by token"),
+        try Rule(
+          "^causal_video_vae/", type: .bf16, activations: .bf16,
+          reason: "the VAE in bf16, what its convolutions read rounded to bf16"),
+        try Rule(
+          "^text_encoder", type: .int8, activations: .int16,
+          reason: "text encoders in int8; their inputs, which have outliers, in 16 bits"
+        ),
+      ])
+  }
+}

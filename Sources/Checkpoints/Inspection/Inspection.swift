@@ -1,0 +1,190 @@
+import Files
+import JSON
+import Tensors
+
+/// What any weights file or folder holds, as a table and as JSON.
+public struct Inspection {
+  /// One tensor.
+  public struct Row {
+    /// The component, or an empty string for a single file.
+    public let component: String
+    /// The tensor's name.
+    public let name: String
+    /// The shape.
+    public let shape: Shape
+    /// The stored type, as the field names it: that of plain numbers, or `int8` for quantized rows.
+    public let type: String
+    /// Bytes, scales included.
+    public let byteCount: Int
+  }
+
+  /// What kind of file or folder it is.
+  public let kind: String
+  /// All tensors.
+  public let rows: [Row]
+  /// The configs by component.
+  public let configs: [String: JSONValue]
+  /// For a native model: what it was made from and how.
+  public let provenance: JSONValue?
+  /// Components of a folder that lack a file, each with what it lacks.
+  public let incomplete: [(component: String, why: String)]
+  /// The files that a native model carries beside its components (tokenizers), each as `folder/name`.
+  public let auxiliaryFiles: [String]
+
+  private init(
+    kind: String, rows: [Row], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
+    incomplete: [(component: String, why: String)] = [], auxiliaryFiles: [String] = []
+  ) {
+    self.kind = kind
+    self.rows = rows
+    self.configs = configs
+    self.provenance = provenance
+    self.incomplete = incomplete
+    self.auxiliaryFiles = auxiliaryFiles
+  }
+
+  /// Looks at a file of weights, a shard index, a `.benben` file, a native model, a released checkpoint, one component's
+  /// folder, or a folder of single files.
+  ///
+  /// A missing file of a component is reported; a malformed one is an error.
+  public init(path: String) throws {
+    if FileSystem.isFolder(path) {
+      self = try NativeModel.isModel(path) ? Self.model(path) : Self.folder(path)
+    } else if path.hasSuffix(".benben") {
+      let component = try NativeComponent(path: path)
+      self.init(
+        kind: "native component", rows: Self.rows(component), configs: [component.name: component.config])
+    } else {
+      let weights = try WeightFiles.openAny(path)
+      self.init(
+        kind: path.lowercased().hasSuffix(".json") ? "sharded weights" : weights.format,
+        rows: Self.rows(weights, component: ""))
+    }
+  }
+
+  private static func model(_ path: String) throws -> Inspection {
+    let model = try NativeModel(path: path)
+    let components = try model.componentNames.map { try model.component($0) }
+    return Inspection(
+      kind: "native model (\(model.family))", rows: components.flatMap(rows),
+      configs: Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first },
+      provenance: model.manifest, auxiliaryFiles: model.auxiliaryFileNames)
+  }
+
+  private static func folder(_ path: String) throws -> Inspection {
+    let folder = try CheckpointFolder(path: path)
+    let subfolders = folder.subfolders
+    let isRelease = subfolders.contains {
+      FileSystem.exists(path + "/" + $0 + "/config.json") || isComponentName($0)
+    }
+    guard isRelease else {
+      // A component's own folder, or files that someone keeps side by side.
+      if FileSystem.exists(path + "/config.json") {
+        let weights = try WeightFiles.openAny(path)
+        return Inspection(kind: "component folder", rows: rows(weights, component: ""))
+      }
+      let files = FileSystem.files(in: path).filter { name in
+        [".safetensors", ".bin", ".pt", ".pth", ".ckpt"].contains { name.lowercased().hasSuffix($0) }
+      }
+      guard !files.isEmpty else {
+        throw malformed(
+          "not a checkpoint", path, "it holds neither files of weights nor folders with a config.json")
+      }
+      return Inspection(
+        kind: "folder of weights",
+        rows: try files.flatMap { name -> [Row] in
+          try folder.requireInside(path + "/" + name)
+          return rows(try WeightFiles.open(path + "/" + name), component: name)
+        })
+    }
+    var found: [SourceComponent] = []
+    var incomplete: [(component: String, why: String)] = []
+    for name in subfolders where !name.hasPrefix("tokenizer") {
+      do {
+        found.append(try folder.component(name))
+      } catch let error as BenbenError where error.kind == .missing {
+        // A folder that is nobody's component (documentation, pictures) lacks nothing.
+        if isComponentName(name) {
+          incomplete.append((name, "\(FileSystem.lastComponent(error.subject)): \(error.why)"))
+        }
+      }
+    }
+    return Inspection(
+      kind: "released checkpoint", rows: found.flatMap { rows($0.weights, component: $0.name) },
+      configs: Dictionary(found.map { ($0.name, $0.config) }) { first, _ in first },
+      incomplete: incomplete)
+  }
+
+  private static func isComponentName(_ name: String) -> Bool {
+    ["text_encoder", "causal_video_vae", "diffusion_transformer"].contains(where: name.hasPrefix)
+  }
+
+  private static func rows(_ weights: WeightFiles, component: String) -> [Row] {
+    weights.tensors.map {
+      Row(
+        component: component, name: $0.name, shape: $0.shape, type: $0.type.rawValue,
+        byteCount: $0.shape.checkedByteCount(of: $0.type) ?? 0)
+    }
+  }
+
+  private static func rows(_ component: NativeComponent) -> [Row] {
+    component.tensors.map {
+      Row(
+        component: component.name, name: $0.name, shape: $0.shape, type: $0.type.rawValue,
+        byteCount: $0.type.byteCount(of: $0.shape))
+    }
+  }
+
+  /// Components in order of first appearance, each with its sums.
+  public var summary: [(component: String, tensors: Int, parameters: Int, bytes: Int, types: [String])] {
+    var order: [String] = []
+    var groups: [String: [Row]] = [:]
+    for row in rows {
+      if groups[row.component] == nil { order.append(row.component) }
+      groups[row.component, default: []].append(row)
+    }
+    return order.map { name in
+      let group = groups[name] ?? []
+      return (
+        name, group.count, group.reduce(0) { $0 + ($1.shape.checkedElementCount ?? 0) },
+        group.reduce(0) { $0 + $1.byteCount },
+        Set(group.map(\.type)).sorted()
+      )
+    }
+  }
+
+  /// The names and shapes of a component's tensors.
+  public func shapes(of component: String) -> [String: Shape] {
+    Dictionary(rows.filter { $0.component == component }.map { ($0.name, $0.shape) }) { first, _ in first }
+  }
+
+  /// The whole inspection as JSON; ``rows`` and sums, what is incomplete, and where a native model comes from.
+  public var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "kind": .string(kind),
+      "incomplete": .array(
+        incomplete.map { ["component": .string($0.component), "why": .string($0.why)] }),
+      "components": .array(
+        summary.map { item in
+          [
+            "name": .string(item.component), "tensorCount": .integer(item.tensors),
+            "parameters": .integer(item.parameters), "bytes": .integer(item.bytes),
+            "types": .array(item.types.map(JSONValue.string)),
+            "config": configs[item.component] ?? .null,
+          ]
+        }),
+      "tensors": .array(
+        rows.map { row in
+          [
+            "component": .string(row.component), "name": .string(row.name),
+            "type": .string(row.type),
+            "shape": .array(row.shape.map(JSONValue.integer)), "bytes": .integer(row.byteCount),
+          ]
+        }),
+    ]
+    for key in ["source", "plan", "benbenVersion"] {
+      if let value = provenance?[key] { members[key] = value }
+    }
+    return .object(members)
+  }
+}

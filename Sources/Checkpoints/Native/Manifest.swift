@@ -1,0 +1,93 @@
+import Files
+import JSON
+import Tensors
+
+/// `manifest.json`: what a model is, what it was made from, with which plan.
+///
+/// Its schema is `schemas/benben-manifest.schema.json`.
+enum Manifest {
+  static let fileName = "manifest.json"
+  static let schema = "benben.model/1"
+  static let maximumLength = 64_000_000
+
+  /// The part of the manifest that `convert --json` reports too.
+  static func report(
+    _ conversion: Conversion, outcomes: [[Conversion.Outcome]], source: [String: JSONValue]?
+  ) -> JSONValue {
+    var tensors: [JSONValue] = []
+    var ignored: [JSONValue] = []
+    for (plan, rows) in zip(conversion.plans, outcomes) {
+      for outcome in rows { tensors.append(row(outcome, component: plan.component)) }
+      for item in plan.ignored {
+        ignored.append([
+          "component": .string(plan.component), "name": .string(item.name), "rule": .string(item.rule),
+        ])
+      }
+    }
+    var members: [String: JSONValue] = [
+      "sourceBytes": .integer(conversion.sourceByteCount), "bytes": .integer(conversion.byteCount),
+      "ignored": .array(ignored), "tensors": .array(tensors),
+    ]
+    if let calibration = conversion.calibration { members["calibration"] = calibration }
+    if let source { members["source"] = .object(source) }
+    return .object(members)
+  }
+
+  private static func row(_ outcome: Conversion.Outcome, component: String) -> JSONValue {
+    let row = outcome.row
+    var members: [String: JSONValue] = [
+      "component": .string(component), "name": .string(row.name),
+      "shape": .array(row.source.shape.map(JSONValue.integer)),
+      "sourceType": .string(row.source.type.rawValue), "type": .string(row.type.rawValue),
+      "bytes": .integer(row.byteCount), "reason": .string(row.reason),
+    ]
+    if row.type == .int8 || row.activations != .float32 {
+      members["activations"] = .string(row.activations.rawValue)
+    }
+    if row.source.storedName != row.name { members["sourceName"] = .string(row.source.storedName) }
+    if let metrics = outcome.metrics {
+      // No error at all has no finite ratio: null.
+      members["sqnrDb"] = metrics.sqnrDb.isFinite ? .number(metrics.sqnrDb) : .null
+      members["maxAbsError"] = .number(metrics.maxAbs)
+    }
+    return .object(members)
+  }
+
+  /// One written component.
+  static func component(_ plan: ComponentPlan, file: String, bytes: Int, identity: String) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "name": .string(plan.component), "file": .string(file), "bytes": .integer(bytes),
+      "headerSha256": .string(identity),
+    ]
+    if let version = plan.source.config["_diffusers_version"] { members["diffusersVersion"] = version }
+    if !plan.source.prefix.isEmpty { members["sourcePrefix"] = .string(plan.source.prefix) }
+    if !plan.source.assumed.isEmpty {
+      members["assumedConfig"] = .array(plan.source.assumed.map(JSONValue.string))
+    }
+    return .object(members)
+  }
+
+  static func json(
+    _ conversion: Conversion, report: JSONValue, components: [JSONValue], version: String
+  ) -> JSONValue {
+    var members = report.object ?? [:]
+    members["schema"] = .string(schema)
+    members["benbenVersion"] = .string(version)
+    members["family"] = .string(conversion.family)
+    members["components"] = .array(components)
+    members["files"] = .array(
+      conversion.auxiliary.map { file in
+        [
+          "path": .string(file.path), "bytes": .integer(file.contents.count),
+          "sha256": .string(Digest.sha256(file.contents)),
+        ]
+      })
+    members["plan"] = [
+      "type": conversion.request.type.map { .string($0.rawValue) } ?? .null,
+      "tensorTypes": .array(
+        conversion.request.overrides.map { .string("\($0.pattern)=\($0.type?.rawValue ?? "keep")") }),
+      "recipe": conversion.request.recipe.map { .string($0.name) } ?? .null,
+    ]
+    return .object(members)
+  }
+}

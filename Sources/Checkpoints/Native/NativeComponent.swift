@@ -1,0 +1,134 @@
+import Files
+import JSON
+import Tensors
+
+/// One component of a native model, opened by mapping: only the preamble and the header are read and hashed.
+public final class NativeComponent: WeightSource {
+  /// The path of the `.benben` file.
+  public let path: String
+  /// The component's official name, such as `text_encoder_2`.
+  public var name: String { header.component }
+  /// The component's `config.json` as it was released.
+  public var config: JSONValue { header.config }
+  /// SHA-256 of the header, which holds the hash of every tensor: the identity of the whole file.
+  public let identity: String
+  private let file: MappedFile
+  private let header: NativeHeader
+  private let headerLength: Int
+  private let dataStart: Int
+  private let indexByName: [String: Int]
+
+  /// Opens and validates a file.
+  public init(path: String) throws {
+    let file = try MappedFile(path: path)
+    let preambleRange = 0..<min(NativePreamble.length, file.size)
+    let preamble = try file.withBytes(preambleRange) {
+      try NativePreamble($0, path: path, fileSize: file.size)
+    }
+    let headerRange = NativePreamble.length..<(NativePreamble.length + (preamble?.headerLength ?? 0))
+    let header = try file.withBytes(headerRange) { bytes in
+      guard Digest.sha256Bytes(Array(bytes)) == preamble?.headerHash else {
+        throw malformed(
+          "the header is damaged", path, "its SHA-256 is another one than byte 24 says",
+          "Copy or convert it again.")
+      }
+      return try NativeHeader(parsing: bytes, path: path, fileSize: file.size)
+    }
+    guard let preamble, let header else {
+      throw malformed("not a sound .benben file", path, "it is cut short")
+    }
+    self.path = path
+    self.file = file
+    self.header = header
+    identity = preamble.headerHash.hexadecimal
+    headerLength = preamble.headerLength
+    dataStart = NativeHeader.dataStart(headerLength: preamble.headerLength)
+    indexByName = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The names, shapes and types of all tensors, in the order of the file.
+  public var tensors: [(name: String, shape: Shape, type: WeightType)] {
+    header.entries.map { ($0.name, $0.shape, $0.type) }
+  }
+
+  /// Bytes of all tensors together.
+  public var byteCount: Int { header.entries.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.byteCount } } }
+
+  /// The weight of that name and shape, looking into the mapping.
+  public func weight(_ declaration: WeightDeclaration) throws -> Weight {
+    guard let index = indexByName[declaration.name] else {
+      throw malformed("weight \(quoted(declaration.name)) is missing", path, "the model needs it")
+    }
+    let entry = header.entries[index]
+    guard entry.shape == declaration.shape else {
+      throw malformed(
+        "weight \(quoted(entry.name)) has another shape", path,
+        "\(entry.shape.text) is stored, the config demands \(declaration.shape.text)")
+    }
+    func range(_ part: NativeHeader.Part) -> Range<Int> { dataStart + part.offset..<dataStart + part.end }
+    let weight =
+      if let scales = entry.scales {
+        Weight(
+          name: entry.name, shape: entry.shape, layout: entry.layout, file: file, values: range(entry.data),
+          scales: range(scales), activations: entry.activations)
+      } else {
+        Weight(
+          name: entry.name, shape: entry.shape, type: entry.type.elementType, file: file,
+          range: range(entry.data), activations: entry.activations)
+      }
+    guard let weight else {
+      throw malformed(
+        "weight \(quoted(entry.name)) lies outside the file", path, "at byte \(range(entry.data).lowerBound)")
+    }
+    return weight
+  }
+
+  /// Where the tensors' data and scales lie in the file, in order, with the width of their numbers in bytes.
+  var parts: [(range: Range<Int>, width: Int)] {
+    header.entries.flatMap { entry in
+      entry.parts.enumerated().map { index, part in
+        (dataStart + part.offset..<dataStart + part.end, index == 0 ? entry.type.elementType.size : 4)
+      }
+    }
+  }
+
+  /// Its tensors as those of any other file of weights.
+  func weightFiles() throws -> WeightFiles {
+    let file = try InputFile(path: path)
+    return WeightFiles(
+      files: [file],
+      tensors: header.entries.map { entry in
+        TensorDescriptor(
+          name: entry.name, type: entry.type.elementType, shape: entry.shape, file: file,
+          offset: dataStart + entry.data.offset, byteCount: entry.data.byteCount,
+          scaleOffset: entry.scales.map { dataStart + $0.offset }, layout: entry.layout,
+          activations: entry.activations)
+      }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
+  }
+
+  /// Hashes every tensor and looks at the padding between them.
+  ///
+  /// - Returns: what is damaged, with the tensor it belongs to; empty when the file is sound.
+  public func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) rethrows -> [IntegrityIssue] {
+    var found: [IntegrityIssue] = []
+    var end = NativePreamble.length + headerLength
+    for entry in header.entries {
+      for part in entry.parts {
+        let start = dataStart + part.offset
+        let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false
+        if !isPaddingClean {
+          found.append(IntegrityIssue(file: path, tensor: entry.name, why: "the padding before it is not zero"))
+        }
+        end = start + part.byteCount
+        let hash = file.withBytes(start..<end) { Digest.sha256($0) }
+        if hash != part.sha256 {
+          found.append(
+            IntegrityIssue(
+              file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(part.sha256)"))
+        }
+        try progress(part.byteCount)
+      }
+    }
+    return found
+  }
+}

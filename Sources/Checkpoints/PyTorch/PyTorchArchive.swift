@@ -1,0 +1,175 @@
+import Files
+import Tensors
+
+/// Weights that `torch.save` wrote: a zip archive with a pickle that describes tensors, and a record for each storage.
+///
+/// The pickle is read as data (``PickleReader``), the storages in place. A tensor may be any view of its storage:
+/// transposed, sliced, expanded, shared. Decisions: big-endian archives and expanded tensors that would take more than the
+/// file (or 64 MiB) are refused; a state dict may stand under `state_dict` or `model`, what stands beside it is not read.
+public enum PyTorchArchive {
+  /// An expanded tensor may take this much even in a smaller file.
+  private static let smallExpansion = 1 << 26
+  /// Where training code puts the state dict.
+  private static let nestedKeys = ["state_dict", "model"]
+
+  /// Opens and validates a file.
+  ///
+  /// - Throws: ``BenbenError`` that names the file, the entry or tensor, and the offset.
+  public static func open(_ path: String) throws -> WeightFiles {
+    let file = try InputFile(path: path)
+    try refuseOtherFormats(file)
+    let records = try records(ZipDirectory(file), path: path)
+    func record(_ name: String, limit: Int) throws -> [UInt8] {
+      guard let entry = records[name] else {
+        throw malformed("not a PyTorch archive", path, "it has no entry \(quoted(name))")
+      }
+      guard entry.size <= limit else {
+        throw malformed("malformed PyTorch archive", path, "entry \(quoted(name)) takes \(entry.size) bytes")
+      }
+      return try file.bytes(at: entry.offset, count: entry.size)
+    }
+    // Archives from before the entry existed were only written on little-endian machines.
+    if records["byteorder"] != nil {
+      let order = String(decoding: try record("byteorder", limit: 64), as: UTF8.self)
+      guard order == "little" else {
+        throw malformed(
+          "this byte order is not supported", "\(path): byteorder", "it is \(quoted(order)), not little",
+          "Save it again on a little-endian machine (x86, ARM).")
+      }
+    }
+    let subject = "\(path): data.pkl"
+    let pickle = try PickleReader(try record("data.pkl", limit: PickleReader.maximumLength), subject: subject)
+    var tensors: [TensorDescriptor] = []
+    var names: Set<String> = []
+    for (key, value) in try stateDictionary(pickle, subject) {
+      guard case .string(let name) = key, !name.isEmpty, !name.unicodeScalars.contains("\0") else {
+        throw malformed("malformed state dict", subject, "a key is no name of a tensor")
+      }
+      guard names.insert(name).inserted else {
+        throw malformed("malformed state dict", subject, "\(quoted(name)) stands in it twice")
+      }
+      guard case .tensor(let index) = value else {
+        throw malformed("malformed state dict", subject, "\(quoted(name)) is no tensor")
+      }
+      let tensor = pickle.tensor(index)
+      guard let storage = records["data/" + tensor.storage.key] else {
+        throw malformed(
+          "malformed tensor \(quoted(name))", path, "the archive has no storage \(quoted(tensor.storage.key))"
+        )
+      }
+      tensors.append(try descriptor(name, tensor, storage: storage, file: file))
+    }
+    return WeightFiles(
+      files: [file], tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
+      format: "PyTorch archive")
+  }
+
+  /// Whether a file starts like a zip archive.
+  static func isArchive(_ head: [UInt8]) -> Bool { head.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
+
+  private static func refuseOtherFormats(_ file: InputFile) throws {
+    let head = try file.bytes(at: 0, count: min(file.size, 512))
+    if isArchive(head) { return }
+    try Safetensors.refuseKnownImpostors(file)
+    let isTar = head.count >= 262 && head[257..<262].elementsEqual("ustar".utf8)
+    let kind =
+      if isTar {
+        "a tar archive, as PyTorch wrote before version 0.1.10"
+      } else if head.starts(with: [0x80]) {
+        "a bare pickle, as PyTorch wrote before version 1.6"
+      } else if head.starts(with: [0x37, 0x7A, 0xBC, 0xAF]) {
+        "a 7z archive"
+      } else if head.starts(with: [0x1F, 0x8B]) {
+        "compressed with gzip"
+      } else if head.starts(with: [0x50, 0x4B]) {
+        "an empty or spanned zip archive"
+      } else if head.isEmpty {
+        "empty"
+      } else {
+        "no zip archive at all"
+      }
+    throw malformed(
+      "not a PyTorch archive", file.path, "it is \(kind)",
+      "Load it in a current PyTorch, in a safe place, and save its state dict again, best as safetensors.")
+  }
+
+  /// The entries by their path below the archive's one top folder.
+  private static func records(
+    _ directory: ZipDirectory, path: String
+  ) throws -> [String: ZipDirectory.Entry] {
+    let tops = Set(directory.entries.keys.map { $0.prefix { $0 != "/" } })
+    guard tops.count == 1, let top = tops.first else {
+      throw malformed("not a PyTorch archive", path, "it has \(tops.count) top folders, not one")
+    }
+    var records: [String: ZipDirectory.Entry] = [:]
+    for entry in directory.entries.values { records[String(entry.name.dropFirst(top.count + 1))] = entry }
+    guard records["constants.pkl"] == nil else {
+      throw malformed(
+        "not a state dict", path, "it is a TorchScript program", "Save the module's state_dict() instead.")
+    }
+    return records
+  }
+
+  private static func stateDictionary(
+    _ pickle: PickleReader, _ subject: String
+  ) throws -> [(key: PickleValue, value: PickleValue)] {
+    guard case .dictionary(let top) = pickle.result else {
+      throw malformed("not a state dict", subject, "the pickle's value is no dictionary")
+    }
+    let items = pickle.items(top)
+    let hasTensors = items.contains { if case .tensor = $0.value { true } else { false } }
+    guard !hasTensors else { return items }
+    for wanted in nestedKeys {
+      for (key, value) in items {
+        if case .string(wanted) = key, case .dictionary(let nested) = value { return pickle.items(nested) }
+      }
+    }
+    return items
+  }
+
+  private static func descriptor(
+    _ name: String, _ tensor: PickleTensor, storage: ZipDirectory.Entry, file: InputFile
+  ) throws -> TensorDescriptor {
+    func fault(_ why: String) -> BenbenError { malformed("malformed tensor \(quoted(name))", file.path, why) }
+    let (shape, type) = (tensor.shape, tensor.storage.type)
+    guard shape.count == tensor.strides.count, shape.count <= Safetensors.maximumRank else {
+      throw fault("it has \(shape.count) dimensions and \(tensor.strides.count) strides")
+    }
+    guard let byteCount = shape.checkedByteCount(of: type) else {
+      throw fault("its shape is negative or too large to count")
+    }
+    let (storageBytes, overflow) = tensor.storage.count.multipliedReportingOverflow(by: type.size)
+    guard !overflow, storageBytes <= storage.size else {
+      throw fault(
+        "storage \(quoted(tensor.storage.key)) is said to hold \(tensor.storage.count) \(type.rawValue), "
+          + "its record takes \(storage.size) bytes")
+    }
+    guard tensor.offset >= 0, tensor.strides.allSatisfy({ $0 >= 0 }) else {
+      throw fault("its offset or a stride is negative")
+    }
+    guard let last = lastElement(tensor), byteCount == 0 || last < tensor.storage.count else {
+      throw fault("it reaches outside its storage of \(tensor.storage.count) elements")
+    }
+    guard byteCount <= max(file.size, smallExpansion) else {
+      throw fault("it is expanded to \(byteCount) bytes, the whole file has \(file.size)")
+    }
+    let start = byteCount == 0 ? 0 : tensor.offset * type.size
+    // The stride of a dimension of one element is never taken, and may be anything.
+    let strides = zip(shape, tensor.strides).map { $0 > 1 ? $1 : 0 }
+    return TensorDescriptor(
+      name: name, type: type, shape: shape, file: file, offset: storage.offset + start, byteCount: byteCount,
+      strides: shape.isContiguous(strides: strides) ? nil : strides)
+  }
+
+  /// The place of a tensor's last element in its storage, or nil when it overflows.
+  private static func lastElement(_ tensor: PickleTensor) -> Int? {
+    var last = tensor.offset
+    for (dimension, stride) in zip(tensor.shape, tensor.strides) where dimension > 1 {
+      let (distance, overflow) = (dimension - 1).multipliedReportingOverflow(by: stride)
+      let (sum, overflowsToo) = last.addingReportingOverflow(distance)
+      if overflow || overflowsToo { return nil }
+      last = sum
+    }
+    return last
+  }
+}

@@ -1,0 +1,139 @@
+import Files
+import Foundation
+import JSON
+import Tensors
+
+/// A released checkpoint: a folder with one sub-folder per component, as the official repositories are laid out.
+public struct CheckpointFolder {
+  /// A small file that is carried along byte for byte.
+  public struct AuxiliaryFile {
+    /// The path inside the checkpoint, `/` between components.
+    public let path: String
+    /// Its whole content.
+    public let contents: [UInt8]
+
+    /// A file of the given content.
+    public init(path: String, contents: [UInt8]) {
+      self.path = path
+      self.contents = contents
+    }
+  }
+
+  /// The folder, as it was given.
+  public let path: String
+  /// Where a missing file is to be had, for messages.
+  public var source = "the repository that the checkpoint is from"
+  /// Files may lie below these real paths and nowhere else.
+  private let allowedRoots: [String]
+
+  /// The config files that are read are a few kilobytes.
+  static let maximumConfigLength = 1_000_000
+  /// A tokenizer's largest file, the full CLIP vocabulary, is one megabyte.
+  static let maximumAuxiliaryLength = 64_000_000
+
+  /// Opens a folder without looking into it.
+  public init(path: String) throws {
+    self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    guard FileSystem.exists(path) else {
+      throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
+    }
+    guard FileSystem.isFolder(path) else {
+      throw BenbenError(
+        .malformed, "not a checkpoint", at: path, because: "it is not a folder",
+        remedies: [
+          "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
+        ])
+    }
+    let root = FileSystem.realPath(path)
+    // The hub's cache keeps each file of a snapshot as a link into the repository's `blobs`.
+    let parts = root.split(separator: "/").map(String.init)
+    if parts.count > 2, parts[parts.count - 2] == "snapshots" {
+      allowedRoots = [root, "/" + parts.dropLast(2).joined(separator: "/") + "/blobs"]
+    } else {
+      allowedRoots = [root]
+    }
+  }
+
+  /// The names of the sub-folders, sorted.
+  public var subfolders: [String] {
+    FileSystem.folders(in: path)
+  }
+
+  /// Opens one component's config and weights.
+  ///
+  /// Files are looked for under their official names first, then by content, so that a renamed file is found.
+  ///
+  /// - Throws: ``BenbenError`` that names the file that is missing or malformed.
+  public func component(_ name: String) throws -> SourceComponent {
+    let folder = path + "/" + name
+    guard FileSystem.isFolder(folder) else { throw missing(name) }
+    let files = ComponentFiles(folder: folder)
+    guard let configPath = try files.config(in: self) else { throw missing(name + "/config.json") }
+    let config = try parseJSON(configPath, limit: Self.maximumConfigLength)
+    return SourceComponent(
+      name: name, config: config, weights: try weights(files, name: name), folder: name)
+  }
+
+  /// Opens the weights of one component without its config.
+  public func weights(of name: String) throws -> WeightFiles {
+    try weights(ComponentFiles(folder: path + "/" + name), name: name)
+  }
+
+  private func weights(_ files: ComponentFiles, name: String) throws -> WeightFiles {
+    if let index = try files.index(in: self) { return try ShardedIndex.open(index, in: self) }
+    if let single = try files.weights(in: self) { return try WeightFiles.open(single) }
+    let official = ComponentFiles.officialWeights(of: name)
+    if files.shards.isEmpty {
+      throw missing(name, because: "neither \(official[0]) nor \(official[1]) is there")
+    }
+    throw missing(
+      name + "/" + official[0] + ".index.json",
+      because: "the index of \(files.shards.count) shards is not there")
+  }
+
+  /// Reads a file that is carried along, found under its name or else by content among the files of its folder.
+  ///
+  /// - Parameters:
+  ///   - file: the path inside the checkpoint.
+  ///   - officialNames: the names that the folder's files have in a release; a file of such a name is nothing else.
+  ///   - matches: tells the file by its content.
+  public func auxiliaryFile(
+    _ file: String, officialNames: [String], matches: ([UInt8]) -> Bool
+  ) throws -> AuxiliaryFile {
+    let full = path + "/" + file
+    func read(_ path: String) throws -> [UInt8] {
+      try requireInside(path)
+      return try InputFile.contents(of: path, limit: Self.maximumAuxiliaryLength)
+    }
+    if FileSystem.exists(full) { return AuxiliaryFile(path: file, contents: try read(full)) }
+    let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
+    for name in FileSystem.files(in: String(folder)) where !officialNames.contains(name) {
+      guard try InputFile(path: folder + "/" + name).size <= Self.maximumAuxiliaryLength else { continue }
+      let contents = try read(folder + "/" + name)
+      if matches(contents) { return AuxiliaryFile(path: file, contents: contents) }
+    }
+    throw missing(file)
+  }
+
+  /// The `config.json` that lies beside a file of weights, or in a folder of them; nil when there is none.
+  public static func configBeside(_ path: String) throws -> JSONValue? {
+    let directory = FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    let config = directory + "config.json"
+    return FileSystem.exists(config) ? try parseJSON(config, limit: maximumConfigLength) : nil
+  }
+
+  /// The error for a file of the release that is not there.
+  private func missing(_ file: String, because why: String = "it is not there") -> BenbenError {
+    BenbenError(
+      .missing, "the checkpoint is not complete", at: path + "/" + file, because: why,
+      remedies: ["Download \(file) from \(source)."])
+  }
+
+  /// Throws when a path leads, through links, out of the checkpoint.
+  func requireInside(_ path: String) throws {
+    let real = FileSystem.realPath(path)
+    guard allowedRoots.contains(where: { real == $0 || real.hasPrefix($0 + "/") }) else {
+      throw malformed("a link leads out of the checkpoint", path, "it points to \(real)")
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Files
+import JSON
+import Tensors
+
+/// The files of a component's folder, told by their official names or else by their content.
+struct ComponentFiles {
+  private let folder: String
+  private let names: [String]
+
+  /// The names that weights in one file have, best first.
+  private static let singleNames = ["diffusion_pytorch_model", "model", "pytorch_model"].flatMap {
+    [$0 + ".safetensors", $0 + ".bin"]
+  }
+
+  init(folder: String) {
+    self.folder = folder
+    names = FileSystem.files(in: folder)
+  }
+
+  /// What the libraries that made the releases call the weights of a component: as safetensors, and as an archive.
+  static func officialWeights(of component: String) -> [String] {
+    component.hasPrefix("text_encoder")
+      ? ["model.safetensors", "pytorch_model.bin"]
+      : ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"]
+  }
+
+  /// Files whose names say that they are shards, `…-00001-of-00003.…`.
+  var shards: [String] { names.filter { $0.contains(/-\d{5}-of-\d{5}\./) } }
+
+  private func official(_ candidates: [String]) -> String? {
+    candidates.first(where: names.contains).map { folder + "/" + $0 }
+  }
+
+  /// The config of the component's class.
+  func config(in checkpoint: CheckpointFolder) throws -> String? {
+    if let named = official(["config.json"]) { return try inside(named, checkpoint) }
+    return try json(in: checkpoint) { $0["_class_name"] != nil || $0["architectures"] != nil }
+  }
+
+  /// The index of sharded weights.
+  func index(in checkpoint: CheckpointFolder) throws -> String? {
+    // Where both lie side by side, a single file of an earlier name goes first.
+    for name in Self.singleNames {
+      if names.contains(name) { return nil }
+      if let named = official([name + ".index.json"]) { return try inside(named, checkpoint) }
+    }
+    return try json(in: checkpoint) { $0["weight_map"] != nil }
+  }
+
+  /// The only file of weights.
+  func weights(in checkpoint: CheckpointFolder) throws -> String? {
+    if let named = official(Self.singleNames) { return try inside(named, checkpoint) }
+    if !shards.isEmpty { return nil }
+    let candidates = try names.map { folder + "/" + $0 }.filter { path in
+      let file = try InputFile(path: try inside(path, checkpoint))
+      return WeightFiles.looksLikeWeights(try file.bytes(at: 0, count: min(file.size, 9)))
+    }
+    guard candidates.count <= 1 else {
+      throw malformed(
+        "several files of weights", folder,
+        candidates.map { quoted(FileSystem.lastComponent($0)) }.joined(separator: ", "),
+        "Keep the one that is meant, or give it its official name.")
+    }
+    return candidates.first
+  }
+
+  private func json(in checkpoint: CheckpointFolder, where matches: (JSONValue) -> Bool) throws -> String? {
+    for name in names where name != "config.json" {
+      let path = try inside(folder + "/" + name, checkpoint)
+      let file = try InputFile(path: path)
+      guard file.size <= ShardedIndex.maximumLength,
+        try file.bytes(at: 0, count: min(file.size, 1)) == [0x7B],
+        let json = try? parseJSON(path, limit: ShardedIndex.maximumLength), matches(json)
+      else { continue }
+      return path
+    }
+    return nil
+  }
+
+  private func inside(_ path: String, _ checkpoint: CheckpointFolder) throws -> String {
+    try checkpoint.requireInside(path)
+    return path
+  }
+}

@@ -1,0 +1,152 @@
+import Files
+import JSON
+import Tensors
+
+/// The safetensors format: eight bytes of header length, a JSON header, then the tensors' bytes without holes.
+///
+/// Everything is checked before a descriptor is handed out. Decisions where the format leaves room: white space
+/// before the header's `{` is refused; a rank above ``maximumRank`` is refused; tensors without elements are accepted
+/// wherever they stand; data that is not aligned for its type is accepted and read correctly.
+public enum Safetensors {
+  /// Larger headers are refused before any memory is taken, as the format's own reader does.
+  public static let maximumHeaderLength = 100_000_000
+  /// More dimensions than any checkpoint has.
+  public static let maximumRank = 16
+
+  /// Whether the first nine bytes are those of a header's length, of sane size, and of the header.
+  static func looksLikeOne(_ head: [UInt8]) -> Bool {
+    head.count >= 9 && head[8] == UInt8(ascii: "{") && head[4..<8].allSatisfy { $0 == 0 }
+  }
+
+  /// Opens and validates a file.
+  ///
+  /// - Throws: ``BenbenError`` that names file, tensor and offset.
+  public static func open(_ path: String) throws -> WeightFiles {
+    let file = try InputFile(path: path)
+    guard file.size >= 8 else {
+      try refuseKnownImpostors(file)
+      throw malformed(
+        "not a safetensors file", path, "\(file.size) bytes are too few for the header's length")
+    }
+    let lengthBytes = try file.bytes(at: 0, count: 8)
+    let declared = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard declared >= 2, declared <= UInt64(maximumHeaderLength) else {
+      try refuseKnownImpostors(file)
+      throw malformed(
+        "not a safetensors file", path,
+        "a header of \(declared) bytes is declared at offset 0; 2 to \(maximumHeaderLength) are possible")
+    }
+    let headerLength = Int(declared)
+    guard headerLength <= file.size - 8 else {
+      throw malformed(
+        "the file is cut short", path,
+        "its header ends at byte \(headerLength + 8), the file at \(file.size)",
+        "Download it again and compare its size with the original.")
+    }
+    let headerBytes = try file.bytes(at: 8, count: headerLength)
+    guard headerBytes.first == UInt8(ascii: "{") else {
+      throw malformed("not a safetensors file", path, "its header does not start with '{' at byte 8")
+    }
+    let header: JSONValue
+    do {
+      header = try JSONValue(parsing: headerBytes)
+    } catch {
+      throw malformed(
+        "the header is not valid JSON", path, "\(error.reason) at byte \(error.offset + 8)")
+    }
+    let tensors = try descriptors(header, file: file, dataStart: 8 + headerLength)
+    let metadata = header["__metadata__"]?.object ?? [:]
+    return WeightFiles(
+      files: [file], tensors: tensors, format: "safetensors", metadata: metadata.compactMapValues(\.string))
+  }
+
+  /// Files that are often saved under a weights file's name by mistake.
+  static func refuseKnownImpostors(_ file: InputFile) throws {
+    let head = String(decoding: try file.bytes(at: 0, count: min(file.size, 64)), as: UTF8.self)
+    if head.hasPrefix("version https://git-lfs") {
+      throw malformed(
+        "a Git-LFS pointer stands in place of the weights", file.path, "only the small text file was cloned",
+        "Run `git lfs pull` in the checkpoint, or download the file itself.")
+    }
+    if head.hasPrefix("<") {
+      throw malformed(
+        "a web page was saved in place of the weights", file.path, "it starts with '<'",
+        "Download the file itself (the page's download link), not the page.")
+    }
+  }
+
+  private static func descriptors(
+    _ header: JSONValue, file: InputFile, dataStart: Int
+  ) throws -> [TensorDescriptor] {
+    let path = file.path
+    guard let members = header.object else {
+      throw malformed("not a safetensors file", path, "its header is no object")
+    }
+    var tensors: [TensorDescriptor] = []
+    for (name, value) in members {
+      if name == "__metadata__" {
+        guard let metadata = value.object, metadata.values.allSatisfy({ $0.string != nil }) else {
+          throw malformed("malformed header", path, "__metadata__ holds something other than strings")
+        }
+        continue
+      }
+      tensors.append(try descriptor(name, value, file: file, dataStart: dataStart))
+    }
+    // Laid out one after the other, the ranges must cover the data exactly: no hole, no overlap, nothing after.
+    tensors.sort { ($0.offset, $0.byteCount, $0.name) < ($1.offset, $1.byteCount, $1.name) }
+    var end = dataStart
+    for tensor in tensors {
+      guard tensor.offset == end else {
+        let problem = tensor.offset < end ? "overlaps the tensor before it" : "leaves a hole before it"
+        throw malformed(
+          "malformed tensor \(quoted(tensor.name))", path, "it starts at byte \(tensor.offset) and \(problem)"
+        )
+      }
+      end += tensor.byteCount
+    }
+    guard end == file.size else {
+      throw malformed(
+        end > file.size ? "the file is cut short" : "malformed safetensors file", path,
+        "its tensors end at byte \(end), the file at \(file.size)")
+    }
+    return tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  private static func descriptor(
+    _ name: String, _ value: JSONValue, file: InputFile, dataStart: Int
+  ) throws -> TensorDescriptor {
+    func fault(_ why: String) -> BenbenError { malformed("malformed tensor \(quoted(name))", file.path, why) }
+    guard !name.isEmpty, !name.unicodeScalars.contains("\0") else {
+      throw fault("its name is empty or holds NUL")
+    }
+    guard let members = value.object, Set(members.keys) == ["dtype", "shape", "data_offsets"] else {
+      throw fault("it needs exactly dtype, shape and data_offsets")
+    }
+    guard let typeName = value["dtype"]?.string, let type = ElementType(rawValue: typeName.lowercased())
+    else {
+      throw fault("its dtype \(value["dtype"]?.canonicalText ?? "") is not known")
+    }
+    guard let shape = value["shape"]?.integers, shape.count <= maximumRank else {
+      throw fault("its shape is not an array of at most \(maximumRank) integers")
+    }
+    guard let byteCount = shape.checkedByteCount(of: type) else {
+      throw fault("its shape is negative or too large to count")
+    }
+    guard let range = value["data_offsets"]?.integers, range.count == 2, range[0] >= 0, range[1] >= range[0]
+    else {
+      throw fault("its data_offsets are not two ascending integers")
+    }
+    guard range[1] <= file.size - dataStart else {
+      throw malformed(
+        "the file is cut short", file.path,
+        "tensor \(quoted(name)) ends at byte \(dataStart.addingClamped(range[1])), the file at \(file.size)",
+        "Download it again and compare its size with the original.")
+    }
+    guard range[1] - range[0] == byteCount else {
+      throw fault(
+        "\(range[1] - range[0]) bytes are given, shape \(shape.text) of \(typeName) takes \(byteCount)")
+    }
+    return TensorDescriptor(
+      name: name, type: type, shape: shape, file: file, offset: dataStart + range[0], byteCount: byteCount)
+  }
+}

@@ -1,0 +1,99 @@
+import Files
+import JSON
+import Tensors
+
+/// The index of a checkpoint that is split into several files (`*.safetensors.index.json`, `*.bin.index.json`).
+///
+/// Decision: `metadata.total_size` is not checked, since released indexes count tied tensors differently; every
+/// tensor is checked against its shard instead.
+public enum ShardedIndex {
+  /// Indexes larger than this are refused; the largest released one is 20 KB.
+  public static let maximumLength = 16_000_000
+  /// More shards than any checkpoint has.
+  public static let maximumShardCount = 1000
+
+  /// Opens the index and every shard it names; all shards must lie in the index's own folder.
+  public static func open(_ path: String, in folder: CheckpointFolder) throws -> WeightFiles {
+    let index = try parseJSON(path, limit: maximumLength)
+    guard let weightMap = index["weight_map"]?.object, !weightMap.isEmpty else {
+      throw malformed("malformed shard index", path, "weight_map is not an object of names")
+    }
+    var shardOfTensor: [String: String] = [:]
+    for (tensor, shard) in weightMap {
+      guard let shard = shard.string else {
+        throw malformed("malformed shard index", path, "the shard of \(quoted(tensor)) is not a string")
+      }
+      guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"), !shard.contains("\\"),
+        !shard.unicodeScalars.contains("\0")
+      else {
+        throw malformed(
+          "malformed shard index", path, "\(quoted(shard)) is not a file name in the same folder")
+      }
+      shardOfTensor[tensor] = shard
+    }
+    let shardNames = Set(shardOfTensor.values).sorted()
+    guard shardNames.count <= maximumShardCount else {
+      throw malformed(
+        "malformed shard index", path, "\(shardNames.count) shards; at most \(maximumShardCount)")
+    }
+    var files: [InputFile] = []
+    var tensors: [TensorDescriptor] = []
+    let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    let opened = try shards(shardNames, of: shardOfTensor, in: directory, index: path, folder)
+    for (shard, weights) in opened {
+      for tensor in weights.tensors where shardOfTensor[tensor.name] != shard {
+        let place =
+          shardOfTensor[tensor.name].map { "the index places it in \(quoted($0))" } ?? "the index lacks it"
+        throw malformed("unexpected tensor \(quoted(tensor.name))", tensor.file.path, place)
+      }
+      files += weights.files
+      tensors += weights.tensors
+    }
+    let found = Set(tensors.map(\.name))
+    if let absent = shardOfTensor.keys.filter({ !found.contains($0) }).min() {
+      throw malformed(
+        "tensor \(quoted(absent)) is missing", directory + (shardOfTensor[absent] ?? ""),
+        "the index says that it is in this shard")
+    }
+    return WeightFiles(
+      files: files, tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
+      format: opened.first?.weights.format ?? "")
+  }
+}
+
+extension ShardedIndex {
+  /// Opens the shards that an index names; where none of them has its name any more, the files of the folder that hold
+  /// their tensors.
+  private static func shards(
+    _ names: [String], of shardOfTensor: [String: String], in directory: String, index: String,
+    _ folder: CheckpointFolder
+  ) throws -> [(name: String, weights: WeightFiles)] {
+    func open(_ name: String) throws -> WeightFiles {
+      try folder.requireInside(directory + name)
+      return try WeightFiles.open(directory + name)
+    }
+    if !names.contains(where: { FileSystem.exists(directory + $0) }) {
+      var byContent: [(name: String, weights: WeightFiles)] = []
+      for file in FileSystem.files(in: directory) where directory + file != index {
+        let source = try InputFile(path: directory + file)
+        guard WeightFiles.looksLikeWeights(try source.bytes(at: 0, count: min(source.size, 9))) else {
+          continue
+        }
+        let weights = try open(file)
+        if let shard = weights.tensors.first.flatMap({ shardOfTensor[$0.name] }) {
+          byContent.append((shard, weights))
+        }
+      }
+      if Set(byContent.map(\.name)).count == names.count, byContent.count == names.count { return byContent }
+    }
+    return try names.map { name in
+      guard FileSystem.exists(directory + name) else {
+        throw BenbenError(
+          .missing, "a shard is missing", at: directory + name,
+          because: "the index \(FileSystem.lastComponent(index)) names it",
+          remedies: ["Download \(name) from \(folder.source) into the same folder."])
+      }
+      return (name, try open(name))
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import Files
+import JSON
+import Tensors
+
+/// What one run keeps for a later one: tensors of f32 in a safetensors file, with a text that says what they were computed
+/// from.
+public enum TensorArchive {
+  private static let originKey = "origin"
+
+  /// Writes the file, whole or not at all.
+  public static func write(
+    _ tensors: [(name: String, values: Tensor)], origin: String, to path: String, mayReplace: Bool = false
+  ) throws {
+    let header = SafetensorsHeader(
+      tensors.map { ($0.name, .f32, $0.values.shape) }, metadata: [originKey: origin])
+    let staged = try StagedFile(
+      destination: path, size: header.bytes.count + header.dataSize, mayReplace: mayReplace)
+    try header.bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
+    var position = header.bytes.count
+    for (_, values) in tensors {
+      try staged.file.write(UnsafeRawBufferPointer(values.elements), at: position)
+      position += 4 * values.count
+    }
+    try withExtendedLifetime(tensors) { try staged.commit() }
+  }
+
+  /// The tensors of a file by name; nil when there is none.
+  ///
+  /// - Throws: ``BenbenError`` when the file is damaged, or its tensors were computed from something else.
+  public static func read(_ path: String, origin: String) throws -> [String: Tensor]? {
+    guard FileSystem.exists(path) else { return nil }
+    let files = try Safetensors.open(path)
+    guard files.metadata[originKey] == origin else {
+      throw BenbenError(
+        .usage, "the file belongs to another run", at: path,
+        because: "it was computed from another model, prompt or request",
+        remedies: ["Name another file, or remove this one."])
+    }
+    return try Dictionary(
+      uniqueKeysWithValues: files.tensors.map { tensor in
+        guard tensor.type == .f32 else {
+          throw malformed(
+            "tensor \(quoted(tensor.name)) is damaged", path, "its type is \(tensor.type.rawValue)")
+        }
+        let values = Tensor(tensor.shape)
+        var conversion = try TensorConversion(tensor, to: .f32)
+        var start = 0
+        while try conversion.next({ chunk in
+          (values.address + start).copyMemory(
+            from: chunk.baseAddress ?? UnsafeRawPointer(values.address), byteCount: chunk.count)
+          start += chunk.count
+        }) {}
+        return (tensor.name, values)
+      })
+  }
+}

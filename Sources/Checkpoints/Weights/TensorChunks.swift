@@ -1,0 +1,90 @@
+import Files
+import Tensors
+
+/// Reads a tensor's bytes in row-major order piece by piece.
+///
+/// Memory stays bounded whatever the tensor's size, unless it is a view with strides: then the part of the storage that
+/// it spans is held.
+struct TensorChunks: ~Copyable {
+  /// A multiple of every element size.
+  static let chunkSize = 8 << 20
+
+  private let tensor: TensorDescriptor
+  private let chunkSize: Int
+  private let buffer: UnsafeMutableRawBufferPointer
+  /// Holds what is read of a blocked tensor until it is brought into row-major order.
+  private let blocks: UnsafeMutableRawBufferPointer?
+  private var offset = 0
+  /// What a tensor with strides spans.
+  private let span: [UInt8]?
+
+  /// Starts at the first byte.
+  ///
+  /// - Parameter unit: bytes that stay together; every piece but the last is a multiple of it.
+  init(_ tensor: TensorDescriptor, unit: Int = 8) throws {
+    self.tensor = tensor
+    let rowLength = tensor.shape.dropFirst().reduce(1, *) * tensor.type.size
+    // Whole blocks are also whole rows.
+    let unit = tensor.layout == .blocked ? WeightLayout.blockSize * rowLength : unit
+    chunkSize = min(max(Self.chunkSize / max(unit, 1), 1) * max(unit, 1), max(tensor.byteCount, 1))
+    span = try tensor.strides.map { strides in
+      let last = zip(tensor.shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
+      return try tensor.file.bytes(at: tensor.offset, count: (last + 1) * tensor.type.size)
+    }
+    buffer = .allocate(byteCount: chunkSize, alignment: 64)
+    blocks = tensor.layout == .blocked ? .allocate(byteCount: chunkSize, alignment: 64) : nil
+  }
+
+  deinit {
+    buffer.deallocate()
+    blocks?.deallocate()
+  }
+
+  /// The next bytes, valid until the next call; nil at the end.
+  mutating func next() throws -> UnsafeRawBufferPointer? {
+    guard offset < tensor.byteCount else { return nil }
+    let part = UnsafeMutableRawBufferPointer(
+      rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
+    if let span, let strides = tensor.strides {
+      gather(span, strides, into: part)
+    } else if let blocks {
+      let stored = UnsafeMutableRawBufferPointer(rebasing: blocks[..<part.count])
+      try tensor.file.read(at: tensor.offset + offset, into: stored)
+      let columns = tensor.shape.dropFirst().reduce(1, *)
+      tensor.layout.unpack(
+        UnsafeBufferPointer(stored.bindMemory(to: Int8.self)), rows: 0..<part.count / columns,
+        columns: columns,
+        into: part.bindMemory(to: Int8.self))
+    } else {
+      try tensor.file.read(at: tensor.offset + offset, into: part)
+    }
+    offset += part.count
+    return UnsafeRawBufferPointer(part)
+  }
+
+  private func gather(_ span: [UInt8], _ strides: [Int], into part: UnsafeMutableRawBufferPointer) {
+    let size = tensor.type.size
+    // Where the first element stands, dimension by dimension; the others are counted on from it.
+    var index = [Int](repeating: 0, count: tensor.shape.count)
+    var rest = offset / size
+    for dimension in tensor.shape.indices.reversed() {
+      index[dimension] = rest % tensor.shape[dimension]
+      rest /= tensor.shape[dimension]
+    }
+    var source = zip(index, strides).reduce(0) { $0 + $1.0 * $1.1 } * size
+    span.withUnsafeBytes { span in
+      for target in stride(from: 0, to: part.count, by: size) {
+        for byte in 0..<size { part[target + byte] = span[source + byte] }
+        var dimension = index.count - 1
+        while dimension >= 0 {
+          index[dimension] += 1
+          source += strides[dimension] * size
+          if index[dimension] < tensor.shape[dimension] { break }
+          source -= index[dimension] * strides[dimension] * size
+          index[dimension] = 0
+          dimension -= 1
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/// An error that names what failed, where, why, and what to do about it.
+///
+/// Every text is written for the person who has to act on it. ``description`` is one line, `WHAT: WHERE: WHY`;
+/// ``remedies`` are lines of advice that follow it.
+public struct BenbenError: Error, CustomStringConvertible, Sendable {
+  /// The kind of failure; the command maps it to an exit code.
+  public enum Kind: Sendable, Equatable {
+    /// The request is invalid: a size that cannot be generated, options that exclude each other.
+    case usage
+    /// An input is not well-formed, or does not match the other inputs.
+    case malformed
+    /// An input is absent or cannot be opened.
+    case missing
+    /// The output cannot be created.
+    case cannotCreate
+    /// Reading or writing failed midway.
+    case inputOutput
+    /// A defect in Benben itself.
+    case internalDefect
+  }
+
+  /// A failure that the caller can resolve with an option of its own.
+  ///
+  /// Libraries do not know how a program spells its options; a program that shows errors adds the remedy for the code.
+  public enum Code: Sendable, Equatable {
+    /// The output exists and replacing it was not allowed.
+    case outputExists
+    /// The output exists and is not something that Benben wrote.
+    case outputIsForeign
+    /// Another process is writing the same output.
+    case outputIsBusy
+    /// The folder is not a native model.
+    case notANativeModel
+    /// The file is not a packed model.
+    case notAPack
+    /// The folder holds weights files but is not laid out as a release.
+    case notARelease
+    /// Weights that were rounded before would be rounded again.
+    case alreadyRounded
+    /// Text encoders were given without tokenizers.
+    case tokenizersNeeded
+    /// The run needs more memory than allowed.
+    case exceedsMemoryLimit
+    /// Nothing in the plan is quantized, so there is nothing to calibrate.
+    case nothingQuantized
+    /// A golden clip has no trace that describes its request and noise.
+    case traceNeeded
+    /// The file is not a report of a suite.
+    case notASuiteReport
+  }
+
+  /// The kind of failure.
+  public let kind: Kind
+  /// The failure that a program's options can resolve, if it is one.
+  public let code: Code?
+  /// What was being done, or what is wrong, in a few words.
+  public let what: String
+  /// The file, tensor or offset concerned.
+  public let subject: String
+  /// The cause.
+  public let why: String
+  /// What to do, one line each.
+  public let remedies: [String]
+
+  /// Creates an error from texts that a user can read.
+  public init(
+    _ kind: Kind, _ what: String, at subject: String, because why: String, remedies: [String] = [],
+    code: Code? = nil
+  ) {
+    self.kind = kind
+    self.code = code
+    self.what = what
+    self.subject = subject
+    self.why = why
+    self.remedies = remedies
+  }
+
+  /// The error in one line: what, where, why.
+  public var description: String { "\(what): \(subject): \(why)" }
+}

@@ -1,0 +1,109 @@
+import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A regular file opened for reading by position; what is read is copied, so a file cut short while it is being
+/// read is an error and never a trap.
+public final class InputFile: Sendable {
+  /// The path as it was given, for messages.
+  public let path: String
+  /// The size in bytes when it was opened.
+  public let size: Int
+  private let descriptor: FileDescriptor
+  private let identity: FileIdentity
+
+  /// Opens a regular file; pipes, devices and folders are refused without being opened.
+  public init(path: String) throws {
+    let identity = try FileIdentity(path: path)
+    do {
+      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+    } catch let errno as Errno {
+      throw BenbenError(.missing, "cannot open", at: path, because: errno.description)
+    }
+    self.path = path
+    self.identity = identity
+    size = identity.size
+  }
+
+  deinit { try? descriptor.close() }
+
+  /// Reads exactly `buffer.count` bytes from `offset` on.
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    guard offset >= 0, offset <= size, buffer.count <= size - offset else {
+      throw BenbenError(
+        .malformed, "a range lies outside the file", at: path,
+        because: "bytes \(offset)..+\(buffer.count) of \(size)")
+    }
+    var done = 0
+    while done < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let count: Int
+      do {
+        count = try descriptor.read(fromAbsoluteOffset: Int64(offset + done), into: rest)
+      } catch let errno as Errno {
+        throw BenbenError(.inputOutput, "reading failed", at: path, because: errno.description)
+      }
+      if count == 0 {
+        throw BenbenError(
+          .inputOutput, "the file became shorter while it was read", at: path,
+          because: "no data at byte \(offset + done)")
+      }
+      done += count
+    }
+  }
+
+  /// Reads a range as an array; `count` must already have been checked against a limit.
+  public func bytes(at offset: Int, count: Int) throws -> [UInt8] {
+    guard count >= 0, count <= size else {
+      throw BenbenError(
+        .malformed, "a range lies outside the file", at: path, because: "\(count) bytes of \(size)")
+    }
+    var failure: (any Error)?
+    let array = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      do {
+        try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+        initialized = count
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return array
+  }
+
+  /// The whole file, when it is no larger than `limit` bytes.
+  public static func contents(of path: String, limit: Int) throws -> [UInt8] {
+    let file = try InputFile(path: path)
+    guard file.size <= limit else {
+      throw BenbenError(
+        .malformed, "the file is too large", at: path,
+        because: "\(file.size) bytes, at most \(limit) expected")
+    }
+    return try file.bytes(at: 0, count: file.size)
+  }
+
+  /// Throws when the file at the path is no longer the file that was opened (size, modification time, inode).
+  public func checkUnchanged() throws {
+    if try FileIdentity(path: path) != identity {
+      throw BenbenError(
+        .inputOutput, "the file changed while it was read", at: path,
+        because: "its size, time or inode is another one now",
+        remedies: ["Run again when nothing writes to it."])
+    }
+  }
+
+  /// SHA-256 of the whole file, in lower-case hexadecimal.
+  public func sha256() throws -> String {
+    var hash = Digest()
+    var offset = 0
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { chunk.deallocate() }
+    while offset < size {
+      let part = UnsafeMutableRawBufferPointer(rebasing: chunk[..<min(chunk.count, size - offset)])
+      try read(at: offset, into: part)
+      hash.update(UnsafeRawBufferPointer(part))
+      offset += part.count
+    }
+    return hash.finalize()
+  }
+}

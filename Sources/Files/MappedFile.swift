@@ -1,0 +1,53 @@
+import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A regular file mapped read-only; opening costs neither memory nor time in proportion to its size.
+///
+/// The mapping lives as long as this object. The content is what the file held when a page is first touched: a file
+/// that is truncated while it is mapped can end the process (SIGBUS), as with every memory-mapped reader, so native
+/// models are replaced by renaming and never written in place.
+public final class MappedFile {
+  /// The path as it was given, for messages.
+  public let path: String
+  /// The whole content; valid as long as this object is.
+  package let memory: UnsafeRawBufferPointer
+
+  /// The size in bytes.
+  public var size: Int { memory.count }
+
+  /// Maps a regular file.
+  public init(path: String) throws {
+    let size = try FileIdentity(path: path).size
+    self.path = path
+    if size == 0 {
+      memory = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+    } catch let errno as Errno {
+      throw BenbenError(.missing, "cannot open", at: path, because: errno.description)
+    }
+    defer { try? descriptor.close() }
+    guard let base = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor.rawValue, 0), base != MAP_FAILED else {
+      throw BenbenError(.inputOutput, "cannot map", at: path, because: Errno(rawValue: errno).description)
+    }
+    memory = UnsafeRawBufferPointer(start: base, count: size)
+  }
+
+  deinit {
+    if let base = memory.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), memory.count) }
+  }
+
+  /// Lends a range; nil when it does not lie inside the file.
+  public func withBytes<Result>(
+    _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) rethrows -> Result? {
+    guard range.lowerBound >= 0, range.upperBound <= size else { return nil }
+    return try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(rebasing: memory[range])) }
+  }
+}

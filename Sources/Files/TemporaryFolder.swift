@@ -1,0 +1,24 @@
+import Foundation
+
+/// A folder for intermediate files, removed with everything in it when the object goes.
+public final class TemporaryFolder {
+  /// The folder.
+  public let path: String
+
+  /// Creates a folder of a unique name.
+  ///
+  /// - Parameter sibling: a path on the disk to use, such as that of an output; nil for the system's temporary folder.
+  /// - Throws: ``BenbenError`` when it cannot be created.
+  public init(beside sibling: String? = nil) throws {
+    let name = "benben-" + UUID().uuidString
+    path = sibling.map { FileSystem.parent(of: $0) + "/." + name } ?? NSTemporaryDirectory() + name
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw BenbenError(
+        .cannotCreate, "cannot create a temporary folder", at: path, because: error.localizedDescription)
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}

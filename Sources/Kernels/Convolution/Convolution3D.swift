@@ -1,0 +1,295 @@
+import CDNNL
+import Files
+import Tensors
+
+/// The shapes of a 3-D convolution over channels-last frames; equal ones share a primitive.
+struct ConvolutionGeometry: Hashable {
+  let inputChannels: Int, outputChannels: Int
+  /// Time, height, width.
+  let input: [Int], output: [Int], kernel: [Int], stride: [Int]
+  /// Zeros before and after, per axis.
+  let before: [Int], after: [Int]
+
+  /// The extents of a frame with its zeros.
+  var paddedHeight: Int { input[1] + before[1] + after[1] }
+  var paddedWidth: Int { input[2] + before[2] + after[2] }
+}
+
+/// A 3-D convolution (`torch.nn.Conv3d`) over frames [time, height, width, channels], one sample.
+public struct Convolution3D {
+  /// Kernel extents: time, height, width.
+  public let kernel: [Int]
+  private let stride: [Int]
+  private let weight: Weight
+  private let bias: Weight
+  /// Transformed kernels are kept: a clip is decoded chunk by chunk and tile by tile.
+  private let prepared = Prepared()
+
+  private final class Prepared {
+    var winograd: WinogradConvolution?
+  }
+
+  /// Whether the plan asks for products in bf16, and this convolution and the processor have them.
+  private var isRounded: Bool {
+    weight.activations == .bf16 && KernelContext.multipliesBFloat16 && stride == [1, 1, 1]
+      && kernel[1...] == [3, 3]
+  }
+
+  /// A convolution with a weight of shape [outputs, inputs, time, height, width] and a bias of shape [outputs].
+  public init(weight: Weight, bias: Weight, stride: [Int] = [1, 1, 1]) {
+    precondition(weight.shape.count == 5 && bias.shape == [weight.shape[0]] && stride.count == 3)
+    kernel = Array(weight.shape[2...])
+    self.stride = stride
+    self.weight = weight
+    self.bias = bias
+  }
+
+  /// Convolves frames, with zeros around them in space as the kernel needs to keep the size ("same"), and `timePadding`
+  /// frames of zeros in front.
+  ///
+  /// - Parameters:
+  ///   - memory: frames that come before x; takes over the last of x. With a stride of two in time, one of them keeps the
+  ///     windows in step.
+  ///   - residual: when given, the result is added to it, in place, and it is returned.
+  public func callAsFunction(
+    _ x: Tensor, after memory: TemporalContext? = nil, timePadding: Int, addingTo residual: Tensor? = nil,
+    in context: KernelContext
+  ) throws -> Tensor {
+    let channels = weight.shape[1]
+    precondition(x.shape.count == 4 && x.shape[3] == channels, "\(x.shape) into \(weight.shape)")
+    let padding = [timePadding, kernel[1] / 2, kernel[2] / 2]
+    let after = [0, kernel[1] / 2, kernel[2] / 2]
+    let frames = FrameWindow(x, after: memory, length: kernel[0] - stride[0])
+    let extents = [frames.count] + x.shape[1..<3]
+    let outputExtents = (0..<3).map { axis -> Int in
+      let padded = extents[axis] + padding[axis] + after[axis]
+      return (padded - kernel[axis]) / stride[axis] + 1
+    }
+    let geometry = ConvolutionGeometry(
+      inputChannels: channels, outputChannels: weight.shape[0], input: extents, output: outputExtents,
+      kernel: kernel, stride: stride, before: padding, after: after)
+    let bias = bias.tensor()
+    let shape = outputExtents + [weight.shape[0]]
+    precondition(residual.map { $0.shape == shape } ?? true)
+    defer {
+      count(outputExtents, timePadding: timePadding, in: context)
+      memory?.remember(x, isRounded: isRounded)
+    }
+    if isRounded {
+      let output = residual ?? Tensor(shape)
+      let winograd =
+        try prepared.winograd ?? WinogradConvolution(weight, in: context)
+      prepared.winograd = winograd
+      try winograd(
+        frames, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
+      context.magnitudes?.record(weight.name, x, output)
+      return output
+    }
+    let output = residual ?? Tensor.zeros(shape)
+    try weight.withFloats(scratch: context.floatWeights) { weights in
+      if stride == [1, 1, 1] {
+        try context.addSumOfTaps(geometry, frames, weights: weights.baseAddress, bias: bias, to: output)
+      } else {
+        try context.convolve(
+          geometry, frames.joined(), weights: weights.baseAddress, bias: bias, addingTo: output)
+      }
+    }
+    context.magnitudes?.record(weight.name, x, output)
+    return output
+  }
+
+  /// Counts the work as the definition has it, without taps that see only the zeros in front.
+  private func count(_ output: [Int], timePadding: Int, in context: KernelContext) {
+    let channelPairs = weight.shape[0] * weight.shape[1]
+    context.operations.convolution += (0..<output[0]).reduce(0) { sum, frame in
+      let taps = kernel[0] - min(kernel[0], max(0, timePadding - frame * stride[0]))
+      return sum + 2
+        * Double(taps * kernel[1] * kernel[2] * channelPairs * output[1] * output[2])
+    }
+  }
+}
+
+extension KernelContext {
+  /// Rows of a product that stay in the cache while all taps are added to them.
+  private static let rowsAtOnce = 4096
+
+  /// A convolution without strides as a sum of matrix products, one a tap of the kernel: output += conv(x) + bias.
+  ///
+  /// oneDNN's direct convolution sums all taps and channels one after the other, 13,824 numbers in the largest layer,
+  /// which costs more accuracy than parity allows. Its matrix products sum in blocks, and so do the taps here.
+  ///
+  /// With zeros around the frames, a tap sees the same pixels shifted by a constant number of rows, so each product reads
+  /// the padded input in place. The few results between the frames' lines are not used.
+  fileprivate func addSumOfTaps(
+    _ geometry: ConvolutionGeometry, _ x: FrameWindow, weights: UnsafePointer<Float>?, bias: Tensor,
+    to output: Tensor
+  ) throws {
+    let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
+    let (height, width) = (geometry.output[1], geometry.output[2])
+    let (paddedHeight, paddedWidth) = (geometry.paddedHeight, geometry.paddedWidth)
+    let padded = Self.padded(x, geometry)
+    let taps = try tapMajor(weights, geometry)
+    let results = output.reshaped([output.count / outputs, outputs])
+    let linesAtOnce = max(1, min(height, Self.rowsAtOnce / paddedWidth))
+    let buffer = Tensor([linesAtOnce * paddedWidth, outputs])
+    for frame in 0..<geometry.output[0] {
+      // Before the first frame there is nothing but zeros: those taps are left out.
+      let firstTap = max(0, geometry.before[0] - frame) * geometry.kernel[1] * geometry.kernel[2]
+      for first in stride(from: 0, to: height, by: linesAtOnce) {
+        let lines = min(linesAtOnce, height - first)
+        let rows = lines * paddedWidth
+        for tap in firstTap..<geometry.kernel.reduce(1, *) {
+          let (time, rest) = tap.quotientAndRemainder(dividingBy: geometry.kernel[1] * geometry.kernel[2])
+          let line = (frame + time - geometry.before[0]) * paddedHeight + first + rest / geometry.kernel[2]
+          let start = (line * paddedWidth + rest % geometry.kernel[2]) * inputs
+          try product(
+            MatrixView(
+              padded.elements.baseAddress.map { UnsafeRawPointer($0 + start) }, rows: rows, columns: inputs,
+              rowStride: inputs),
+            MatrixView(
+              taps.elements.baseAddress.map { UnsafeRawPointer($0 + tap * inputs * outputs) }, rows: inputs,
+              columns: outputs, rowStride: outputs),
+            bias: tap == firstTap ? UnsafePointer(bias.elements.baseAddress) : nil,
+            into: MatrixView(
+              UnsafeRawPointer(buffer.elements.baseAddress), rows: rows, columns: outputs, rowStride: outputs),
+            after: tap == firstTap ? [] : [(.accumulate, nil)])
+        }
+        for line in 0..<lines {
+          let target = (frame * height + first + line) * width
+          let source = line * paddedWidth
+          Elementwise.add(buffer.rows(source..<source + width), to: results.rows(target..<target + width))
+        }
+      }
+    }
+    withExtendedLifetime((padded, taps, bias)) {}
+  }
+
+  /// The frames with zeros around them in space, and behind them as many pixels as the last tap reaches too far.
+  private static func padded(_ x: FrameWindow, _ geometry: ConvolutionGeometry) -> Tensor {
+    if geometry.kernel == [1, 1, 1] { return x.joined() }
+    let (height, width, channels) = (geometry.input[1], geometry.input[2], geometry.inputChannels)
+    let (paddedHeight, paddedWidth) = (geometry.paddedHeight, geometry.paddedWidth)
+    let pixels = x.count * paddedHeight * paddedWidth + geometry.kernel[2] - 1
+    let result = Tensor.zeros([pixels, channels])
+    for frame in 0..<x.count {
+      let source = x[frame]
+      parallelRows(height) { lines in
+        for y in lines {
+          let line = frame * paddedHeight + y + geometry.before[1]
+          let target = (line * paddedWidth + geometry.before[2]) * channels
+          let values = source.elements[y * width * channels..<(y + 1) * width * channels]
+          _ = result.elements[target...].update(fromContentsOf: values)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Weights [outputs, inputs, taps] as [taps, inputs, outputs].
+  private func tapMajor(_ weights: UnsafePointer<Float>?, _ geometry: ConvolutionGeometry) throws -> Tensor {
+    let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
+    let taps = geometry.kernel.reduce(1, *)
+    let result = Tensor([taps, inputs, outputs])
+    let shape = [outputs, inputs, taps]
+    let stored = Layout(shape)
+    let wanted = Layout(shape, strides: [1, outputs, inputs * outputs])
+    var from = try stored.descriptor()
+    var to = try wanted.descriptor()
+    let reorder = try primitive(.transposition(from: stored, to: wanted), "weight layout") {
+      engine, descriptor in
+      dnnl_reorder_primitive_desc_create(&descriptor, &from, engine, &to, engine, nil)
+    }
+    try execute(
+      reorder,
+      [
+        Argument(DNNL_ARG_FROM, from, reading: weights),
+        Argument(DNNL_ARG_TO, to, UnsafeMutableRawPointer(result.elements.baseAddress)),
+      ], "weight layout")
+    return result
+  }
+
+  /// oneDNN's dimension order is batch, channels, time, height, width; the strides make it channels-last.
+  private static func frames(_ extents: [Int], channels: Int) -> Layout {
+    let (height, width) = (extents[1], extents[2])
+    return Layout(
+      [1, channels] + extents,
+      strides: [
+        extents[0] * height * width * channels, 1, height * width * channels, width * channels, channels,
+      ])
+  }
+
+  /// A convolution with strides: output += conv(x) + bias.
+  fileprivate func convolve(
+    _ geometry: ConvolutionGeometry, _ x: Tensor, weights: UnsafePointer<Float>?, bias: Tensor,
+    addingTo output: Tensor
+  ) throws {
+    var sourceLayout = try Self.frames(geometry.input, channels: geometry.inputChannels).descriptor()
+    var outputLayout = try Self.frames(geometry.output, channels: geometry.outputChannels).descriptor()
+    var biasLayout = try Layout([geometry.outputChannels]).descriptor()
+    let weightShape = [geometry.outputChannels, geometry.inputChannels] + geometry.kernel
+    var plainWeights = try Layout(weightShape).descriptor()
+    let primitive = try primitive(
+      .convolution(geometry), "convolution"
+    ) { engine, result in
+      var anyWeights = dnnl_memory_desc_t()
+      try dnnl(
+        dnnl_memory_desc_init_by_tag(
+          &anyWeights, 5, weightShape.map(Int64.init), dnnl_f32, dnnl_format_tag_any),
+        "convolution")
+      var operation = dnnl_convolution_desc_t()
+      try dnnl(
+        dnnl_convolution_forward_desc_init(
+          &operation, dnnl_forward_inference, dnnl_convolution_direct, &sourceLayout, &anyWeights,
+          &biasLayout,
+          &outputLayout, geometry.stride.map(Int64.init), geometry.before.map(Int64.init),
+          geometry.after.map(Int64.init)),
+        "convolution")
+      return try Self.withAttributes([.accumulate]) {
+        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+      }
+    }
+    guard var wanted = primitive.wantedLayout(of: dnnl_query_weights_md) else {
+      throw BenbenError(.internalDefect, "oneDNN failed", at: "convolution", because: "no weights layout")
+    }
+    let packedCount = dnnl_memory_desc_get_size(&wanted) / MemoryLayout<Float>.stride
+    try reorderedWeights.with(count: packedCount) { packed in
+      let reorder = try self.primitive(
+        .reorder(geometry), "weight layout"
+      ) { engine, result in
+        dnnl_reorder_primitive_desc_create(&result, &plainWeights, engine, &wanted, engine, nil)
+      }
+      try execute(
+        reorder,
+        [
+          Argument(DNNL_ARG_FROM, plainWeights, reading: weights),
+          Argument(DNNL_ARG_TO, wanted, UnsafeMutableRawPointer(packed.baseAddress)),
+        ], "weight layout")
+      try execute(
+        primitive,
+        [
+          Argument(DNNL_ARG_SRC, sourceLayout, reading: UnsafePointer(x.elements.baseAddress)),
+          Argument(DNNL_ARG_WEIGHTS, wanted, UnsafeMutableRawPointer(packed.baseAddress)),
+          Argument(DNNL_ARG_BIAS, biasLayout, reading: UnsafePointer(bias.elements.baseAddress)),
+          Argument(DNNL_ARG_DST, outputLayout, UnsafeMutableRawPointer(output.elements.baseAddress)),
+        ], "convolution")
+    }
+  }
+
+  /// An activation function over all elements, in place.
+  public func apply(_ activation: Activation, to x: Tensor) throws {
+    if x.count == 0 { return }
+    var layout = try Layout([x.count]).descriptor()
+    let primitive = try primitive(.elementwise(activation, count: x.count), "activation") { engine, result in
+      let (kind, alpha) = activation.algorithm
+      var operation = dnnl_eltwise_desc_t()
+      try dnnl(
+        dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, kind, &layout, alpha, 0),
+        "activation")
+      return dnnl_primitive_desc_create(&result, &operation, nil, engine, nil)
+    }
+    let memory = UnsafeMutableRawPointer(x.elements.baseAddress)
+    try execute(
+      primitive, [Argument(DNNL_ARG_SRC, layout, memory), Argument(DNNL_ARG_DST, layout, memory)],
+      "activation")
+  }
+}

@@ -1,0 +1,113 @@
+import CKernelLoops
+import Tensors
+
+/// Normalisations over rows [rows, width] and over channels-last frames.
+public enum Normalization {
+  /// Layer norm without weights, then ·(1 + scale) + shift, one scale and shift for all rows.
+  public static func layerNorm(
+    _ x: Tensor, scale: Tensor?, shift: Tensor?, epsilon: Float, into output: Tensor
+  ) {
+    let width = x.shape[1]
+    precondition(
+      output.shape == x.shape && (scale?.count ?? width) == width && (scale == nil) == (shift == nil))
+    parallelRows(x.shape[0]) { rows in
+      bb_layer_norm_modulate(
+        x.pointer(row: rows.lowerBound), scale?.elements.baseAddress, shift?.elements.baseAddress,
+        output.pointer(row: rows.lowerBound), rows.count, width, epsilon)
+    }
+    withExtendedLifetime((scale, shift)) {}
+  }
+
+  /// Layer norm with weight and bias (`torch.nn.LayerNorm`).
+  public static func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
+    let output = Tensor(x.shape)
+    precondition(weight.count == x.shape[1] && bias.count == x.shape[1])
+    parallelRows(x.shape[0]) { rows in
+      bb_layer_norm_affine(
+        x.pointer(row: rows.lowerBound), weight.elements.baseAddress, bias.elements.baseAddress,
+        output.pointer(row: rows.lowerBound), rows.count, x.shape[1], epsilon)
+    }
+    return output
+  }
+
+  /// Root-mean-square norm of every row, or of every run of `weight.count` elements in a row (one a head).
+  public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
+    let output = Tensor(x.shape)
+    rmsNorm(x, weight: weight, epsilon: epsilon, into: output)
+    return output
+  }
+
+  /// The same into a tensor that exists already, which may be x.
+  public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, into output: Tensor) {
+    precondition(x.shape.count == 2 && x.shape[1] % weight.count == 0 && output.shape == x.shape)
+    let runs = x.shape[1] / weight.count
+    parallelRows(x.shape[0]) { rows in
+      bb_rms_norm(
+        x.pointer(row: rows.lowerBound), weight.elements.baseAddress, output.pointer(row: rows.lowerBound),
+        rows.count * runs, weight.count, epsilon)
+    }
+  }
+
+  /// Group norm of every frame by itself (`CausalGroupNorm`): x is [time, height, width, channels].
+  ///
+  /// - Parameter activates: whether SiLU follows; fused, so that the frames are not read and written once more.
+  public static func groupNorm(
+    _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, activates: Bool
+  ) -> Tensor {
+    let (frames, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
+    precondition(weight.count == channels && bias.count == channels && channels % groups == 0)
+    let output = Tensor(x.shape)
+    // Parts of a frame are summed side by side, always the same ones, so that threads do not change the result.
+    let parts = min(16, max(pixels, 1))
+    var moments = [Double](repeating: 0, count: 2 * parts * channels)
+    for frame in 0..<frames {
+      let input = x.rows(frame..<frame + 1).elements.baseAddress
+      moments.withUnsafeMutableBufferPointer { moments in
+        moments.update(repeating: 0)
+        let sums = moments.baseAddress
+        parallelFor(parts) { part in
+          let (start, end) = (pixels * part / parts, pixels * (part + 1) / parts)
+          bb_channel_moments(
+            input.map { $0 + start * channels }, end - start, channels, sums.map { $0 + 2 * part * channels },
+            sums.map { $0 + (2 * part + 1) * channels })
+        }
+      }
+      var sum = [Double](repeating: 0, count: channels)
+      var square = sum
+      for part in 0..<parts {
+        for channel in 0..<channels {
+          sum[channel] += moments[2 * part * channels + channel]
+          square[channel] += moments[(2 * part + 1) * channels + channel]
+        }
+      }
+      var scale = [Float](repeating: 0, count: channels)
+      var shift = scale
+      let perGroup = channels / groups
+      for group in 0..<groups {
+        let members = group * perGroup..<(group + 1) * perGroup
+        let count = Double(perGroup * pixels)
+        let mean = members.reduce(0) { $0 + sum[$1] } / count
+        let variance = max(0, members.reduce(0) { $0 + square[$1] } / count - mean * mean)
+        let inverse = 1 / (variance + Double(epsilon)).squareRoot()
+        for channel in members {
+          scale[channel] = Float(inverse * Double(weight.elements[channel]))
+          shift[channel] = Float(
+            Double(bias.elements[channel]) - mean * inverse * Double(weight.elements[channel]))
+        }
+      }
+      let target = output.rows(frame..<frame + 1).elements.baseAddress
+      let apply = activates ? bb_channel_affine_silu : bb_channel_affine
+      scale.withUnsafeBufferPointer { scale in
+        shift.withUnsafeBufferPointer { shift in
+          parallelRows(pixels) { rows in
+            let start = rows.lowerBound * channels
+            apply(
+              input.map { $0 + start }, scale.baseAddress, shift.baseAddress, target.map { $0 + start },
+              rows.count, channels)
+          }
+        }
+      }
+    }
+    return output
+  }
+}

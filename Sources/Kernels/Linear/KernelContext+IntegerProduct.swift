@@ -1,0 +1,75 @@
+import CDNNL
+import CKernelLoops
+import Tensors
+
+extension KernelContext {
+  /// Whether 8-bit products are summed exactly.
+  ///
+  /// Without the VNNI instructions oneDNN adds pairs of them in 16 bits, which saturate: 127·127·2 is too large, and the
+  /// result is wrong without a word.
+  public static let multipliesIntegersExactly: Bool = {
+    let vnni: UInt32 = 0x440  // the bits of AVX-512 VNNI and of AVX2 VNNI in oneDNN's masks
+    return dnnl_get_effective_cpu_isa().rawValue & vnni != 0
+  }()
+
+  /// Whether the processor multiplies numbers in bf16; oneDNN would also do so without, but slower than in f32.
+  public static let multipliesBFloat16: Bool = {
+    let bfloat16: UInt32 = 0x80  // the bit of AVX-512 BF16 in oneDNN's masks
+    return dnnl_get_effective_cpu_isa().rawValue & bfloat16 != 0
+  }()
+
+  /// With more inputs than this, sums of products of 8-bit numbers might not fit 32 bits; −128 is no weight of ours, but may
+  /// stand in a file.
+  static let maximumIntegerInputs = Int(Int32.max) / (255 * 128)
+
+  /// Sums that are held at a time; they should be in the cache still when they are scaled.
+  private static let maximumSums = 1 << 20
+
+  /// x·Wᵀ with x quantized row by row, 128 standing for zero, and W [outputs, inputs] in 8 bits, summed exactly in 32 bits.
+  ///
+  /// - Parameter body: is shown the sums of some of the rows, [rows, parts, outputs], to be scaled by `bb_scale_sums`.
+  func integerProduct(
+    _ x: LinearInput.IntegerRows, rows: Range<Int>, _ weight: Weight,
+    body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
+  ) throws {
+    let (inputs, outputs) = (weight.rowLength, weight.shape[0])
+    let block = max(1, min(rows.count, Self.maximumSums / max(x.parts * outputs, 1)))
+    try withFactor(weight) { factor in
+      try sumScratch.with(count: block * x.parts * outputs) { sums in
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
+          let part = start..<min(start + block, rows.upperBound)
+          try product(
+            MatrixView(
+              x.values + x.parts * start * inputs, .u8, rows: x.parts * part.count, columns: inputs,
+              rowStride: inputs),
+            factor, bias: nil,
+            into: MatrixView(
+              sums.baseAddress, .s32, rows: x.parts * part.count, columns: outputs, rowStride: outputs))
+          if let sums = sums.baseAddress { try body(part, UnsafePointer(sums)) }
+        }
+      }
+    }
+  }
+
+  /// Lends an 8-bit weight as the right factor of a product: in place, or, where blocks cannot be multiplied, row by row.
+  private func withFactor(_ weight: Weight, _ body: (MatrixView) throws -> Void) throws {
+    let (inputs, outputs) = (weight.rowLength, weight.shape[0])
+    try weight.withQuantized { values, _ in
+      if weight.layout == .rowMajor {
+        return try body(.transposed(values.baseAddress, .s8, rows: inputs, columns: outputs))
+      }
+      if multipliesBlocks {
+        return try body(MatrixView(blocks: values.baseAddress, rows: inputs, columns: outputs))
+      }
+      try rowMajorWeights.with(count: values.count) { rows in
+        parallelRows(outputs) { part in
+          weight.layout.unpack(
+            values, rows: part, columns: inputs,
+            into: UnsafeMutableBufferPointer(
+              rebasing: rows[part.lowerBound * inputs..<part.upperBound * inputs]))
+        }
+        try body(.transposed(rows.baseAddress, .s8, rows: inputs, columns: outputs))
+      }
+    }
+  }
+}

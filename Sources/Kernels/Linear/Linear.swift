@@ -1,0 +1,225 @@
+import CKernelLoops
+import Tensors
+
+/// y = x·Wᵀ + b (`torch.nn.Linear`), with what follows it fused behind the product.
+///
+/// The weight stays where it is stored. What the product computes in is multiplied in place; another type is expanded tile
+/// by tile into scratch memory, so that no second copy of a model, nor of a whole matrix, exists. 8-bit weights whose
+/// plan says so are multiplied as integers, where the processor can without saturating; one that can but does not take them
+/// in blocks (VNNI without AVX-512) unpacks one matrix at a time.
+public struct Linear {
+  /// The number of input and output features.
+  public let inputs: Int, outputs: Int
+  private let weight: Weight
+  private let bias: Weight?
+  private let sums: RowSums
+  /// The rounding of the inputs that the plan asks for and the processor can multiply.
+  public let precision: InputPrecision
+
+  /// A linear layer with a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
+  ///
+  /// Further dimensions of the weight count as inputs.
+  public init(weight: Weight, bias: Weight?) {
+    precondition(weight.shape.count >= 2 && (bias.map { $0.shape == [weight.shape[0]] } ?? true))
+    outputs = weight.shape[0]
+    inputs = weight.shape.dropFirst().reduce(1, *)
+    self.weight = weight
+    self.bias = bias
+    sums = RowSums(weight)
+    precision =
+      switch weight.activations {
+      case .int8, .int16:
+        weight.type == .i8 && KernelContext.multipliesIntegersExactly
+          && inputs <= KernelContext.maximumIntegerInputs ? weight.activations : .float32
+      case .bf16: KernelContext.multipliesBFloat16 ? .bf16 : .float32
+      case .float32: .float32
+      }
+  }
+
+  /// What happens to the product before it is stored.
+  public enum Epilogue {
+    /// An activation function.
+    case activation(Activation)
+    /// Times another tensor of the output's shape, element by element (a gated feed-forward).
+    case multiply(Tensor)
+    /// Added to what the output holds.
+    case residual
+    /// Times a row, the same for all rows, and added to what the output holds; stands alone.
+    case gatedResidual(Tensor)
+  }
+
+  /// A run of the input's rows, where their products go, and what happens to them: the samples of a batch share the weight
+  /// but not the gate.
+  public struct Segment {
+    let rows: Range<Int>
+    let output: Tensor
+    let epilogue: [Epilogue]
+
+    /// A segment; the output is [rows, outputs].
+    public init(rows: Range<Int>, into output: Tensor, then epilogue: [Epilogue] = []) {
+      self.rows = rows
+      self.output = output
+      self.epilogue = epilogue
+    }
+
+    fileprivate var gate: Tensor? {
+      guard case .gatedResidual(let gate)? = epilogue.first else { return nil }
+      precondition(epilogue.count == 1)
+      return gate
+    }
+  }
+
+  /// A new tensor [rows, outputs] from x of shape [rows, inputs].
+  public func callAsFunction(
+    _ x: Tensor, then epilogue: [Epilogue] = [], in context: KernelContext
+  ) throws -> Tensor {
+    try self(LinearInput(x), then: epilogue, in: context)
+  }
+
+  /// The same from an input that several layers share.
+  public func callAsFunction(
+    _ x: LinearInput, then epilogue: [Epilogue] = [], in context: KernelContext
+  ) throws -> Tensor {
+    let output = Tensor([x.rows, outputs])
+    try self(x, into: output, then: epilogue, in: context)
+    return output
+  }
+
+  /// The same into a tensor that exists already.
+  public func callAsFunction(
+    _ x: LinearInput, into output: Tensor, then epilogue: [Epilogue], in context: KernelContext
+  ) throws {
+    try self(x, [Segment(rows: 0..<x.rows, into: output, then: epilogue)], in: context)
+  }
+
+  /// The same for some of the rows, each segment with its own output and epilogue.
+  public func callAsFunction(_ x: LinearInput, _ segments: [Segment], in context: KernelContext) throws {
+    precondition(
+      x.features == inputs && segments.allSatisfy { $0.output.shape == [$0.rows.count, outputs] },
+      "\(x.features) → \(segments.map(\.output.shape))")
+    let bias = bias?.tensor()
+    let segments = segments.filter { !$0.rows.isEmpty }
+    if precision.isInteger {
+      for segment in segments { try integers(x, segment, bias: bias, in: context) }
+    } else {
+      try floats(x, segments, bias: bias, in: context)
+    }
+    withExtendedLifetime((segments, bias, x)) {}
+    context.operations.linear += segments.reduce(0) { $0 + 2 * Double($1.rows.count * inputs * outputs) }
+    if let ranges = context.magnitudes {
+      for segment in segments { ranges.record(weight.name, x.values.rows(segment.rows), segment.output) }
+    }
+  }
+
+  /// Products in f32 or bf16.
+  private func floats(
+    _ x: LinearInput, _ segments: [Segment], bias: Tensor?, in context: KernelContext
+  ) throws {
+    let type: NumberType = precision == .bf16 ? .bf16 : .f32
+    let (source, size) =
+      type == .bf16
+      ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.address), 4)
+    // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
+    let targets = segments.map { segment in
+      segment.gate == nil ? segment.output : Tensor([segment.rows.count, outputs])
+    }
+    try weight.forEachTile(as: type, in: context) { columns, weights in
+      for (segment, target) in zip(segments, targets) {
+        let rows = segment.rows.count
+        try context.product(
+          MatrixView(
+            source + segment.rows.lowerBound * inputs * size, type, rows: rows, columns: inputs,
+            rowStride: inputs),
+          .transposed(weights, type, rows: inputs, columns: columns.count),
+          bias: bias?.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) },
+          into: MatrixView(
+            target.elements.baseAddress.map { UnsafeRawPointer($0 + columns.lowerBound) }, rows: rows,
+            columns: columns.count, rowStride: outputs),
+          after: operations(segment, columns))
+      }
+    }
+    for (segment, target) in zip(segments, targets) {
+      if let gate = segment.gate { Elementwise.add(target, gatedBy: gate, to: segment.output) }
+    }
+  }
+
+  /// What follows behind a product of some of the outputs.
+  private func operations(
+    _ segment: Segment, _ columns: Range<Int>
+  ) -> [(operation: PostOperation, operand: UnsafePointer<Float>?)] {
+    var operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
+    for step in segment.epilogue {
+      switch step {
+      case .activation(let activation): operations.append((.activation(activation), nil))
+      case .multiply(let factor):
+        precondition(factor.shape == [segment.rows.count, outputs])
+        let layout = Layout([segment.rows.count, columns.count], strides: [outputs, 1])
+        let operand = factor.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) }
+        operations.append((.multiply(layout), operand))
+      case .residual: operations.append((.accumulate, nil))
+      case .gatedResidual: break
+      }
+    }
+    return operations
+  }
+
+  /// One segment with quantized inputs: integer products, scaled once, and then the epilogue, row by row in the cache.
+  private func integers(
+    _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
+  ) throws {
+    let biasPointer = UnsafePointer(bias?.elements.baseAddress)
+    let x = x.integers(precision)
+    let weightSums = sums.values()
+    try weight.withQuantized { _, scales in
+      try context.integerProduct(x, rows: segment.rows, weight) { rows, sums in
+        parallelRows(rows.count) { part in
+          let scratch = ScratchBuffer<Float>(count: outputs)
+          scratch.with(count: outputs) { scaled in
+            for index in part {
+              let row = rows.lowerBound + index
+              let high = sums + x.parts * index * outputs
+              bb_scale_sums(
+                high, x.parts == 2 ? high + outputs : nil, weightSums, x.scales[row], scales.baseAddress,
+                biasPointer, scaled.baseAddress, outputs)
+              finish(scaled, row: row - segment.rows.lowerBound, segment)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The epilogue of one of the segment's rows.
+  private func finish(_ scaled: UnsafeMutableBufferPointer<Float>, row: Int, _ segment: Segment) {
+    let target = segment.output.pointer(row: row)
+    var isStored = false
+    for step in segment.epilogue {
+      switch step {
+      case .activation(let activation): activation.apply(to: scaled)
+      case .multiply(let factor):
+        bb_multiply(factor.pointer(row: row), scaled.baseAddress, outputs)
+      case .residual:
+        bb_linear_combination(scaled.baseAddress, 1, target, 1, target, outputs)
+        isStored = true
+      case .gatedResidual(let gate):
+        bb_add_gated(scaled.baseAddress, gate.elements.baseAddress, target, 1, outputs)
+        isStored = true
+      }
+    }
+    if !isStored, let source = scaled.baseAddress { target?.update(from: source, count: outputs) }
+  }
+}
+
+/// The sums of the rows of a weight, taken when they are first asked for: that reads it all.
+private final class RowSums {
+  private let weight: Weight
+  private var known: [Int32]?
+
+  init(_ weight: Weight) { self.weight = weight }
+
+  func values() -> [Int32] {
+    let values = known ?? weight.rowSums()
+    known = values
+    return values
+  }
+}

@@ -1,0 +1,119 @@
+import CKernelLoops
+import Tensors
+
+/// What a linear layer is given, [rows, features], with the roundings of it that products ask for: layers that share an
+/// input share them.
+public final class LinearInput {
+  /// What stands side by side in a row.
+  private let parts: [Tensor]
+  let rows: Int, features: Int
+  private var joined: Tensor?
+  private var bfloat16: ScratchBuffer<UInt16>?
+  private var quantized: [InputPrecision: (values: ScratchBuffer<UInt8>, scales: ScratchBuffer<Float>)] = [:]
+
+  /// An input; its values must not change afterwards.
+  public convenience init(_ values: Tensor) { self.init(sideBySide: [values]) }
+
+  /// An input whose rows are those of several tensors, one behind the other.
+  public init(sideBySide parts: [Tensor]) {
+    rows = parts.first?.shape[0] ?? 0
+    precondition(parts.allSatisfy { [rows] in $0.shape.count == 2 && $0.shape[0] == rows })
+    features = parts.reduce(0) { $0 + $1.shape[1] }
+    self.parts = parts
+    joined = parts.count == 1 ? parts[0] : nil
+  }
+
+  /// The values, row by row.
+  var values: Tensor {
+    if let joined { return joined }
+    let result = Tensor([rows, features])
+    parallelRows(rows) { rows in
+      forEachPart(of: rows) { row, column, part in
+        guard let source = part.pointer(row: row), let target = result.pointer(row: row) else { return }
+        (target + column).update(from: source, count: part.shape[1])
+      }
+    }
+    joined = result
+    return result
+  }
+
+  /// Each row's share of each part, and the column where it starts.
+  private func forEachPart(of rows: Range<Int>, _ body: (_ row: Int, _ column: Int, _ part: Tensor) -> Void) {
+    for row in rows {
+      var column = 0
+      for part in parts {
+        body(row, column, part)
+        column += part.shape[1]
+      }
+    }
+  }
+
+  /// The values in bf16, row by row; valid as long as the input is.
+  func roundedToBFloat16() -> UnsafeRawPointer {
+    let buffer = bfloat16 ?? rounded()
+    bfloat16 = buffer
+    return UnsafeRawPointer(buffer.base)
+  }
+
+  private func rounded() -> ScratchBuffer<UInt16> {
+    let buffer = ScratchBuffer<UInt16>(count: rows * features)
+    let output = buffer.base
+    parallelRows(rows) { rows in
+      forEachPart(of: rows) { row, column, part in
+        bb_round_bfloat16(part.pointer(row: row), output + row * features + column, part.shape[1])
+      }
+    }
+    return buffer
+  }
+
+  /// Rows of 8-bit numbers, 128 standing for zero.
+  struct IntegerRows {
+    /// [rows, parts, features].
+    let values: UnsafePointer<UInt8>
+    /// One scale for each of the input's rows.
+    let scales: UnsafePointer<Float>
+    /// How many of these rows stand for one of the input's: in 16 bits two, the high halves and the low ones.
+    let parts: Int
+  }
+
+  /// The values in 8 or 16 bits, the largest of each row being 127 or 127·256 + 127; valid as long as the input is.
+  ///
+  /// The scale of a row that holds what is no finite number is NaN.
+  func integers(_ precision: InputPrecision) -> IntegerRows {
+    let parts = precision == .int16 ? 2 : 1
+    let buffers = quantized[precision] ?? quantize(parts: parts)
+    quantized[precision] = buffers
+    return IntegerRows(
+      values: UnsafePointer(buffers.values.base),
+      scales: UnsafePointer(buffers.scales.base), parts: parts)
+  }
+
+  private func quantize(
+    parts count: Int
+  ) -> (values: ScratchBuffer<UInt8>, scales: ScratchBuffer<Float>) {
+    let buffers = (
+      values: ScratchBuffer<UInt8>(count: count * rows * features), scales: ScratchBuffer<Float>(count: rows)
+    )
+    let (output, scales) = (buffers.values.base, buffers.scales.base)
+    let limit: Float = count == 2 ? 127 * 256 + 127 : 127
+    parallelRows(rows) { rows in
+      for row in rows {
+        let bits = parts.reduce(0) { max($0, bb_largest_magnitude($1.pointer(row: row), $1.shape[1])) }
+        let largest = Float(bitPattern: bits)
+        scales[row] = largest.isFinite ? largest / limit : .nan
+        // Rows near the least f32 numbers are as good as zero for activations.
+        let inverse = largest.isFinite && largest > 0x1p-110 ? limit / largest : 0
+        forEachPart(of: row..<row + 1) { row, column, part in
+          let target = output + count * row * features + column
+          let source = part.pointer(row: row)
+          if count == 2 {
+            bb_quantize_halves(source, inverse, target, target + features, part.shape[1])
+          } else {
+            bb_quantize(source, inverse, target, part.shape[1])
+          }
+        }
+      }
+    }
+    return buffers
+  }
+}

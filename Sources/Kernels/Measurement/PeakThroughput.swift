@@ -1,0 +1,57 @@
+import CDNNL
+import Tensors
+
+/// What oneDNN reaches on this machine with one large product, against which speeds are judged.
+public enum PeakThroughput {
+  /// The shape of the product: rows, outputs, inputs.
+  public static let shape = (rows: 2176, outputs: 7680, inputs: 1920)
+
+  /// Operations a second with operands rounded so, weights stored row by row; the best of some runs.
+  public static func operationsPerSecond(_ precision: InputPrecision, in context: KernelContext) throws
+    -> Double
+  {
+    // Products with inputs in 16 bits are two with inputs in 8.
+    if precision == .int16 { return try operationsPerSecond(.int8, in: context) / 2 }
+    let (rows, outputs, inputs) = shape
+    let (input, weight, output): (NumberType, NumberType, NumberType) =
+      switch precision {
+      case .float32: (.f32, .f32, .f32)
+      case .bf16: (.bf16, .bf16, .f32)
+      case .int8, .int16: (.u8, .s8, .s32)
+      }
+    let left = Tensor.zeros([rows, inputs])
+    let right = Tensor.zeros([outputs, inputs])
+    let result = Tensor.zeros([rows, outputs])
+    var best = Double.infinity
+    let clock = ContinuousClock()
+    for _ in 0..<6 {
+      let duration = try clock.measure {
+        try context.product(
+          MatrixView(left.elements.baseAddress, input, rows: rows, columns: inputs, rowStride: inputs),
+          MatrixView(
+            right.elements.baseAddress, weight, rows: inputs, columns: outputs, rowStride: 1,
+            columnStride: inputs),
+          bias: nil,
+          into: MatrixView(
+            result.elements.baseAddress, output, rows: rows, columns: outputs, rowStride: outputs))
+      }
+      best = min(best, duration / .seconds(1))
+    }
+    withExtendedLifetime((left, right, result)) {}
+    return 2 * Double(rows) * Double(outputs) * Double(inputs) / best
+  }
+
+  /// The instruction set that oneDNN uses.
+  public static var instructionSet: String {
+    let known: [(UInt32, String)] = [
+      (dnnl_cpu_isa_avx512_core_amx.rawValue, "AVX-512 AMX"),
+      (dnnl_cpu_isa_avx512_core_bf16.rawValue, "AVX-512 BF16"),
+      (dnnl_cpu_isa_avx512_core_vnni.rawValue, "AVX-512 VNNI"),
+      (dnnl_cpu_isa_avx512_core.rawValue, "AVX-512"),
+      (dnnl_cpu_isa_avx2_vnni.rawValue, "AVX2 VNNI"), (dnnl_cpu_isa_avx2.rawValue, "AVX2"),
+      (dnnl_cpu_isa_avx.rawValue, "AVX"), (dnnl_cpu_isa_sse41.rawValue, "SSE4.1"),
+    ]
+    let isa = dnnl_get_effective_cpu_isa().rawValue
+    return known.first { isa & $0.0 == $0.0 }?.1 ?? "unknown"
+  }
+}

@@ -1,0 +1,122 @@
+import CDNNL
+import Files
+import Tensors
+
+extension KernelContext {
+  /// output = post(left · right + bias), where the post-operations run in order, each with its operand if it has one.
+  func product(
+    _ left: MatrixView, _ right: MatrixView, bias: UnsafePointer<Float>?, into output: MatrixView,
+    after operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
+  ) throws {
+    let biasLayout = bias.map { _ in Layout([1, output.layout.dimensions[1]]) }
+    let primitive = try productPrimitive(
+      left.layout, right.layout, output.layout, bias: biasLayout, after: operations.map(\.operation))
+    var arguments = [
+      Argument(DNNL_ARG_SRC, try left.layout.descriptor(), reading: left.pointer),
+      Argument(DNNL_ARG_WEIGHTS, try right.layout.descriptor(), reading: right.pointer),
+      Argument(
+        DNNL_ARG_DST, try output.layout.descriptor(), UnsafeMutableRawPointer(mutating: output.pointer)),
+    ]
+    if let bias, let biasLayout {
+      arguments.append(Argument(DNNL_ARG_BIAS, try biasLayout.descriptor(), reading: bias))
+    }
+    for (index, item) in operations.enumerated() {
+      switch item.operation {
+      case .multiply(let layout), .add(let layout):
+        arguments.append(
+          Argument(
+            DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * Int32(index + 1) | DNNL_ARG_SRC_1, try layout.descriptor(),
+            reading: item.operand))
+      case .activation, .scale, .accumulate: break
+      }
+    }
+    try execute(primitive, arguments, "matrix product")
+  }
+
+  /// The primitive of such a product.
+  func productPrimitive(
+    _ left: Layout, _ right: Layout, _ output: Layout, bias: Layout? = nil, after kinds: [PostOperation] = []
+  ) throws -> Primitive {
+    let key = PrimitiveKey.product(
+      left: left, right: right, output: output, hasBias: bias != nil, after: kinds)
+    return try primitive(key, "matrix product") { engine, result in
+      var source = try left.descriptor()
+      var weights = try right.descriptor()
+      var destination = try output.descriptor()
+      var operation = dnnl_matmul_desc_t()
+      if let bias {
+        var bias = try bias.descriptor()
+        try dnnl(
+          dnnl_matmul_desc_init(&operation, &source, &weights, &bias, &destination), "matrix product")
+      } else {
+        try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
+      }
+      return try Self.withAttributes(kinds) {
+        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+      }
+    }
+  }
+
+  /// The primitive of left · right for one thread of a region in which every thread computes products of its own.
+  ///
+  /// oneDNN shares work out when it makes a primitive, and keeps its scratch memory by thread: such a primitive is made for
+  /// one thread, and told where its scratch memory is.
+  ///
+  /// - Parameters:
+  ///   - packed: how the right factor is laid out, if it was packed.
+  ///   - adds: whether the product is added to what the output holds.
+  func serialProduct(
+    _ left: Layout, _ right: Layout, _ output: Layout, packed: dnnl_memory_desc_t? = nil, adds: Bool = false
+  ) throws -> Primitive {
+    let key = PrimitiveKey.serialProduct(
+      left: left, right: right, output: output, isPacked: packed != nil, adds: adds)
+    return try serialProduct(
+      key, left, weights: try packed ?? right.descriptor(), output, after: adds ? [.accumulate] : [])
+  }
+
+  /// The layout in which a product on one thread wants its right factor; how many rows the left one has does not matter
+  /// to it.
+  func packedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> dnnl_memory_desc_t {
+    var free = dnnl_memory_desc_t()
+    try dnnl(
+      dnnl_memory_desc_init_by_tag(
+        &free, Int32(right.dimensions.count), right.dimensions.map(Int64.init), right.type.dnnl,
+        dnnl_format_tag_any), "layout")
+    let primitive = try serialProduct(.unpacked(right), left, weights: free, output, after: [])
+    guard let wanted = primitive.wantedLayout(of: dnnl_query_weights_md) else {
+      throw BenbenError(.internalDefect, "oneDNN failed", at: "matrix product", because: "no weights layout")
+    }
+    return wanted
+  }
+
+  private func serialProduct(
+    _ key: PrimitiveKey, _ left: Layout, weights: dnnl_memory_desc_t, _ output: Layout, after: [PostOperation]
+  ) throws -> Primitive {
+    var (source, weights, destination) = (try left.descriptor(), weights, try output.descriptor())
+    return try primitive(key, "matrix product") { engine, result in
+      let threads = KernelContext.threads
+      omp_set_num_threads(1)
+      defer { omp_set_num_threads(Int32(threads)) }
+      var operation = dnnl_matmul_desc_t()
+      try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
+      return try Self.withAttributes(after, ownsScratch: true) {
+        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+      }
+    }
+  }
+
+  /// Brings a matrix into a layout that a primitive wants.
+  func pack(
+    _ matrix: UnsafeRawPointer, _ layout: Layout, into output: UnsafeMutableRawPointer,
+    _ wanted: dnnl_memory_desc_t
+  ) throws {
+    var (from, to) = (try layout.descriptor(), wanted)
+    // The layout wanted of matrices of one shape and type is always the same.
+    let reorder = try primitive(.packing(layout), "weight layout") { engine, result in
+      dnnl_reorder_primitive_desc_create(&result, &from, engine, &to, engine, nil)
+    }
+    try execute(
+      reorder, [Argument(DNNL_ARG_FROM, from, reading: matrix), Argument(DNNL_ARG_TO, to, output)],
+      "weight layout")
+  }
+}

@@ -1,0 +1,98 @@
+import CDNNL
+import Dispatch
+import Foundation
+import Synchronization
+
+/// An executor whose jobs run one after the other on one OS thread, for an actor that owns a ``KernelContext``.
+///
+/// oneDNN's primitives must be executed by the thread that made them, and an OpenMP thread has a number of threads and a
+/// team of its own. Actors on the shared pool hop between threads; one on this executor does not, and nothing that it sets
+/// reaches other threads of the process.
+public final class KernelThread: SerialExecutor {
+  /// How many threads its operations use.
+  public let threads: Int
+  private let jobs = JobQueue()
+  /// Deep recursion of models and oneDNN's code generator need more than the default of secondary threads.
+  private static let stackSize = 16 << 20
+
+  /// Starts the thread.
+  ///
+  /// - Parameter threads: how many threads operations use; nil leaves it to OpenMP (all cores, or `OMP_NUM_THREADS`).
+  public init(threads: Int? = nil) {
+    let count = threads ?? Int(omp_get_max_threads())
+    self.threads = count
+    let thread = Thread { [jobs] in
+      omp_set_num_threads(Int32(clamping: count))
+      jobs.run()
+    }
+    thread.name = "benben kernels"
+    thread.stackSize = Self.stackSize
+    thread.start()
+  }
+
+  deinit { jobs.stop() }
+
+  /// Appends a job.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    jobs.append(UnownedJob(job), on: asUnownedSerialExecutor())
+  }
+
+  /// The one value that lives on the current thread, made on first use.
+  ///
+  /// It is destroyed by this thread, too, when the executor goes: an actor's stored properties would be destroyed by
+  /// whichever thread lets go of it last, which oneDNN's primitives do not allow.
+  package static func resident<Value>(_ make: () throws -> Value) rethrows -> Value {
+    let storage = Thread.current.threadDictionary
+    if let resident = storage[residentKey] as? Resident<Value> { return resident.value }
+    let value = try make()
+    storage[residentKey] = Resident(value)
+    return value
+  }
+
+  fileprivate static let residentKey = "benben.resident"
+}
+
+private final class Resident<Value> {
+  let value: Value
+
+  init(_ value: Value) { self.value = value }
+}
+
+/// Jobs in order of arrival, taken by one thread.
+private final class JobQueue: Sendable {
+  private typealias Entry = (job: UnownedJob, executor: UnownedSerialExecutor)
+
+  private struct State: Sendable {
+    var entries: [Entry] = []
+    var isStopped = false
+  }
+
+  private let state = Mutex(State())
+  private let available = DispatchSemaphore(value: 0)
+
+  func append(_ job: UnownedJob, on executor: UnownedSerialExecutor) {
+    state.withLock { $0.entries.append((job, executor)) }
+    available.signal()
+  }
+
+  /// Lets ``run()`` end, after the jobs that wait.
+  func stop() {
+    state.withLock { $0.isStopped = true }
+    available.signal()
+  }
+
+  func run() {
+    while true {
+      available.wait()
+      let next = state.withLock { $0.entries.isEmpty ? nil : $0.entries.removeFirst() }
+      guard let next else {
+        if state.withLock({ $0.isStopped }) {
+          Thread.current.threadDictionary.removeObject(forKey: KernelThread.residentKey)
+          return
+        }
+        continue
+      }
+      next.job.runSynchronously(on: next.executor)
+    }
+  }
+}

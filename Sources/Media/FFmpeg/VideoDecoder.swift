@@ -1,0 +1,77 @@
+import CFFmpeg
+import Files
+import Foundation
+
+/// Demuxes and decodes the first video stream of a file.
+final class VideoDecoder {
+  private let path: String
+  private var container: UnsafeMutablePointer<AVFormatContext>?
+  private var codec: UnsafeMutablePointer<AVCodecContext>?
+  private var stream: Int32 = 0
+
+  init(_ path: String) throws {
+    self.path = path
+    // Files only: a playlist inside must not make the demuxer open anything else.
+    var options: OpaquePointer?
+    defer { av_dict_free(&options) }
+    av_dict_set(&options, "protocol_whitelist", "file", 0)
+    av_dict_set(
+      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,avi",
+      0)
+    try ffmpeg(
+      avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options), .malformed,
+      "cannot read", path)
+    try ffmpeg(avformat_find_stream_info(container, nil), .malformed, "cannot read", path)
+    var description: UnsafePointer<AVCodec>?
+    stream = try ffmpeg(
+      av_find_best_stream(container, AVMEDIA_TYPE_VIDEO, -1, -1, &description, 0), .malformed, "no video in",
+      path)
+    let codec = try allocated(avcodec_alloc_context3(description), "create the decoder", path)
+    self.codec = codec
+    guard let parameters = container?.pointee.streams[Int(stream)]?.pointee.codecpar else { return }
+    try ffmpeg(avcodec_parameters_to_context(codec, parameters), .malformed, "cannot read", path)
+    codec.pointee.max_pixels = Int64(ClipReader.maximumPixels)
+    try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
+  }
+
+  /// FFmpeg's name of how the stream is encoded.
+  var codecName: String? { codec.map { String(cString: avcodec_get_name($0.pointee.codec_id)) } }
+
+  /// The demuxer of a single image, by its first bytes; left to itself FFmpeg takes one that reads other files too.
+  private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
+    let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 4)) ?? Data()
+    if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return av_find_input_format("png_pipe") }
+    return nil
+  }
+
+  deinit {
+    avcodec_free_context(&codec)
+    avformat_close_input(&container)
+  }
+
+  func forEachFrame(_ body: (FrameBuffer) throws -> Void) throws {
+    var packet = av_packet_alloc()
+    defer { av_packet_free(&packet) }
+    while true {
+      let status = av_read_frame(container, packet)
+      if status == bb_averror_eof() { break }
+      try ffmpeg(status, .malformed, "reading failed", path)
+      defer { av_packet_unref(packet) }
+      guard packet?.pointee.stream_index == stream else { continue }
+      try ffmpeg(avcodec_send_packet(codec, packet), .malformed, "decoding failed", path)
+      try drain(body)
+    }
+    try ffmpeg(avcodec_send_packet(codec, nil), .malformed, "decoding failed", path)
+    try drain(body)
+  }
+
+  private func drain(_ body: (FrameBuffer) throws -> Void) throws {
+    while true {
+      let frame = try FrameBuffer(path)
+      let status = avcodec_receive_frame(codec, frame.pointer)
+      if status == bb_averror_eagain() || status == bb_averror_eof() { return }
+      try ffmpeg(status, .malformed, "decoding failed", path)
+      try body(frame)
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import CFFmpeg
+import Clips
+import Files
+import Foundation
+
+/// Reads videos, single images (PNG, JPEG), and folders of PNGs.
+public enum ClipReader {
+  /// Larger images and longer clips are refused before memory is taken.
+  public static let maximumPixels = 1 << 26
+  /// The most bytes that a decoded clip may take.
+  public static let maximumBytes = 1 << 32
+
+  /// Reads a clip.
+  ///
+  /// - Parameter maximumFrames: a clip with more frames is refused as soon as that shows.
+  /// - Throws: ``BenbenError``, also when a size changes in mid-stream.
+  public static func read(_ path: String, maximumFrames: Int = .max) throws -> Clip {
+    try readWithCodec(path, maximumFrames: maximumFrames).clip
+  }
+
+  /// Reads a clip together with FFmpeg's name of its codec (`h264`); nil for JPEG and folders.
+  package static func readWithCodec(
+    _ path: String, maximumFrames: Int = .max
+  ) throws -> (clip: Clip, codec: String?) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
+    }
+    guard isFolder.boolValue else { return try decode(path, maximumFrames: maximumFrames) }
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+      .filter { $0.lowercased().hasSuffix(".png") }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard let first = names.first else {
+      throw BenbenError(.malformed, "no clip", at: path, because: "the folder holds no PNG")
+    }
+    guard names.count <= maximumFrames else { throw tooLong(path, maximumFrames) }
+    let clip = try decode(path + "/" + first, maximumFrames: 1).clip
+    var bytes = clip.bytes
+    for name in names.dropFirst() {
+      let next = try decode(path + "/" + name, maximumFrames: 1).clip
+      guard next.width == clip.width, next.height == clip.height else {
+        throw BenbenError(.malformed, "frames differ in size", at: path + "/" + name,
+          because: "\(next.width)×\(next.height) after \(clip.width)×\(clip.height)")
+      }
+      try checkTotal(bytes.count + next.bytes.count, path)
+      bytes += next.bytes
+    }
+    return (try whole(bytes, width: clip.width, height: clip.height, path), nil)
+  }
+
+  private static func whole(_ bytes: [UInt8], width: Int, height: Int, _ path: String) throws -> Clip {
+    guard let clip = Clip(width: width, height: height, bytes: bytes) else {
+      throw BenbenError(.malformed, "no clip", at: path, because: "it holds no whole frame")
+    }
+    return clip
+  }
+
+  private static func tooLong(_ path: String, _ maximumFrames: Int) -> BenbenError {
+    BenbenError(.malformed, "the clip is too long", at: path,
+      because: "it has more than \(maximumFrames) frames")
+  }
+
+  private static func checkTotal(_ bytes: Int, _ path: String) throws {
+    guard bytes <= maximumBytes else {
+      throw BenbenError(.malformed, "the clip is too long", at: path, because: "over \(maximumBytes) bytes")
+    }
+  }
+
+  private static func decode(
+    _ path: String, maximumFrames: Int
+  ) throws -> (clip: Clip, codec: String?) {
+    // A pipe would block and a device never end.
+    let attributes = try? FileManager.default.attributesOfItem(
+      atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
+    guard attributes?[.type] as? FileAttributeType == .typeRegular else {
+      throw BenbenError(.missing, "cannot open", at: path, because: "it is no regular file")
+    }
+    guard FileManager.default.isReadableFile(atPath: path) else {
+      throw BenbenError(.missing, "cannot open", at: path, because: "permission denied")
+    }
+    if JPEGPicture.isOne(path) { return (try JPEGPicture.read(path), nil) }
+    let decoder = try VideoDecoder(path)
+    var frames: [UInt8] = []
+    var count = 0
+    var size: (width: Int, height: Int)?
+    try decoder.forEachFrame { frame in
+      let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
+      guard width > 0, height > 0, width <= maximumPixels, height <= maximumPixels / width else {
+        throw BenbenError(.malformed, "a frame is too large", at: path, because: "\(width)×\(height)")
+      }
+      if let size, size != (width, height) {
+        throw BenbenError(.malformed, "the size changes in mid-stream", at: path,
+          because: "\(width)×\(height) after \(size.width)×\(size.height)")
+      }
+      size = (width, height)
+      count += 1
+      guard count <= maximumFrames else { throw tooLong(path, maximumFrames) }
+      try checkTotal(frames.count + width * height * 3, path)
+      frames += try rgb(frame, width, height, path)
+    }
+    guard let size else {
+      throw BenbenError(.malformed, "no clip", at: path, because: "it holds no frame that can be decoded")
+    }
+    return (try whole(frames, width: size.width, height: size.height, path), decoder.codecName)
+  }
+
+  private static func rgb(_ frame: FrameBuffer, _ width: Int, _ height: Int, _ path: String) throws -> [UInt8]
+  {
+    let format = AVPixelFormat(rawValue: frame.pointer.pointee.format)
+    let isFull =
+      frame.pointer.pointee.color_range == AVCOL_RANGE_JPEG
+      || [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P].contains(format)
+    let converter = try PixelConverter(
+      width: width, height: height, from: format, to: AV_PIX_FMT_RGB24,
+      matrix: frame.pointer.pointee.colorspace,
+      isFullRange: isFull, path)
+    let target = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
+    try converter.convert(frame, into: target, path)
+    guard let base = target.pointer.pointee.data.0 else { return [] }
+    let stride = Int(target.pointer.pointee.linesize.0)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(width * height * 3)
+    for row in 0..<height { bytes += UnsafeBufferPointer(start: base + row * stride, count: width * 3) }
+    return bytes
+  }
+}

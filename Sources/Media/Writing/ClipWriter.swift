@@ -1,0 +1,154 @@
+import CFFmpeg
+import Clips
+import Files
+import Foundation
+
+/// Writes a clip of packed RGB frames as the output's name demands: `.mp4`, `.gif`, `.png`, or a folder of PNGs.
+///
+/// The file appears under its name only when it is whole.
+public enum ClipWriter {
+  /// A kind of output.
+  public enum Format: Equatable, Sendable {
+    /// H.264 in MP4, yuv420p, BT.601 limited range and tagged so.
+    case mp4
+    /// A palette of 256 colours made for the clip.
+    case gif
+    /// One image.
+    case png
+    /// `frame_0000.png` and so on.
+    case folder
+
+    /// The format that a path asks for; without an extension it is a folder.
+    public init?(path: String) {
+      switch (path as NSString).pathExtension.lowercased() {
+      case "mp4": self = .mp4
+      case "gif": self = .gif
+      case "png": self = .png
+      case "": self = .folder
+      default: return nil
+      }
+    }
+  }
+
+  /// How much H.264 may lose.
+  public enum Quality: Sendable {
+    /// Hard to tell from the frames (CRF 17).
+    case high
+    /// As much as the official `export_to_video` loses: libx264 at CRF 25, imageio's default.
+    case official
+
+    var rateFactor: String { self == .high ? "17" : "25" }
+  }
+
+  /// Writes a clip.
+  ///
+  /// - Parameter quality: of an MP4.
+  /// - Throws: ``BenbenError`` when the name has no known extension, the clip is no image but the name is one's, or
+  ///   writing fails.
+  public static func write(
+    _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high
+  ) throws {
+    guard let format = Format(path: path) else {
+      throw BenbenError(
+        .usage, "unknown kind of clip", at: path, because: "use .mp4, .gif, .png, or a folder of PNGs")
+    }
+    if format == .png, clip.count != 1 {
+      throw BenbenError(
+        .usage, "a clip is no image", at: path, because: "it has \(clip.count) frames; use a folder")
+    }
+    guard format != .folder else { return try writeFolder(clip, to: path) }
+    let staged = try StagedFile(destination: path, mayReplace: true, waits: true)
+    let partial = staged.file.path
+    switch format {
+    case .mp4: try writeMP4(clip, framesPerSecond, quality, to: partial)
+    case .gif: try writeGIF(clip, framesPerSecond, to: partial)
+    case .png, .folder: try writePNG(clip, frame: 0, to: partial)
+    }
+    try staged.commit()
+  }
+
+  private static func writeFolder(_ clip: Clip, to path: String) throws {
+    let staged = try StagedFolder(
+      destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)
+    for index in 0..<clip.count {
+      let file = try staged.create(String(format: "frame_%04d.png", index))
+      try writePNG(clip, frame: index, to: file.path)
+      try file.finish()
+    }
+    try staged.commit()
+  }
+
+  private static func holdsOnlyFrames(_ folder: String) -> Bool {
+    FileSystem.entries(of: folder).allSatisfy { $0.hasPrefix("frame_") && $0.hasSuffix(".png") }
+  }
+
+  /// Throws unless an output can be created there; called before long work.
+  public static func requireWritable(_ path: String) throws {
+    if Format(path: path) == .folder {
+      _ = try StagedFolder(
+        destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)
+    } else {
+      _ = try StagedFile(destination: path, mayReplace: true, waits: true)
+    }
+  }
+
+  private static func writeMP4(
+    _ clip: Clip, _ rate: Int, _ quality: Quality, to path: String
+  ) throws {
+    let (width, height) = (clip.width, clip.height)
+    let encoder = try VideoEncoder(
+      path: path,
+      .init(
+        container: "mp4", encoder: "libx264", width: width, height: height, framesPerSecond: rate,
+        format: AV_PIX_FMT_YUV420P, codecOptions: [("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1")],
+        containerOptions: [("movflags", "+faststart")]))
+    let converter = try PixelConverter(
+      width: width, height: height, from: AV_PIX_FMT_RGB24, to: AV_PIX_FMT_YUV420P, path)
+    let rgb = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
+    for index in 0..<clip.count {
+      rgb.fill(clip[frame: index])
+      let yuv = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_YUV420P, path)
+      try converter.convert(rgb, into: yuv, path)
+      yuv.pointer.pointee.pts = Int64(index)
+      try encoder.encode(yuv)
+    }
+    try encoder.finish()
+  }
+
+  private static func writePNG(
+    _ clip: Clip, frame index: Int, to path: String
+  ) throws {
+    let (width, height) = (clip.width, clip.height)
+    let encoder = try VideoEncoder(
+      path: path,
+      .init(
+        container: "image2", encoder: "png", width: width, height: height, framesPerSecond: 1,
+        format: AV_PIX_FMT_RGB24, containerOptions: [("update", "1")]))
+    let rgb = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
+    rgb.fill(clip[frame: index])
+    rgb.pointer.pointee.pts = 0
+    try encoder.encode(rgb)
+    try encoder.finish()
+  }
+
+  private static func writeGIF(
+    _ clip: Clip, _ rate: Int, to path: String
+  ) throws {
+    let (width, height) = (clip.width, clip.height)
+    let encoder = try VideoEncoder(
+      path: path,
+      .init(
+        container: "gif", encoder: "gif", width: width, height: height, framesPerSecond: rate,
+        format: AV_PIX_FMT_PAL8))
+    let palette = try PaletteFilter(width: width, height: height, framesPerSecond: rate, path)
+    for index in 0..<clip.count {
+      let rgb = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
+      rgb.fill(clip[frame: index])
+      rgb.pointer.pointee.pts = Int64(index)
+      try palette.push(rgb)
+    }
+    try palette.push(nil)
+    while let frame = try palette.pull() { try encoder.encode(frame) }
+    try encoder.finish()
+  }
+}

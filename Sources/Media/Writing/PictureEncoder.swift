@@ -1,0 +1,34 @@
+import CFFmpeg
+import Clips
+import Files
+
+/// Encodes single pictures in memory.
+public enum PictureEncoder {
+  /// A frame of a clip as a PNG.
+  ///
+  /// - Throws: ``BenbenError``.
+  package static func png(_ clip: Clip, frame index: Int) throws -> [UInt8] {
+    let path = "a PNG in memory"
+    guard let description = avcodec_find_encoder(AV_CODEC_ID_PNG) else {
+      throw BenbenError(.cannotCreate, "cannot encode", at: path,
+        because: "this FFmpeg has no encoder png; Debian's libavcodec has it")
+    }
+    var codec: UnsafeMutablePointer<AVCodecContext>? = try allocated(
+      avcodec_alloc_context3(description), "create the encoder", path)
+    defer { avcodec_free_context(&codec) }
+    codec?.pointee.width = Int32(clip.width)
+    codec?.pointee.height = Int32(clip.height)
+    codec?.pointee.pix_fmt = AV_PIX_FMT_RGB24
+    codec?.pointee.time_base = AVRational(num: 1, den: 1)
+    try ffmpeg(avcodec_open2(codec, description, nil), .cannotCreate, "cannot open the encoder", path)
+    let frame = try FrameBuffer(width: clip.width, height: clip.height, format: AV_PIX_FMT_RGB24, path)
+    frame.fill(clip[frame: index])
+    var packet: UnsafeMutablePointer<AVPacket>? = try allocated(
+      av_packet_alloc(), "allocate a packet", path)
+    defer { av_packet_free(&packet) }
+    try ffmpeg(avcodec_send_frame(codec, frame.pointer), .inputOutput, "encoding failed", path)
+    try ffmpeg(avcodec_receive_packet(codec, packet), .inputOutput, "encoding failed", path)
+    return Array(
+      UnsafeMutableBufferPointer(start: packet?.pointee.data, count: Int(packet?.pointee.size ?? 0)))
+  }
+}

@@ -1,0 +1,119 @@
+import Files
+import JSON
+import Tensors
+
+/// A family of released models: which components make it up, and which weights each declares.
+public struct ModelFamily: Equatable, Sendable {
+  /// What a component is, whatever it is called.
+  public enum Role: String, Sendable, CaseIterable {
+    /// The pyramid transformer.
+    case transformer
+    /// The causal video VAE.
+    case vae
+    /// A CLIP text encoder.
+    case clip
+    /// The T5 text encoder.
+    case t5
+  }
+
+  /// The name in traces and manifests.
+  public let name: String
+  /// The official repository.
+  public let repository: String
+  /// The folders of the CLIP text encoders, in the order in which their pooled vectors are joined.
+  public let clipComponents: [String]
+  /// The folder of T5.
+  public let t5Component: String
+  /// Whether CLIP's pooled vectors go through its projection.
+  public let projectsPooled: Bool
+  /// The class that a transformer's config names.
+  public let transformerClass: String
+  /// How latents are brought to unit scale.
+  public let latentNormalization: LatentNormalization
+
+  /// Folders of transformers start so; the rest is the variant (`384p`, `768p`, `image`).
+  public static let transformerPrefix = "diffusion_transformer_"
+  /// The folder of the VAE.
+  public static let vaeComponent = "causal_video_vae"
+
+  /// miniFLUX (`rain1011/pyramid-flow-miniflux`).
+  public static let miniFLUX = ModelFamily(
+    name: "miniflux", repository: "rain1011/pyramid-flow-miniflux", clipComponents: ["text_encoder"],
+    t5Component: "text_encoder_2", projectsPooled: false, transformerClass: PyramidFluxConfig.className,
+    latentNormalization: .miniFLUX)
+
+  /// SD3 (`rain1011/pyramid-flow-sd3`).
+  public static let sd3 = ModelFamily(
+    name: "sd3", repository: "rain1011/pyramid-flow-sd3", clipComponents: ["text_encoder", "text_encoder_2"],
+    t5Component: "text_encoder_3", projectsPooled: true, transformerClass: PyramidMMDiTConfig.className,
+    latentNormalization: .sd3)
+
+  /// All families.
+  public static let all = [miniFLUX, sd3]
+
+  /// The family of that name.
+  public static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }
+
+  /// The folders of the text encoders and of the VAE, without the transformers.
+  public var sharedComponents: [String] { clipComponents + [t5Component, Self.vaeComponent] }
+
+  /// The folder of the tokenizer of a text encoder.
+  public static func tokenizer(of textEncoder: String) -> String {
+    "tokenizer" + textEncoder.dropFirst("text_encoder".count)
+  }
+
+  /// The folders of the tokenizers, with the files that each holds.
+  public var tokenizers: [(folder: String, files: [TokenizerFile])] {
+    clipComponents.map { (Self.tokenizer(of: $0), CLIPTokenizer.files) }
+      + [(Self.tokenizer(of: t5Component), T5Tokenizer.files)]
+  }
+
+  /// What a component of this name is, or nil when the family has none of that name.
+  public func role(of component: String) -> Role? {
+    if clipComponents.contains(component) { return .clip }
+    if component == t5Component { return .t5 }
+    if component == Self.vaeComponent { return .vae }
+    return component.hasPrefix(Self.transformerPrefix) ? .transformer : nil
+  }
+
+  /// What the models themselves ask for when they are built from this config.
+  ///
+  /// - Throws: ``BenbenError`` when the config is malformed or the component is none of this family.
+  public func declarations(of component: String, config: JSONValue) throws -> [WeightDeclaration] {
+    let recorder = WeightRecorder()
+    let scope = WeightScope(recorder)
+    switch role(of: component) {
+    case .clip: _ = try clip(component, config: config, scope)
+    case .t5: _ = try T5Encoder(T5Config(json: config, component: component), scope)
+    case .vae: _ = try CausalVideoVAE(CausalVideoVAEConfig(json: config, component: component), scope)
+    case .transformer: _ = try transformer(component, config: config, scope)
+    case nil:
+      throw BenbenError(
+        .malformed, "not a component of \(name)", at: component,
+        because: "it has \(sharedComponents.joined(separator: ", ")) and \(Self.transformerPrefix)*")
+    }
+    return recorder.declarations
+  }
+
+  /// Builds a CLIP text encoder of this family.
+  public func clip(_ component: String, config: JSONValue, _ scope: WeightScope) throws -> CLIPTextEncoder {
+    try CLIPTextEncoder(
+      CLIPTextConfig(json: config, component: component, projectsPooled: projectsPooled), scope)
+  }
+
+  /// The width of a transformer's residual stream.
+  public func transformerWidth(_ component: String, config: JSONValue) throws -> Int {
+    transformerClass == PyramidMMDiTConfig.className
+      ? try PyramidMMDiTConfig(json: config, component: component).attention.width
+      : try PyramidFluxConfig(json: config, component: component).attention.width
+  }
+
+  /// Builds a transformer of this family.
+  public func transformer(
+    _ component: String, config: JSONValue, _ scope: WeightScope
+  ) throws -> any PyramidTransformer {
+    transformerClass == PyramidMMDiTConfig.className
+      ? try PyramidMMDiT(PyramidMMDiTConfig(json: config, component: component), scope)
+      : try PyramidFluxTransformer(PyramidFluxConfig(json: config, component: component), scope)
+  }
+}

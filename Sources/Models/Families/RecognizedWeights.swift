@@ -1,0 +1,77 @@
+import Tensors
+
+/// What a set of tensors is, told by their names alone, whatever the file is called.
+public struct RecognizedWeights: Equatable, Sendable {
+  /// What they are the weights of.
+  public let role: ModelFamily.Role
+  /// The name of the family, or nil where the same names occur in both (VAE, T5, CLIP).
+  public let family: String?
+  /// What stands before every name of this component in the file.
+  public let prefix: String
+
+  /// A tensor that every component of a kind has and no other does.
+  private struct Signature {
+    let role: ModelFamily.Role
+    let family: String?
+    let tensor: String
+  }
+
+  private static let signatures = [
+    Signature(role: .transformer, family: ModelFamily.miniFLUX.name, tensor: "x_embedder.weight"),
+    Signature(role: .transformer, family: ModelFamily.sd3.name, tensor: "pos_embed.proj.weight"),
+    Signature(role: .vae, family: nil, tensor: "post_quant_conv.conv.weight"),
+    Signature(role: .clip, family: nil, tensor: "text_model.embeddings.token_embedding.weight"),
+    Signature(role: .clip, family: nil, tensor: "transformer.resblocks.0.ln_1.weight"),
+    Signature(role: .t5, family: nil, tensor: "encoder.block.0.layer.0.SelfAttention.q.weight"),
+  ]
+
+  /// What programs put before the names of a component, with who does so.
+  ///
+  /// A file may hold several components side by side, each under a prefix of its own.
+  public static let prefixRules: [(prefix: String, rule: String)] = [
+    ("", "the official names"),
+    ("module.", "saved from data-parallel training"),
+    ("model.diffusion_model.", "a ComfyUI checkpoint's diffusion model"),
+    ("diffusion_model.", "a ComfyUI diffusion model"),
+    ("dit.", "saved from the official pipeline"),
+    ("transformer.", "saved from a diffusers pipeline, or a text encoder inside its wrapper"),
+    ("vae.", "saved from a pipeline"),
+    ("first_stage_model.", "a ComfyUI checkpoint's VAE"),
+    ("text_encoder.", "saved from a pipeline"),
+    ("text_encoder_2.", "saved from a pipeline"),
+    ("text_encoder_3.", "saved from a pipeline"),
+    ("text_encoder.text_encoder.", "saved from the official pipeline"),
+    ("text_encoder.text_encoder_2.", "saved from the official pipeline"),
+    ("text_encoder.text_encoder_3.", "saved from the official pipeline"),
+    ("text_encoders.clip_l.transformer.", "a ComfyUI checkpoint's CLIP-L"),
+    ("text_encoders.clip_g.transformer.", "a ComfyUI checkpoint's CLIP-G"),
+    ("text_encoders.t5xxl.transformer.", "a ComfyUI checkpoint's T5"),
+    ("clip_l.transformer.", "ComfyUI's CLIP-L"),
+    ("clip_g.transformer.", "ComfyUI's CLIP-G"),
+    ("t5xxl.transformer.", "ComfyUI's T5"),
+    ("clip_l.", "ComfyUI's CLIP-L"),
+    ("clip_g.", "ComfyUI's CLIP-G"),
+    ("t5xxl.", "ComfyUI's T5"),
+    ("cond_stage_model.transformer.", "a checkpoint's text encoder"),
+    ("conditioner.embedders.0.transformer.", "a checkpoint's text encoder"),
+    ("cond_stage_model.model.", "a checkpoint's OpenCLIP"),
+    ("conditioner.embedders.1.model.", "a checkpoint's OpenCLIP"),
+  ]
+
+  /// All components that a file's tensors belong to, in the order of ``prefixRules``.
+  public static func all(in names: Set<String>) -> [RecognizedWeights] {
+    prefixRules.flatMap { rule in
+      signatures.filter { names.contains(rule.prefix + $0.tensor) }
+        .map { RecognizedWeights(role: $0.role, family: $0.family, prefix: rule.prefix) }
+    }
+  }
+
+  /// A prefix that no rule knows but that stands before the names of a component, for messages.
+  public static func unknownPrefix(in names: Set<String>) -> String? {
+    for signature in signatures {
+      let found = names.filter { $0.hasSuffix("." + signature.tensor) }.min()
+      if let found { return String(found.dropLast(signature.tensor.count)) }
+    }
+    return nil
+  }
+}

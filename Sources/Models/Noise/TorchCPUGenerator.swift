@@ -1,0 +1,58 @@
+import Foundation
+
+/// PyTorch's CPU generator: MT19937, Box–Muller in runs of sixteen for large tensors and one by one, in double precision, for
+/// small ones (`normal_kernel`, `aten/src/ATen/native/cpu/DistributionTemplates.h`).
+///
+/// Equal bit by bit to `torch.randn` in f32 (``BoxMuller``), and once its results are rounded, to that in bf16 (compared with
+/// PyTorch 2.13; older ones computed draws in bf16 from uniform numbers of eight bits).
+struct TorchCPUGenerator {
+  private static let run = 16
+
+  private var generator: MersenneTwister
+  private var cachedNormal: Double?
+
+  init(seed: UInt64) {
+    generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
+  }
+
+  /// Fills a whole tensor.
+  ///
+  /// - Parameter isBFloat16: whether the tensor is of that type, of which whole runs only are drawn before the last one.
+  mutating func fill(_ values: UnsafeMutableBufferPointer<Float>, isBFloat16: Bool) {
+    let (count, run) = (values.count, Self.run)
+    guard count >= run else {
+      for index in values.indices { values[index] = Float(nextNormal()) }
+      return
+    }
+    let whole = count / run * run
+    for index in 0..<(isBFloat16 ? whole : count) { values[index] = nextUniform() }
+    for start in stride(from: 0, to: whole, by: run) { BoxMuller.transform(values, at: start) }
+    if whole < count {
+      // The last sixteen values are drawn anew.
+      for index in count - run..<count { values[index] = nextUniform() }
+      BoxMuller.transform(values, at: count - run)
+    }
+  }
+
+  /// One value; every second one is what the draw before left.
+  mutating func nextNormal() -> Double {
+    if let cached = cachedNormal {
+      cachedNormal = nil
+      return cached
+    }
+    let angle = 2 * Double.pi * nextDouble()
+    let radius = (-2 * log1p(-nextDouble())).squareRoot()
+    cachedNormal = radius * sin(angle)
+    return radius * cos(angle)
+  }
+
+  /// 24 bits in [0, 1).
+  private mutating func nextUniform() -> Float { Float(generator.next() & 0xFF_FFFF) * 0x1p-24 }
+
+  /// 53 bits in [0, 1).
+  private mutating func nextDouble() -> Double {
+    let high = UInt64(generator.next())
+    let low = UInt64(generator.next())
+    return Double((high << 32 | low) & (1 << 53 - 1)) * 0x1p-53
+  }
+}

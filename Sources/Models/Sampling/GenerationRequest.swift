@@ -1,0 +1,142 @@
+import Files
+import Tensors
+
+/// What to generate.
+///
+/// The defaults are those of the official demos.
+public struct GenerationRequest: Equatable, Sendable {
+  /// The prompt, without the suffix that the pipeline appends.
+  public var prompt: String
+  /// What to keep away from.
+  public var negativePrompt: String
+  /// Pixels, multiples of ``sizeMultiple``.
+  public var width: Int, height: Int
+  /// Latent frames: the clip has 1 + 8·(T − 1) frames.
+  public var latentFrames: Int
+  /// Steps of each stage for the first latent frame, and for later ones.
+  public var steps: [Int], videoSteps: [Int]
+  /// Guidance for the first latent frame, and for later ones.
+  ///
+  /// None is computed when the first is 0.
+  public var guidanceScale: Float, videoGuidanceScale: Float
+  /// Whether the first frame is a given image (image-to-video) and not generated.
+  public var startsFromImage: Bool
+
+  /// One latent frame that is to be generated.
+  public struct Unit: Equatable, Sendable {
+    /// Counted from 0; also the frame of the initial noise that it starts from.
+    public let index: Int
+    /// Steps of each stage.
+    public let steps: [Int]
+    /// Guidance, where there is any.
+    public let guidanceScale: Float
+  }
+
+  /// The latent frames to generate, in order.
+  ///
+  /// From an image, all but the first are; each then has ``steps`` and ``videoGuidanceScale``, as in the official
+  /// `generate_i2v`.
+  public var units: [Unit] {
+    if startsFromImage {
+      return (0..<max(latentFrames - 1, 0)).map {
+        Unit(index: $0, steps: steps, guidanceScale: videoGuidanceScale)
+      }
+    }
+    return (0..<latentFrames).map {
+      Unit(
+        index: $0, steps: $0 == 0 ? steps : videoSteps,
+        guidanceScale: $0 == 0 ? guidanceScale : videoGuidanceScale)
+    }
+  }
+
+  /// The number of steps of all units.
+  public var stepCount: Int { units.reduce(0) { $0 + $1.steps.reduce(0, +) } }
+
+  /// Pixels: 8 for the VAE, 4 for the pyramid, 2 for the patch.
+  public static let sizeMultiple = 64
+  /// Appended to every prompt by the official pipeline.
+  public static let promptSuffix = ", hyper quality, Ultra HD, 8K"
+  /// The official default negative prompt.
+  public static let defaultNegativePrompt =
+    "cartoon style, worst quality, low quality, blurry, absolute black, absolute white, low res, extra limbs, "
+    + "extra digits, misplaced objects, mutated anatomy, monochrome, horror"
+  /// More latent frames than the models were trained on (31) make no clip.
+  public static let maximumLatentFrames = 31
+  /// The largest side in pixels; keeps every product of sizes far from overflow.
+  public static let maximumSide = 8192
+  /// The largest number of steps a stage can have.
+  public static let maximumSteps = 1000
+
+  /// Creates a request; ``validated()`` checks it.
+  public init(
+    prompt: String, negativePrompt: String = defaultNegativePrompt, width: Int, height: Int,
+    latentFrames: Int,
+    steps: [Int], videoSteps: [Int], guidanceScale: Float, videoGuidanceScale: Float,
+    startsFromImage: Bool = false
+  ) {
+    self.prompt = prompt
+    self.negativePrompt = negativePrompt
+    self.width = width
+    self.height = height
+    self.latentFrames = latentFrames
+    self.steps = steps
+    self.videoSteps = videoSteps
+    self.guidanceScale = guidanceScale
+    self.videoGuidanceScale = videoGuidanceScale
+    self.startsFromImage = startsFromImage
+  }
+
+  /// The number of frames of the clip.
+  public var frameCount: Int { 1 + CausalVideoVAEConfig.scale * (latentFrames - 1) }
+
+  /// Height and width of a latent.
+  public var latentHeight: Int { height / CausalVideoVAEConfig.scale }
+  /// Width of a latent.
+  public var latentWidth: Int { width / CausalVideoVAEConfig.scale }
+
+  /// The text that is really encoded for the prompt.
+  public var fullPrompt: String { prompt + Self.promptSuffix }
+
+  /// The same request, when it can be carried out.
+  ///
+  /// - Throws: ``BenbenError`` of kind usage, which names what is not valid and the nearest valid sizes.
+  public func validated() throws -> GenerationRequest {
+    for (name, side) in [("width", width), ("height", height)] {
+      guard side > 0, side <= Self.maximumSide, side % Self.sizeMultiple == 0 else {
+        let below = max(
+          Self.sizeMultiple, min(side, Self.maximumSide) / Self.sizeMultiple * Self.sizeMultiple)
+        let nearest = below < Self.maximumSide ? "\(below) or \(below + Self.sizeMultiple)" : "\(below)"
+        throw BenbenError(
+          .usage, "this size cannot be generated", at: "\(name) \(side)",
+          because: "it is no multiple of \(Self.sizeMultiple) up to \(Self.maximumSide)",
+          remedies: ["Take \(nearest)."])
+      }
+    }
+    guard 1...Self.maximumLatentFrames ~= latentFrames else {
+      throw BenbenError(
+        .usage, "this length cannot be generated", at: "\(latentFrames) latent frames",
+        because: "the models know 1 to \(Self.maximumLatentFrames)",
+        remedies: ["16 give five seconds, 31 give ten."])
+    }
+    guard latentFrames > 1 || !startsFromImage else {
+      throw BenbenError(
+        .usage, "this length cannot be generated", at: "1 latent frame",
+        because: "the first frame is the given image, so at least 2 are needed")
+    }
+    for (name, steps) in [("steps", steps), ("video steps", videoSteps)] {
+      guard steps.count == PyramidFlowSchedule.stageCount, steps.allSatisfy({ 1...Self.maximumSteps ~= $0 })
+      else {
+        throw BenbenError(
+          .usage, "not valid", at: "\(name) \(steps.map(String.init).joined(separator: ","))",
+          because: "three numbers from 1 to \(Self.maximumSteps) are needed, one a stage")
+      }
+    }
+    guard guidanceScale.isFinite, videoGuidanceScale.isFinite, guidanceScale >= 0, videoGuidanceScale >= 0
+    else {
+      throw BenbenError(
+        .usage, "not valid", at: "guidance \(guidanceScale), \(videoGuidanceScale)",
+        because: "guidance scales are finite and not negative")
+    }
+    return self
+  }
+}

@@ -1,0 +1,197 @@
+import Files
+import Foundation
+import JSON
+import Tensors
+
+/// CLIP's byte-pair tokenizer (`transformers`, `CLIPTokenizer` with ftfy installed), see ``TextCleaning`` for what of
+/// ftfy is covered.
+public struct CLIPTokenizer {
+  /// The files of a release's folder; it is made from all of them.
+  public static let files: [TokenizerFile] = [.vocabulary, .merges, .settings, .specialTokens]
+
+  private let vocabulary: [String: Int]
+  /// The rank of a merge by the pair of its parts.
+  private let ranks: [Pair: Int]
+  private let added: AddedTokens
+  private let start: Int, end: Int, padding: Int, unknown: Int
+  private let length: Int
+
+  private struct Pair: Hashable {
+    let left: String, right: String
+  }
+
+  /// Reads the tokenizer's files.
+  ///
+  /// - Parameters:
+  ///   - folder: its name, for messages.
+  ///   - file: gives the content of a file of the folder, or nil when it is absent.
+  public init(folder: String, file: (String) throws -> [UInt8]?) throws {
+    func required(_ name: String) throws -> [UInt8] {
+      guard let content = try file(name) else {
+        throw BenbenError(
+          .missing, "the tokenizer is not complete", at: "\(folder)/\(name)", because: "it is not there")
+      }
+      return content
+    }
+    let vocabularyPath = folder + "/vocab.json"
+    let members = try Self.parse(try required("vocab.json"), vocabularyPath).object ?? [:]
+    var vocabulary: [String: Int] = [:]
+    var seen: Set<Int> = []
+    for (piece, id) in members {
+      guard let id = id.integer, 0..<10_000_000 ~= id, seen.insert(id).inserted else {
+        throw tokenizerFault(vocabularyPath, "the id of \"\(piece.prefix(40))\" is no integer of its own")
+      }
+      vocabulary[piece] = id
+    }
+    self.vocabulary = vocabulary
+    ranks = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
+
+    let config = try Self.parse(try required("tokenizer_config.json"), folder + "/tokenizer_config.json")
+    let map = try file("special_tokens_map.json").map {
+      try Self.parse($0, folder + "/special_tokens_map.json")
+    }
+    func special(_ key: String, default fallback: String) throws -> (text: String, id: Int) {
+      let candidates = [config[key], map?[key]]
+      let text = candidates.lazy.compactMap { $0?.string ?? $0?["content"]?.string }.first ?? fallback
+      guard let id = vocabulary[text], text.unicodeScalars.count <= AddedTokens.maximumLength else {
+        throw tokenizerFault(vocabularyPath, "the \(key) \"\(text.prefix(40))\" is not in the vocabulary")
+      }
+      return (text, id)
+    }
+    let end = try special("eos_token", default: "<|endoftext|>")
+    let start = try special("bos_token", default: "<|startoftext|>")
+    let unknown = try special("unk_token", default: end.text)
+    let padding = try special("pad_token", default: end.text)
+    added = AddedTokens([start, end, unknown, padding])
+    self.start = start.id
+    self.end = end.id
+    self.unknown = unknown.id
+    self.padding = padding.id
+    let length = config["model_max_length"]?.integer ?? 77
+    guard 2...1024 ~= length else {
+      throw tokenizerFault(folder + "/tokenizer_config.json", "model_max_length is \(length)")
+    }
+    self.length = length
+  }
+
+  private static func parse(_ bytes: [UInt8], _ path: String) throws -> JSONValue {
+    do { return try JSONValue(parsing: bytes) } catch { throw tokenizerFault(path, error.description) }
+  }
+
+  private static func merges(_ bytes: [UInt8], _ path: String) throws -> [Pair: Int] {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw tokenizerFault(path, "it is not UTF-8")
+    }
+    // The first line names the version; a released file has more merges than the model uses.
+    let lines = text.trimmingCharacters(in: .whitespacesAndNewlines).split(
+      omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    var ranks: [Pair: Int] = [:]
+    for (rank, line) in lines.dropFirst().prefix(49152 - 256 - 2).enumerated() {
+      let parts = line.split(whereSeparator: \.isWhitespace)
+      guard parts.count == 2 else { throw tokenizerFault(path, "line \(rank + 2) is no pair") }
+      ranks[Pair(left: String(parts[0]), right: String(parts[1]))] = rank
+    }
+    guard !ranks.isEmpty else { throw tokenizerFault(path, "it holds no merges") }
+    return ranks
+  }
+
+  /// Start, the text's ids cut to fit, end, and padding to the model's length (77).
+  public func callAsFunction(_ text: String) -> TokenizedText {
+    var ids: [Int] = []
+    for piece in added.split(text) {
+      switch piece {
+      case .token(let id): ids.append(id)
+      case .text(let text):
+        for word in Self.words(TextCleaning.cleaned(text)) { ids += encode(word) }
+      }
+      // Whatever follows would be cut off.
+      if ids.count >= length { break }
+    }
+    ids = [start] + ids.prefix(length - 2) + [end]
+    return TokenizedText(
+      ids: ids + Array(repeating: padding, count: length - ids.count), count: ids.count)
+  }
+
+  private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map {
+    Array($0.unicodeScalars)
+  }
+  private static let specials = ["<|startoftext|>", "<|endoftext|>"].map { Array($0.unicodeScalars) }
+
+  /// Cuts cleaned text into words: special tokens, contractions, runs of letters, single digits, runs of the rest.
+  static func words(_ text: String) -> [String] {
+    let scalars = Array(text.unicodeScalars)
+    var words: [String] = []
+    var index = 0
+    while index < scalars.count {
+      let rest = scalars[index...]
+      var end = index + 1
+      if let fixed = (specials + contractions).first(where: { rest.starts(with: $0) }) {
+        end = index + fixed.count
+      } else {
+        switch kind(scalars[index]) {
+        case .space:
+          index += 1
+          continue
+        case .number: break
+        case let kind:
+          while end < scalars.count, Self.kind(scalars[end]) == kind { end += 1 }
+        }
+      }
+      words.append(String(String.UnicodeScalarView(scalars[index..<end])))
+      index = end
+    }
+    return words
+  }
+
+  private enum Kind {
+    case space, letter, number, other
+  }
+
+  private static func kind(_ scalar: Unicode.Scalar) -> Kind {
+    switch scalar.properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: .letter
+    case .decimalNumber, .letterNumber, .otherNumber: .number
+    default: scalar.properties.isWhitespace ? .space : .other
+    }
+  }
+
+  /// The printable stand-in of every byte: itself where it prints, else a letter from U+0100 on (`bytes_to_unicode`).
+  private static let byteSymbols: [String] = {
+    var next: UInt32 = 256
+    return (0..<256).map { byte -> String in
+      if 33...126 ~= byte || 161...172 ~= byte || 174...255 ~= byte {
+        return String(Unicode.Scalar(UInt8(byte)))
+      }
+      defer { next += 1 }
+      return Unicode.Scalar(next).map { String($0) } ?? ""
+    }
+  }()
+
+  private func encode(_ word: String) -> [Int] {
+    if Self.specials.contains(Array(word.unicodeScalars)), let id = vocabulary[word] { return [id] }
+    var parts = word.utf8.map { Self.byteSymbols[Int($0)] }
+    if let last = parts.popLast() { parts.append(last + "</w>") }
+    // Join all occurrences of the best-ranked neighbouring pair until none is left.
+    while parts.count > 1 {
+      let pairs = zip(parts, parts.dropFirst()).map { Pair(left: $0, right: $1) }
+      guard
+        let best = pairs.filter({ ranks[$0] != nil }).min(by: {
+          ranks[$0, default: .max] < ranks[$1, default: .max]
+        })
+      else { break }
+      var merged: [String] = []
+      var index = 0
+      while index < parts.count {
+        if index + 1 < parts.count, parts[index] == best.left, parts[index + 1] == best.right {
+          merged.append(best.left + best.right)
+          index += 2
+        } else {
+          merged.append(parts[index])
+          index += 1
+        }
+      }
+      parts = merged
+    }
+    return parts.map { vocabulary[$0] ?? unknown }
+  }
+}

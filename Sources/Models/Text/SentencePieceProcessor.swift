@@ -1,0 +1,34 @@
+import CSentencePiece
+
+/// Owns SentencePiece's processor of one model.
+final class SentencePieceProcessor {
+  private let pointer: OpaquePointer
+
+  /// Loads a serialized model, which ``SentencePieceModel/fault(in:)`` has looked at; nil when the library refuses it.
+  init?(_ model: [UInt8]) {
+    guard let pointer = bb_sentencepiece_create(model, model.count) else { return nil }
+    self.pointer = pointer
+  }
+
+  deinit { bb_sentencepiece_destroy(pointer) }
+
+  /// The number of pieces.
+  var vocabularySize: Int { Int(bb_sentencepiece_vocabulary_size(pointer)) }
+
+  /// The first ids of a text, at most `limit`; nil when the library fails.
+  func encode(_ text: String, limit: Int) -> [Int]? {
+    let bytes = Array(text.utf8)
+    var ids = [Int32](repeating: 0, count: limit)
+    let count = bytes.withUnsafeBytes { buffer in
+      bb_sentencepiece_encode(
+        pointer, buffer.bindMemory(to: CChar.self).baseAddress, bytes.count, &ids, ids.count)
+    }
+    return count < 0 ? nil : ids.prefix(count).map(Int.init)
+  }
+}
+
+/// What SentencePiece writes to standard error by itself.
+public enum SentencePieceLog {
+  /// Silences SentencePiece for the whole process; a program that reports errors itself calls this once.
+  public static func silence() { bb_sentencepiece_silence() }
+}

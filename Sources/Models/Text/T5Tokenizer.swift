@@ -1,0 +1,78 @@
+import Files
+import JSON
+import Tensors
+
+/// T5's SentencePiece tokenizer (`transformers`, `T5TokenizerFast`).
+///
+/// Ids are those of SentencePiece, which `transformers` reproduces with code of its own. One difference is known: where
+/// two or more combining marks follow a letter (as in decomposed Vietnamese), or a mark or joiner follows a
+/// compatibility character such as `ﬁ` or `２`, SentencePiece normalises the parts and `transformers` the whole cluster.
+/// Composed (NFC) text, as keyboards give it, is not affected.
+public struct T5Tokenizer {
+  /// The files of a release's folder; the first two are what it is made from.
+  public static let files: [TokenizerFile] = [.sentencePiece, .settings, .specialTokens, .fast]
+  /// The number of ids that the pipeline asks for.
+  public static let length = 128
+  private static let endOfText = 1, padding = 0
+
+  private let processor: SentencePieceProcessor
+  private let added: AddedTokens
+
+  /// Reads the tokenizer's files; see ``CLIPTokenizer/init(folder:file:)`` for the parameters.
+  public init(folder: String, file: (String) throws -> [UInt8]?) throws {
+    let modelPath = folder + "/spiece.model"
+    guard let model = try file("spiece.model") else {
+      throw BenbenError(.missing, "the tokenizer is not complete", at: modelPath, because: "it is not there")
+    }
+    if let fault = SentencePieceModel.fault(in: model) { throw tokenizerFault(modelPath, fault) }
+    guard let processor = SentencePieceProcessor(model) else {
+      throw tokenizerFault(modelPath, "SentencePiece cannot read it")
+    }
+    self.processor = processor
+    let size = processor.vocabularySize
+    let configPath = folder + "/tokenizer_config.json"
+    var tokens: [(text: String, id: Int)] = []
+    if let bytes = try file("tokenizer_config.json") {
+      let config: JSONValue
+      do { config = try JSONValue(parsing: bytes) } catch {
+        throw tokenizerFault(configPath, error.description)
+      }
+      for (key, value) in config["added_tokens_decoder"]?.object ?? [:] {
+        guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string,
+          text.unicodeScalars.count <= AddedTokens.maximumLength
+        else {
+          throw tokenizerFault(
+            configPath, "added token \"\(key.prefix(40))\" has no id or no sensible content")
+        }
+        tokens.append((text, id))
+      }
+    }
+    if tokens.isEmpty {
+      // Old releases do not list them: a hundred sentinels, the last one right after the vocabulary.
+      tokens = [("<pad>", Self.padding), ("</s>", Self.endOfText), ("<unk>", 2)]
+      tokens += (0..<100).map { ("<extra_id_\($0)>", size + 99 - $0) }
+    }
+    added = AddedTokens(tokens)
+  }
+
+  /// The text's ids cut to fit, end of text, and padding to 128.
+  public func callAsFunction(_ text: String) throws -> TokenizedText {
+    var ids: [Int] = []
+    for piece in added.split(text) {
+      switch piece {
+      case .token(let id): ids.append(id)
+      case .text(let text): ids += try encode(text)
+      }
+    }
+    ids = ids.prefix(Self.length - 1) + [Self.endOfText]
+    return TokenizedText(
+      ids: ids + Array(repeating: Self.padding, count: Self.length - ids.count), count: ids.count)
+  }
+
+  private func encode(_ text: String) throws -> [Int] {
+    guard let ids = processor.encode(text, limit: Self.length) else {
+      throw tokenizerFault("spiece.model", "SentencePiece failed on the text")
+    }
+    return ids
+  }
+}

@@ -1,0 +1,44 @@
+import Kernels
+import Tensors
+
+/// Projections to queries, keys and values with RMS norm of queries and keys per head.
+struct AttentionProjection {
+  private let query: Linear, key: Linear, value: Linear
+  private let queryNorm: Weight, keyNorm: Weight
+  private let epsilon: Float
+
+  /// The official names differ between the streams of a block.
+  enum Stream {
+    case image, text
+  }
+
+  init(_ settings: AttentionSettings, _ stream: Stream, _ scope: WeightScope) throws {
+    let width = settings.width
+    let normPrefix = stream == .image ? "norm_" : settings.textNormPrefix
+    queryNorm = try scope.scope(normPrefix + "q").weight("weight", [settings.headDim])
+    keyNorm = try scope.scope(normPrefix + "k").weight("weight", [settings.headDim])
+    query = try scope.linear(stream == .image ? "to_q" : "add_q_proj", width, width)
+    key = try scope.linear(stream == .image ? "to_k" : "add_k_proj", width, width)
+    value = try scope.linear(stream == .image ? "to_v" : "add_v_proj", width, width)
+    epsilon = settings.normEpsilon
+  }
+
+  /// Whether the products are rounded anyway, so that those of the attention may be, too.
+  var isRounded: Bool { query.precision != .float32 && key.precision != .float32 && value.precision != .float32 }
+
+  /// Projects the given rows of x [tokens, width] into rows of what the attention reads.
+  func callAsFunction(
+    _ x: LinearInput, rows: [Range<Int>], into operands: AttentionOperands, at places: [Range<Int>],
+    in context: KernelContext
+  ) throws {
+    for (linear, tensor) in [(query, operands.query), (key, operands.key), (value, operands.value)] {
+      try linear(
+        x, zip(rows, places).map { Linear.Segment(rows: $0, into: tensor.rows($1)) }, in: context)
+    }
+    for (weight, tensor) in [(queryNorm.tensor(), operands.query), (keyNorm.tensor(), operands.key)] {
+      for rows in places.map(tensor.rows) {
+        Normalization.rmsNorm(rows, weight: weight, epsilon: epsilon, into: rows)
+      }
+    }
+  }
+}

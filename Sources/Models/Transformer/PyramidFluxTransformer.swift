@@ -1,0 +1,61 @@
+import Kernels
+import Tensors
+
+/// The miniFLUX pyramid transformer (`pyramid_dit/flux_modules/modeling_pyramid_flux.py`, commit 3040d71,
+/// `PyramidFluxTransformer`).
+public struct PyramidFluxTransformer: PyramidTransformer {
+  /// The settings.
+  public let config: PyramidFluxConfig
+  private let prelude: TransformerStem
+  private let latentEmbedder: Linear
+  private let jointBlocks: [JointBlock]
+  private let singleBlocks: [SingleBlock]
+  private let ending: TransformerHead
+
+  /// What it must be given.
+  public var inputs: TransformerInputs { config.inputs }
+
+  /// Builds the transformer from its weights.
+  public init(_ config: PyramidFluxConfig, _ scope: WeightScope) throws {
+    self.config = config
+    let settings = config.attention
+    prelude = try TransformerStem(config.inputs, width: settings.width, scope)
+    latentEmbedder = try scope.linear("x_embedder", config.inputWidth, settings.width)
+    jointBlocks = try (0..<config.jointLayers).map {
+      try JointBlock(settings, scope.scope("transformer_blocks.\($0)"))
+    }
+    singleBlocks = try (0..<config.singleLayers).map {
+      try SingleBlock(settings, scope.scope("single_transformer_blocks.\($0)"))
+    }
+    ending = try TransformerHead(width: settings.width, outputWidth: config.inputWidth, scope)
+  }
+
+  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
+  public func callAsFunction(
+    _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
+  ) throws -> [Tensor] {
+    guard let first = batch.first, let last = first.clips.last else { return [] }
+    let layout = BatchLayout(batch, axes: config.rotaryAxes)
+    let (textRows, imageRows, jointRows) = (layout.textRows, layout.imageRows, layout.jointRows)
+    let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
+    let image = try latentEmbedder(
+      .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .pixelsFirst) } }), in: context)
+    try observer?.observe("x_embedder", 0, .image, image, rows: imageRows)
+    for (index, block) in jointBlocks.enumerated() {
+      try block(text: text, image: image, condition: condition, layout: layout, in: context)
+      try observer?.observe("transformer_blocks.\(index)", 0, .text, text, rows: textRows)
+      try observer?.observe("transformer_blocks.\(index)", 1, .image, image, rows: imageRows)
+    }
+    let joint = Tensor.concatenated(
+      layout.samples.flatMap { [text.rows(textRows[$0]), image.rows(imageRows[$0])] })
+    for (index, block) in singleBlocks.enumerated() {
+      try block(joint, condition: condition, layout: layout, in: context)
+      try observer?.observe(
+        "single_transformer_blocks.\(index)", 0, .textThenImage(textCounts: layout.textCounts), joint,
+        rows: jointRows)
+    }
+    let imageOutput = Tensor.concatenated(layout.jointImageRows.map(joint.rows))
+    return try ending(
+      imageOutput, condition: condition, layout: layout, shape: last.shape, observer: observer, in: context)
+  }
+}

@@ -1,0 +1,60 @@
+import Kernels
+import Tensors
+
+/// The SD3 pyramid transformer (`pyramid_dit/mmdit_modules/modeling_pyramid_mmdit.py`, commit 3040d71,
+/// `PyramidDiffusionMMDiT`), as the pipeline builds it: temporal rotary positions, interpolated positions of coarse
+/// conditions, temporal causal attention.
+public struct PyramidMMDiT: PyramidTransformer {
+  /// The settings.
+  public let config: PyramidMMDiTConfig
+  private let positions: SinCosPositions
+  private let latentEmbedder: Linear
+  private let prelude: TransformerStem
+  private let blocks: [JointBlock]
+  private let ending: TransformerHead
+
+  /// What it must be given.
+  public var inputs: TransformerInputs { config.inputs }
+
+  /// Builds the transformer from its weights.
+  public init(_ config: PyramidMMDiTConfig, _ scope: WeightScope) throws {
+    self.config = config
+    let settings = config.attention
+    let embedding = scope.scope("pos_embed")
+    positions = try SinCosPositions(side: config.positionSide, width: settings.width, embedding)
+    // A convolution whose stride is its kernel is a product of patches.
+    latentEmbedder = try embedding.linear(
+      "proj", config.inputs.latentChannels * Patches.side * Patches.side, settings.width,
+      storedShape: [settings.width, config.inputs.latentChannels, Patches.side, Patches.side])
+    prelude = try TransformerStem(config.inputs, width: settings.width, scope)
+    blocks = try (0..<config.layers).map {
+      try JointBlock(settings, endsText: $0 == config.layers - 1, scope.scope("transformer_blocks.\($0)"))
+    }
+    ending = try TransformerHead(
+      width: settings.width, outputWidth: config.inputs.latentChannels * Patches.side * Patches.side, scope)
+  }
+
+  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
+  public func callAsFunction(
+    _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
+  ) throws -> [Tensor] {
+    guard let first = batch.first, let last = first.clips.last else { return [] }
+    // One axis: text has time 0, and so has the first frame.
+    let layout = BatchLayout(batch, axes: [config.attention.headDim])
+    let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
+    let image = Tensor.concatenated(layout.samples.map { _ in positions(layout.clips) })
+    try latentEmbedder(
+      LinearInput(
+        .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .channelsFirst) } })),
+      into: image, then: [.residual], in: context)
+    for (index, block) in blocks.enumerated() {
+      try block(text: text, image: image, condition: condition, layout: layout, in: context)
+      if index < blocks.count - 1 {
+        try observer?.observe("transformer_blocks.\(index)", 0, .text, text, rows: layout.textRows)
+      }
+      try observer?.observe("transformer_blocks.\(index)", 1, .image, image, rows: layout.imageRows)
+    }
+    return try ending(
+      image, condition: condition, layout: layout, shape: last.shape, observer: observer, in: context)
+  }
+}

@@ -1,0 +1,17 @@
+import Kernels
+import Tensors
+
+/// What a transformer must be given.
+public struct TransformerInputs: Equatable, Sendable {
+  /// Channels of a latent.
+  public let latentChannels: Int
+  /// The width of the T5 embeddings and of the pooled CLIP vector.
+  public let textWidth: Int, pooledWidth: Int
+  /// The longest side of a clip in pixels.
+  public let maximumSide: Int
+
+  /// Whether an embedding has the widths that the transformer expects.
+  public func accepts(_ text: TextEmbedding) -> Bool {
+    text.tokens.shape[1] == textWidth && text.pooled.shape[1] == pooledWidth
+  }
+}

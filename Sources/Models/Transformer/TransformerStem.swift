@@ -1,0 +1,30 @@
+import Kernels
+import Tensors
+
+/// What both transformers begin with: the condition and the text of a batch.
+struct TransformerStem {
+  private let timeTextEmbedding: TimeTextEmbedding
+  private let contextEmbedder: Linear
+
+  init(_ inputs: TransformerInputs, width: Int, _ scope: WeightScope) throws {
+    timeTextEmbedding = try TimeTextEmbedding(
+      pooledWidth: inputs.pooledWidth, width: width, scope.scope("time_text_embed"))
+    contextEmbedder = try scope.linear("context_embedder", inputs.textWidth, width)
+  }
+
+  /// The condition [samples, width], already through the SiLU that every modulation starts with, and the text stream
+  /// [Σ text tokens, width].
+  func callAsFunction(
+    _ batch: [TransformerSample], layout: BatchLayout, observer: (any ActivationObserver)?,
+    in context: KernelContext
+  ) throws -> (condition: Tensor, text: Tensor) {
+    let condition = try timeTextEmbedding(
+      times: batch.map(\.timestep), pooled: .concatenated(batch.map(\.pooled)), in: context)
+    try observer?.observe("time_text_embed", 0, .samples, condition, rows: layout.samples.map { $0..<$0 + 1 })
+    let text = try contextEmbedder(.concatenated(batch.map(\.text)), in: context)
+    try observer?.observe("context_embedder", 0, .text, text, rows: layout.textRows)
+    let activated = condition.copy()
+    try context.apply(.silu, to: activated)
+    return (activated, text)
+  }
+}

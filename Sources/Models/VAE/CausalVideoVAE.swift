@@ -1,0 +1,270 @@
+import Kernels
+import Tensors
+
+/// The causal video VAE (`video_vae/modeling_causal_vae.py`, commit 3040d71, `CausalVideoVAE`).
+///
+/// Latents are [16, frames, height, width]; decoded clips are [frames, 8·height, 8·width, 3] in about −1…1.
+public struct CausalVideoVAE {
+  /// The settings.
+  public let config: CausalVideoVAEConfig
+  private let encoder: Encoder
+  private let decoder: Decoder
+  private let quantization: CausalConvolution, postQuantization: CausalConvolution
+
+  /// How a clip is decoded: in chunks of latent frames, and in overlapping tiles when it is large.
+  public struct Tiling: Equatable, Sendable {
+    /// Latent frames of a chunk; the first chunk has one more.
+    public let window: Int
+    /// The side of a tile in pixels; nil decodes whole frames.
+    public let tileSize: Int?
+
+    /// A way of decoding.
+    public init(window: Int, tileSize: Int?) {
+      self.window = window
+      self.tileSize = tileSize
+    }
+
+    /// The official `save_memory` path with tiling switched on, as the official demos run it.
+    public static let saveMemory = Tiling(window: 1, tileSize: 256)
+  }
+
+  /// Builds the VAE from its weights.
+  public init(_ config: CausalVideoVAEConfig, _ scope: WeightScope) throws {
+    self.config = config
+    encoder = try Encoder(config.encoder, scope.scope("encoder"))
+    decoder = try Decoder(config.decoder, scope.scope("decoder"))
+    let latent = config.latentChannels
+    quantization = try CausalConvolution("quant_conv", 2 * latent, 2 * latent, kernel: 1, scope)
+    postQuantization = try CausalConvolution("post_quant_conv", latent, latent, kernel: 1, scope)
+  }
+
+  private struct Encoder {
+    private let input: CausalConvolution
+    private let levels: [DownBlock]
+    private let middle: CausalMidBlock
+    private let end: VAEHead
+
+    init(_ half: CausalVideoVAEConfig.Half, _ scope: WeightScope) throws {
+      let (channels, groups) = (half.channels, half.normGroups)
+      let (finest, coarsest) = (channels[0], channels[channels.count - 1])
+      input = try CausalConvolution("conv_in", half.inputChannels, finest, scope)
+      levels = try channels.indices.map { level in
+        try DownBlock(
+          channels[max(level - 1, 0)], channels[level], layers: half.layersPerBlock[level],
+          spatial: half.spatial[level], temporal: half.temporal[level], groups: groups,
+          scope.scope("down_blocks.\(level)"))
+      }
+      middle = try CausalMidBlock(coarsest, groups: groups, scope.scope("mid_block"))
+      end = VAEHead(
+        norm: try scope.norm("conv_norm_out", coarsest),
+        convolution: try CausalConvolution("conv_out", coarsest, 2 * half.outputChannels, scope),
+        groups: groups)
+    }
+
+    func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+      var x = try input(x, cache: cache, in: context)
+      for level in levels { x = try level(x, cache: cache, in: context) }
+      x = try middle(x, cache: cache, in: context)
+      return try end(x, cache: cache, in: context)
+    }
+  }
+
+  private struct Decoder {
+    /// Frames of more values than this are brought through the stages one after the other, so that memory does not grow
+    /// with the length of a chunk; what is remembered between them makes the result the same.
+    private static let mostValues = 1 << 22
+
+    private let input: CausalConvolution
+    private let stages: [any CausalStage]
+
+    init(_ half: CausalVideoVAEConfig.Half, _ scope: WeightScope) throws {
+      let (channels, groups) = (Array(half.channels.reversed()), half.normGroups)
+      let (coarsest, finest) = (channels[0], channels[channels.count - 1])
+      input = try CausalConvolution("conv_in", half.inputChannels, coarsest, scope)
+      let levels = try channels.indices.map { level in
+        try upStages(
+          channels[max(level - 1, 0)], channels[level], layers: half.layersPerBlock[level],
+          spatial: half.spatial[level], temporal: half.temporal[level], groups: groups,
+          scope.scope("up_blocks.\(level)"))
+      }
+      let middle = try CausalMidBlock(coarsest, groups: groups, scope.scope("mid_block"))
+      let end = VAEHead(
+        norm: try scope.norm("conv_norm_out", finest),
+        convolution: try CausalConvolution("conv_out", finest, half.outputChannels, scope), groups: groups)
+      stages = [middle] + levels.joined() + [end]
+    }
+
+    /// The decoded frames in pieces, in order.
+    func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> [Tensor] {
+      try run(stages[...], input(x, cache: cache, in: context), cache: cache, in: context)
+    }
+
+    private func run(
+      _ stages: ArraySlice<any CausalStage>, _ x: Tensor, cache: TemporalCache, in context: KernelContext
+    ) throws -> [Tensor] {
+      guard let stage = stages.first else { return [x] }
+      let frames = x.shape[0]
+      let framesAtOnce = max(1, Self.mostValues * frames / max(x.count, 1))
+      if frames > framesAtOnce {
+        return try Swift.stride(from: 0, to: frames, by: framesAtOnce).flatMap { start in
+          let piece = x.rows(start..<min(start + framesAtOnce, frames))
+          return try run(stages, piece, cache: cache, in: context)
+        }
+      }
+      return try run(stages.dropFirst(), stage(x, cache: cache, in: context), cache: cache, in: context)
+    }
+  }
+
+  /// The mean and the standard deviation of an image's latent, [16, 1, height/8, width/8] each.
+  ///
+  /// - Parameters:
+  ///   - image: [1, height, width, 3] in −1…1; its sides are multiples of 8.
+  ///   - isTiled: whether an image that is larger than 256 pixels is encoded in overlapping tiles of that side
+  ///     (`tiled_encode`), as with tiling switched on.
+  public func encode(
+    _ image: Tensor, isTiled: Bool, in context: KernelContext
+  ) throws -> (mean: Tensor, deviation: Tensor) {
+    let (height, width, scale) = (image.shape[1], image.shape[2], CausalVideoVAEConfig.scale)
+    let size = Self.encodedTileSize
+    let encoded: Tensor  // [1, h, w, 32]
+    if isTiled, height > size || width > size {
+      let step = size * 3 / 4
+      encoded = Tensor([1, height / scale, width / scale, 2 * config.latentChannels])
+      var mosaic = TileBlender(step: step / scale, blend: size / scale / 4)
+      for y in stride(from: 0, to: height, by: step) {
+        for x in stride(from: 0, to: width, by: step) {
+          let tile = image.cropped(y..<min(y + size, height), x..<min(x + size, width))
+          encoded.place(mosaic.add(try moments(tile, in: context), isFirstInRow: x == 0))
+        }
+      }
+    } else {
+      encoded = try moments(image, in: context)
+    }
+    let moments = Self.channelsFirst(encoded)
+    let mean = moments.rows(0..<config.latentChannels)
+    let logVariance = moments.rows(config.latentChannels..<2 * config.latentChannels)
+    return (mean.copy(), logVariance.map { Float.deviation(logVariance: $0) })
+  }
+
+  /// The side of the tiles that images are encoded in.
+  private static let encodedTileSize = 256
+
+  private func moments(_ image: Tensor, in context: KernelContext) throws -> Tensor {
+    let cache = TemporalCache()
+    return try quantization(encoder(image, cache: cache, in: context), cache: cache, in: context)
+  }
+
+  /// The shape of a decoded clip, [1 + 8·(T − 1), 8·height, 8·width, 3].
+  ///
+  /// - Parameter latent: [16, T, height, width].
+  public static func decodedShape(_ latent: Shape) -> Shape {
+    let scale = CausalVideoVAEConfig.scale
+    return [1 + scale * (latent[1] - 1), scale * latent[2], scale * latent[3], 3]
+  }
+
+  /// Decodes a latent, un-normalised already, to frames of ``decodedShape(_:)``.
+  public func decode(_ latent: Tensor, tiling: Tiling, in context: KernelContext) throws -> Tensor {
+    let result = Tensor(Self.decodedShape(latent.shape))
+    try decode(latent, tiling: tiling, in: context) { result.place($0) }
+    return result
+  }
+
+  /// Decodes a latent, un-normalised already, part by part: a whole clip in f32 may be larger than all that decoding needs.
+  ///
+  /// - Parameters:
+  ///   - progress: called after every chunk with the number of chunks done and their number in all.
+  ///   - onPart: takes the parts of the clip; together they cover all of it once.
+  public func decode(
+    _ latent: Tensor, tiling: Tiling, in context: KernelContext,
+    progress: (Int, Int) throws -> Void = { _, _ in }, onPart: (ClipRegion) throws -> Void
+  ) throws {
+    let frames = Self.channelsLast(latent)
+    let (height, width) = (frames.shape[1], frames.shape[2])
+    let chunks = Self.chunks(frameCount: frames.shape[0], window: tiling.window)
+    let scale = CausalVideoVAEConfig.scale
+    guard let size = tiling.tileSize.map({ $0 / scale }), height > size || width > size else {
+      var done = 0
+      let decoded = try decode(frames, chunks: chunks, in: context) {
+        done += 1
+        try progress(done, chunks.count)
+      }
+      return try onPart(ClipRegion(values: decoded, top: 0, left: 0))
+    }
+    // Tiles overlap by a quarter of their side.
+    let step = size * 3 / 4
+    let rows = Array(stride(from: 0, to: height, by: step))
+    let columns = Array(stride(from: 0, to: width, by: step))
+    var mosaic = TileBlender(step: scale * step, blend: scale * size / 4)
+    var done = 0
+    for y in rows {
+      for x in columns {
+        let tile = frames.cropped(y..<min(y + size, height), x..<min(x + size, width))
+        let decoded = try decode(tile, chunks: chunks, in: context) {
+          done += 1
+          try progress(done, rows.count * columns.count * chunks.count)
+        }
+        try onPart(mosaic.add(decoded, isFirstInRow: x == 0))
+      }
+    }
+  }
+
+  private func decode(
+    _ frames: Tensor, chunks: [Range<Int>], in context: KernelContext, afterChunk: () throws -> Void
+  ) throws -> Tensor {
+    let cache = TemporalCache()
+    let decoded = Tensor(Self.decodedShape([config.latentChannels] + frames.shape.dropLast()))
+    var done = 0
+    for chunk in chunks {
+      let input = try postQuantization(frames.rows(chunk), cache: cache, in: context)
+      for piece in try decoder(input, cache: cache, in: context) {
+        _ = decoded.rows(done..<done + piece.shape[0]).elements.update(fromContentsOf: piece.elements)
+        done += piece.shape[0]
+      }
+      try afterChunk()
+    }
+    return decoded
+  }
+
+  /// The first chunk holds one frame more than the others (`chunk_decode`).
+  static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
+    var result = [0..<min(window + 1, frameCount)]
+    while let end = result.last?.upperBound, end < frameCount {
+      result.append(end..<min(end + window, frameCount))
+    }
+    return result
+  }
+
+  /// [channels, frames, height, width] → [frames, height, width, channels].
+  public static func channelsLast(_ x: Tensor) -> Tensor {
+    transposed(x, rows: x.shape[0], columns: x.count / x.shape[0], shape: x.shape.dropFirst() + [x.shape[0]])
+  }
+
+  /// [frames, height, width, channels] → [channels, frames, height, width].
+  public static func channelsFirst(_ x: Tensor) -> Tensor {
+    transposed(x, rows: x.count / x.shape[3], columns: x.shape[3], shape: [x.shape[3]] + x.shape.dropLast())
+  }
+
+  private static func transposed(_ x: Tensor, rows: Int, columns: Int, shape: Shape) -> Tensor {
+    let result = Tensor(shape)
+    for row in 0..<rows {
+      for column in 0..<columns { result.elements[column * rows + row] = x.elements[row * columns + column] }
+    }
+    return result
+  }
+}
+
+extension Tensor {
+  /// A part of every frame of [frames, height, width, channels], copied.
+  func cropped(_ rows: Range<Int>, _ columns: Range<Int>) -> Tensor {
+    let result = Tensor([shape[0], rows.count, columns.count, shape[3]])
+    ClipRegion(values: result, top: rows.lowerBound, left: columns.lowerBound).forEachLine(of: shape) {
+      _ = result.elements[$0].update(fromContentsOf: elements[$1])
+    }
+    return result
+  }
+
+  /// Copies a part into [frames, height, width, channels].
+  public func place(_ part: ClipRegion) {
+    part.forEachLine(of: shape) { _ = elements[$1].update(fromContentsOf: part.values.elements[$0]) }
+  }
+}

@@ -1,0 +1,149 @@
+import Clips
+import Foundation
+import JSON
+
+/// A clip, compared with the golden's frame by frame, and the verdict.
+public struct ClipComparison: Equatable, Sendable {
+  /// How one frame compares.
+  public struct Frame: Codable, Equatable, Sendable {
+    /// The PSNR in dB.
+    @NullWhenInfinite public internal(set) var psnrDb: Double
+    /// The SSIM of luma.
+    @NullWhenInfinite public internal(set) var ssim: Double
+    /// The VMAF, where it could be computed; it decides nothing.
+    public internal(set) var vmaf: Double?
+  }
+
+  /// A known alteration that brings our frames nearer to the golden.
+  public struct Alteration: Codable, Equatable, Sendable {
+    /// The alteration.
+    public let kind: ClipAlteration
+    /// What it is, in a sentence.
+    public let explanation: String
+    /// The PSNR of the block means before and after undoing it, in dB.
+    public let psnrDb: Double, psnrDbWithout: Double
+  }
+
+  /// How the clip was computed.
+  public let mode: ComparisonMode
+  /// The frames that both clips have.
+  public let frames: [Frame]
+  /// The largest difference of a value, in 8-bit levels.
+  public let maxAbs: Int
+  /// The fraction of values that are equal.
+  public let identicalFraction: Double
+  /// What it must reach.
+  public let thresholds: FrameThresholds
+  /// How many frames the clip and the golden have.
+  public let clipFrames: Int, goldenFrames: Int
+  /// The alteration that explains the difference, if one does.
+  public let alteration: Alteration?
+  /// What may have happened, one sentence each; empty when the clip passes.
+  public private(set) var explanations: [String] = []
+
+  /// Compares two clips of the same size.
+  ///
+  /// - Parameters:
+  ///   - encoding: applies the lossy encoding that the golden went through, where it was encoded so.
+  ///   - vmaf: the VMAF of every frame, where it could be computed.
+  ///   - caveat: what to add to the explanations of a failure.
+  /// - Throws: what `encoding` throws.
+  package init(
+    mode: ComparisonMode, _ clip: Clip, reference: Clip, encoding: ((Clip) throws -> Clip)? = nil,
+    vmaf: [Double]? = nil, thresholds: FrameThresholds, caveat: String? = nil
+  ) throws {
+    self.mode = mode
+    self.thresholds = thresholds
+    (clipFrames, goldenFrames) = (clip.count, reference.count)
+    let count = min(clip.count, reference.count)
+    let (clip, reference) = (clip.prefix(count), reference.prefix(count))
+    let metrics = ClipMetrics(clip, reference: reference)
+    frames = metrics.psnrDb.indices.map {
+      Frame(psnrDb: metrics.psnrDb[$0], ssim: metrics.ssim[$0], vmaf: vmaf?[$0])
+    }
+    maxAbs = metrics.maxAbs
+    identicalFraction = metrics.identicalFraction
+    alteration = try ClipAlteration.between(clip, reference: reference, encoding: encoding).map {
+      Alteration(
+        kind: $0.kind, explanation: $0.kind.explanation, psnrDb: $0.psnrDb.before,
+        psnrDbWithout: $0.psnrDb.after)
+    }
+    explanations = passed ? [] : explained(caveat)
+  }
+
+  private func explained(_ caveat: String?) -> [String] {
+    var lines: [String] = []
+    if clipFrames != goldenFrames {
+      lines.append("the golden has \(goldenFrames) frames, the run \(clipFrames)")
+    }
+    if let alteration {
+      lines.append(
+        String(
+          format: "it looks as if %@: mean colours of blocks come to %.1f dB without that, %.1f with it",
+          alteration.explanation, alteration.psnrDbWithout, alteration.psnrDb))
+    }
+    if lines.isEmpty {
+      lines.append("the pictures themselves differ: other weights, another request or other noise")
+    }
+    return lines + (caveat.map { [$0] } ?? [])
+  }
+
+  /// The mean PSNR over frames, in dB.
+  public var psnrMeanDb: Double { frames.reduce(0) { $0 + $1.psnrDb } / Double(max(frames.count, 1)) }
+  /// The PSNR of the worst frame, in dB.
+  public var psnrMinDb: Double { frames.map(\.psnrDb).min() ?? ClipMetrics.identicalPSNR }
+  /// The mean SSIM over frames.
+  public var ssimMean: Double { frames.reduce(0) { $0 + $1.ssim } / Double(max(frames.count, 1)) }
+  /// The SSIM of the worst frame.
+  public var ssimMin: Double { frames.map(\.ssim).min() ?? 1 }
+  /// The VMAF of the worst frame, where it could be computed.
+  public var vmafMin: Double? { frames.compactMap(\.vmaf).min() }
+
+  /// Whether every threshold holds, the clips are of one length, and no known alteration would bring ours nearer:
+  /// thresholds for rounded weights alone would let a clip of little motion pass that is one frame off.
+  public var passed: Bool {
+    psnrMinDb >= thresholds.psnrMinDb && ssimMin >= thresholds.ssimMin
+      && identicalFraction >= thresholds.identicalFraction && alteration == nil && clipFrames == goldenFrames
+  }
+}
+
+extension ClipComparison: Codable {
+  private enum Keys: String, CodingKey {
+    case mode, psnrMeanDb, psnrMinDb, ssimMean, ssimMin, maxAbs, identicalFraction, vmafMin, perFrame, thresholds
+    case clipFrames, goldenFrames, passed, explanations, difference
+  }
+
+  /// Reads a comparison; means, minima and whether it passed follow from its frames.
+  public init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: Keys.self)
+    mode = try members.decode(ComparisonMode.self, forKey: .mode)
+    frames = try members.decode([Frame].self, forKey: .perFrame)
+    maxAbs = try members.decode(Int.self, forKey: .maxAbs)
+    identicalFraction = try members.decode(Double.self, forKey: .identicalFraction)
+    thresholds = try members.decode(FrameThresholds.self, forKey: .thresholds)
+    clipFrames = try members.decode(Int.self, forKey: .clipFrames)
+    goldenFrames = try members.decode(Int.self, forKey: .goldenFrames)
+    alteration = try members.decodeIfPresent(Alteration.self, forKey: .difference)
+    explanations = try members.decode([String].self, forKey: .explanations)
+  }
+
+  /// Writes the members of `frames` in `schemas/parity-report.schema.json`.
+  public func encode(to encoder: any Encoder) throws {
+    var members = encoder.container(keyedBy: Keys.self)
+    try members.encode(mode, forKey: .mode)
+    try members.encode(NullWhenInfinite(wrappedValue: psnrMeanDb), forKey: .psnrMeanDb)
+    try members.encode(NullWhenInfinite(wrappedValue: psnrMinDb), forKey: .psnrMinDb)
+    try members.encode(NullWhenInfinite(wrappedValue: ssimMean), forKey: .ssimMean)
+    try members.encode(NullWhenInfinite(wrappedValue: ssimMin), forKey: .ssimMin)
+    try members.encode(maxAbs, forKey: .maxAbs)
+    try members.encode(identicalFraction, forKey: .identicalFraction)
+    try members.encode(vmafMin, forKey: .vmafMin)
+    try members.encode(frames, forKey: .perFrame)
+    try members.encode(thresholds, forKey: .thresholds)
+    try members.encode(clipFrames, forKey: .clipFrames)
+    try members.encode(goldenFrames, forKey: .goldenFrames)
+    try members.encode(passed, forKey: .passed)
+    try members.encode(explanations, forKey: .explanations)
+    try members.encode(alteration, forKey: .difference)
+  }
+}

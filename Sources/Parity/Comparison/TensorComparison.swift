@@ -1,0 +1,77 @@
+import JSON
+import Tensors
+
+/// One tensor, compared with the golden's.
+public struct TensorComparison: Equatable, Sendable {
+  /// Its path in the golden.
+  public let path: String
+  /// How it was computed.
+  public let mode: ComparisonMode
+  /// Σ(a−b)²/Σb², where b is the golden's; infinite when either side contains NaN or infinity.
+  @NullWhenInfinite public private(set) var nmse: Double
+  /// max|a−b|.
+  @NullWhenInfinite public private(set) var maxAbs: Double
+  /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when nothing differs.
+  @NullWhenInfinite public private(set) var sqnrDb: Double
+  /// 20·log10(max|b|/RMSE) in dB; infinite when nothing differs.
+  @NullWhenInfinite public private(set) var psnrDb: Double
+  /// The largest ``nmse`` that passes.
+  public let threshold: Double
+  /// How many values were compared.
+  public let count: Int
+  /// What was left out of the comparison, or nil.
+  public let note: String?
+
+  /// Judges an error.
+  package init(
+    _ path: TracePath, mode: ComparisonMode, metrics: ErrorMetrics, threshold: Double, note: String? = nil
+  ) {
+    self.path = path.description
+    self.mode = mode
+    nmse = metrics.nmse
+    maxAbs = metrics.maxAbs
+    sqnrDb = metrics.sqnrDb
+    psnrDb = metrics.psnrDb
+    count = metrics.count
+    self.threshold = threshold
+    self.note = note
+  }
+
+  /// Whether something was compared and the error is within the threshold.
+  public var passed: Bool { count > 0 && nmse <= threshold }
+}
+
+extension TensorComparison: Codable {
+  private enum Keys: String, CodingKey {
+    case path, mode, nmse, maxAbs, sqnrDb, psnrDb, threshold, passed, count, note
+  }
+
+  /// Reads a comparison; whether it passed follows from its numbers.
+  public init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: Keys.self)
+    path = try members.decode(String.self, forKey: .path)
+    mode = try members.decode(ComparisonMode.self, forKey: .mode)
+    _nmse = try members.decode(NullWhenInfinite.self, forKey: .nmse)
+    _maxAbs = try members.decode(NullWhenInfinite.self, forKey: .maxAbs)
+    _sqnrDb = try members.decode(NullWhenInfinite.self, forKey: .sqnrDb)
+    _psnrDb = try members.decode(NullWhenInfinite.self, forKey: .psnrDb)
+    threshold = try members.decode(Double.self, forKey: .threshold)
+    count = try members.decode(Int.self, forKey: .count)
+    note = try members.decodeIfPresent(String.self, forKey: .note)
+  }
+
+  /// Writes the members of a stage in `schemas/parity-report.schema.json`.
+  public func encode(to encoder: any Encoder) throws {
+    var members = encoder.container(keyedBy: Keys.self)
+    try members.encode(path, forKey: .path)
+    try members.encode(mode, forKey: .mode)
+    try members.encode(_nmse, forKey: .nmse)
+    try members.encode(_maxAbs, forKey: .maxAbs)
+    try members.encode(_sqnrDb, forKey: .sqnrDb)
+    try members.encode(_psnrDb, forKey: .psnrDb)
+    try members.encode(threshold, forKey: .threshold)
+    try members.encode(passed, forKey: .passed)
+    try members.encode(count, forKey: .count)
+    try members.encodeIfPresent(note, forKey: .note)
+  }
+}

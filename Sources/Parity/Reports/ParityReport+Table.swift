@@ -1,0 +1,69 @@
+import Foundation
+import JSON
+import Tensors
+
+extension ParityReport {
+  /// The report for a terminal or a log: one line for each kind of comparison, every failure by name, the verdict last.
+  public var table: String {
+    var lines: [String] = []
+    lines.append(Self.row("compared", "mode", "tensors", "worst nmse", "allowed", ""))
+    for group in groups { lines.append(group) }
+    for clip in clips {
+      let vmaf = clip.vmafMin.map { String(format: "  VMAF min %.1f", $0) } ?? ""
+      lines.append(
+        String(
+          format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@  identical %.3f %%  max %d  %@",
+          clip.mode.rawValue, clip.psnrMinDb, clip.psnrMeanDb, clip.ssimMin, vmaf,
+          100 * clip.identicalFraction, clip.maxAbs, clip.passed ? "ok" : "FAILED"))
+      lines += clip.explanations.map { "  " + $0 }
+    }
+    let failures = tensors.filter { !$0.passed }
+    for failure in failures.prefix(10) {
+      lines.append(
+        String(
+          format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path,
+          failure.mode.rawValue,
+          failure.nmse, failure.threshold, failure.maxAbs))
+    }
+    if failures.count > 10 { lines.append("  and \(failures.count - 10) more") }
+    if !passed, let others = golden.otherFiles, !others.isEmpty {
+      lines.append(
+        "the golden was recorded from other files than the model's \(others.joined(separator: ", "))")
+    }
+    if let firstDivergence { lines.append("first divergence: \(firstDivergence)") }
+    lines.append(passed ? "PASS" : "FAIL")
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func row(
+    _ name: String, _ mode: String, _ count: String, _ worst: String, _ allowed: String, _ verdict: String
+  ) -> String {
+    func pad(_ text: String, _ width: Int) -> String {
+      text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+    }
+    return [pad(name, 26), pad(mode, 15), pad(count, 8), pad(worst, 11), pad(allowed, 9), verdict].joined(
+      separator: " "
+    )
+    .trimmingCharacters(in: .whitespaces)
+  }
+
+  /// Stages of one kind and mode in one line, in order of first appearance.
+  private var groups: [String] {
+    var order: [String] = []
+    var members: [String: [TensorComparison]] = [:]
+    for tensor in tensors {
+      let key = TracePath.kind(of: tensor.path) + "|" + tensor.mode.rawValue
+      if members[key] == nil { order.append(key) }
+      members[key, default: []].append(tensor)
+    }
+    return order.compactMap { key in
+      guard let results = members[key], let first = results.first else { return nil }
+      let worst = results.map(\.nmse).max() ?? 0
+      let strictest = results.map(\.threshold).min() ?? 0
+      return Self.row(
+        TracePath.kind(of: first.path), first.mode.rawValue, "\(results.count)", String(format: "%.2e", worst),
+        strictest == 0 ? "exact" : String(format: "%.0e", strictest),
+        results.allSatisfy(\.passed) ? "ok" : "FAILED")
+    }
+  }
+}

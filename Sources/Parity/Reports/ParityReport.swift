@@ -1,0 +1,111 @@
+import Clips
+import Files
+import JSON
+
+/// The outcome of a verification: what was compared, how far it was from the golden, and the verdict.
+///
+/// A value that is written as JSON (`schemas/parity-report.schema.json`) and read back as such.
+public struct ParityReport: Equatable, Sendable {
+  /// The frames that a report's page shows.
+  public struct ComparedClips: Equatable, Sendable {
+    /// The comparison.
+    public let comparison: ClipComparison
+    /// Our clip and the golden's, as many frames as both have.
+    public let clip: Clip, reference: Clip
+  }
+
+  /// The tensors that were compared, in order of computation.
+  public private(set) var tensors: [TensorComparison] = []
+  /// The clips that were compared, at most one a mode.
+  public private(set) var clips: [ClipComparison] = []
+  /// Calls of the transformer that were recorded and compared; a trace may hold only some of a run's calls.
+  public package(set) var callsCompared = 0
+  /// The golden.
+  public let golden: GoldenSubject
+  /// The model.
+  public let model: ModelSubject
+  /// The clips that a user sees: those of the free run, if there was one. Not part of the JSON.
+  public private(set) var shownClips: ComparedClips?
+
+  /// An empty report.
+  package init(golden: GoldenSubject, model: ModelSubject) {
+    self.golden = golden
+    self.model = model
+  }
+
+  /// Appends a comparison of tensors.
+  package mutating func add(_ comparison: TensorComparison) { tensors.append(comparison) }
+
+  /// Appends a comparison of clips.
+  package mutating func add(_ comparison: ClipComparison, clip: Clip, reference: Clip) {
+    clips.append(comparison)
+    let count = min(clip.count, reference.count)
+    if shownClips == nil || comparison.mode == .freeRunning {
+      shownClips = ComparedClips(
+        comparison: comparison, clip: clip.prefix(count), reference: reference.prefix(count))
+    }
+  }
+
+  /// Whether something was compared.
+  public var isEmpty: Bool { tensors.isEmpty && clips.isEmpty }
+
+  /// Whether something was compared and all of it passed.
+  public var passed: Bool { !isEmpty && tensors.allSatisfy(\.passed) && clips.allSatisfy(\.passed) }
+
+  /// The first path, in order of computation, that does not match the golden; nil when all do.
+  public var firstDivergence: String? {
+    for mode in ComparisonMode.allCases {
+      if let tensor = tensors.first(where: { $0.mode == mode && !$0.passed }) { return tensor.path }
+      if clips.contains(where: { $0.mode == mode && !$0.passed }) { return TracePath.frames.description }
+    }
+    return nil
+  }
+
+  /// The comparison of the clips that a user sees, if clips were compared.
+  public var shownComparison: ClipComparison? { clips.last { $0.mode == .freeRunning } ?? clips.last }
+}
+
+extension ParityReport: Codable {
+  private static let schema = "benben.parity/1"
+
+  private enum Keys: String, CodingKey {
+    case schema, passed, firstDivergence, golden, model, callsCompared, stages, frames, framesByMode
+  }
+
+  /// Reads a report; the verdict follows from its comparisons.
+  ///
+  /// - Throws: `DecodingError` when it is not of this schema.
+  public init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: Keys.self)
+    guard try members.decode(String.self, forKey: .schema) == Self.schema else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .schema, in: members, debugDescription: "it is not \(Self.schema)")
+    }
+    golden = try members.decode(GoldenSubject.self, forKey: .golden)
+    model = try members.decode(ModelSubject.self, forKey: .model)
+    callsCompared = try members.decode(Int.self, forKey: .callsCompared)
+    tensors = try members.decode([TensorComparison].self, forKey: .stages)
+    let byMode = try members.decode([String: ClipComparison].self, forKey: .framesByMode)
+    clips = ComparisonMode.allCases.compactMap { byMode[$0.rawValue] }
+  }
+
+  /// Writes the report (`schemas/parity-report.schema.json`).
+  public func encode(to encoder: any Encoder) throws {
+    var members = encoder.container(keyedBy: Keys.self)
+    try members.encode(Self.schema, forKey: .schema)
+    try members.encode(passed, forKey: .passed)
+    try members.encode(firstDivergence, forKey: .firstDivergence)
+    try members.encode(golden, forKey: .golden)
+    try members.encode(model, forKey: .model)
+    try members.encode(callsCompared, forKey: .callsCompared)
+    try members.encode(tensors, forKey: .stages)
+    try members.encode(shownComparison, forKey: .frames)
+    let byMode = Dictionary(clips.map { ($0.mode.rawValue, $0) }) { first, _ in first }
+    try members.encode(byMode, forKey: .framesByMode)
+  }
+
+  /// The report as a JSON document with sorted keys.
+  public var jsonText: String {
+    get throws { try JSONValue(encoding: self).prettyText }
+  }
+}

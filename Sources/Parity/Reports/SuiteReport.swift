@@ -1,0 +1,164 @@
+import Files
+import Foundation
+import JSON
+import Tensors
+
+/// The reports of the goldens of a suite, or of some of them, by one model (`schemas/suite-report.schema.json`).
+public struct SuiteReport: Sendable {
+  private static let schema = "benben.suite/1"
+
+  /// The outcome for one golden.
+  public struct Entry: Sendable {
+    /// Its name in the suite.
+    public let name: String
+    /// The report, or why there is none.
+    public let outcome: Result<ParityReport, Failure>
+    /// The frames for the page (``ParityPage/clip(_:frames:)``), if it has any.
+    package let clip: JSONValue?
+
+    /// Why a golden could not be compared.
+    public struct Failure: Error {
+      /// One line for a person.
+      public let text: String
+
+      /// A reason.
+      package init(text: String) { self.text = text }
+    }
+
+    /// An entry.
+    package init(name: String, outcome: Result<ParityReport, Failure>, clip: JSONValue?) {
+      self.name = name
+      self.outcome = outcome
+      self.clip = clip
+    }
+
+    /// Whether the golden was compared and all of it passed.
+    public var passed: Bool { (try? outcome.get().passed) ?? false }
+  }
+
+  /// The names of all goldens of the suite, sorted, whether they are reported on or not.
+  public let suite: [String]
+  /// The model, as reports name it.
+  public let model: ModelSubject
+  /// What is reported on, in the order of the suite.
+  public private(set) var entries: [Entry] = []
+
+  /// A report with nothing in it.
+  package init(suite: [String], model: ModelSubject) {
+    self.suite = suite
+    self.model = model
+  }
+
+  /// Appends the outcome for a golden.
+  package mutating func add(_ entry: Entry) { entries.append(entry) }
+
+  /// Whether something was compared and all of it passed.
+  public var passed: Bool { !entries.isEmpty && entries.allSatisfy(\.passed) }
+
+  /// The report as JSON (`schemas/suite-report.schema.json`).
+  public var json: JSONValue {
+    get throws { try json(withClips: false) }
+  }
+
+  func json(withClips: Bool) throws -> JSONValue {
+    let bundles = try entries.map { entry -> JSONValue in
+      var members: [String: JSONValue] = ["name": .string(entry.name), "passed": .bool(entry.passed)]
+      switch entry.outcome {
+      case .success(let report): members["report"] = try JSONValue(encoding: report)
+      case .failure(let failure): members["error"] = .string(failure.text)
+      }
+      if withClips { members["clip"] = entry.clip ?? .null }
+      return .object(members)
+    }
+    return [
+      "schema": .string(Self.schema), "passed": .bool(passed), "suite": .array(suite.map(JSONValue.string)),
+      "model": try JSONValue(encoding: model), "bundles": .array(bundles),
+    ]
+  }
+
+  /// Reads a report, or the data of its page.
+  public init(json: JSONValue, path: String) throws {
+    func fault(_ why: String) -> BenbenError {
+      BenbenError(
+        .malformed, "no report of a suite", at: path, because: why, code: .notASuiteReport)
+    }
+    guard json["schema"]?.string == Self.schema else { throw fault("its schema is not \(Self.schema)") }
+    guard let names = json["suite"]?.array?.compactMap(\.string), let rows = json["bundles"]?.array,
+      let model = json["model"]
+    else { throw fault("it lacks the suite, the model or the bundles") }
+    suite = names
+    do { self.model = try model.decoded(as: ModelSubject.self) } catch { throw fault("its model: \(error)") }
+    for row in rows {
+      guard let name = row["name"]?.string, names.contains(name) else {
+        throw fault("a bundle is not of the suite")
+      }
+      let outcome: Result<ParityReport, Entry.Failure>
+      if let text = row["error"]?.string {
+        outcome = .failure(Entry.Failure(text: text))
+      } else if let report = try? row["report"]?.decoded(as: ParityReport.self) {
+        outcome = .success(report)
+      } else {
+        throw fault("\(name) has no report")
+      }
+      entries.append(Entry(name: name, outcome: outcome, clip: row["clip"]))
+    }
+  }
+
+  /// The report of a whole suite from those of its shards.
+  ///
+  /// - Throws: ``BenbenError`` when they are of other suites or models, or do not hold every golden just once.
+  public init(merging shards: [(path: String, report: SuiteReport)]) throws {
+    guard let first = shards.first else { preconditionFailure("nothing to merge") }
+    self.init(suite: first.report.suite, model: first.report.model)
+    var byName: [String: (path: String, entry: Entry)] = [:]
+    for (path, report) in shards {
+      func fault(_ why: String) -> BenbenError {
+        BenbenError(.malformed, "the reports do not belong together", at: path, because: why)
+      }
+      guard report.suite == suite else { throw fault("it is of another suite than \(first.path)") }
+      guard report.model == model else { throw fault("it is of another model than \(first.path)") }
+      for entry in report.entries {
+        if let known = byName.updateValue((path, entry), forKey: entry.name) {
+          throw fault("\(entry.name) is in \(known.path), too")
+        }
+      }
+    }
+    let missing = suite.filter { byName[$0] == nil }
+    guard missing.isEmpty else {
+      throw BenbenError(
+        .missing, "the suite is not complete", at: missing.joined(separator: ", "),
+        because: "no report has it",
+        remedies: ["Run the shard that it belongs to, and merge all of them."])
+    }
+    entries = suite.compactMap { byName[$0]?.entry }
+  }
+
+  /// The report for a terminal or a log: a line for each golden, the verdict last.
+  public var table: String {
+    let width = max(6, entries.map(\.name.count).max() ?? 0)
+    func line(_ name: String, _ verdict: String, _ psnr: String, _ ssim: String, _ place: String) -> String {
+      let columns = zip([name, verdict, psnr, ssim], [width, 7, 8, 8])
+      return (columns.map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) } + [place])
+        .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+    }
+    func number(_ value: Double?, _ digits: Int) -> String {
+      value.map { String(format: "%.\(digits)f", $0) } ?? ""
+    }
+    var lines = [line("golden", "verdict", "PSNR min", "SSIM min", "first divergence")]
+    for entry in entries {
+      switch entry.outcome {
+      case .success(let report):
+        lines.append(
+          line(
+            entry.name, entry.passed ? "ok" : "FAILED", number(report.shownComparison?.psnrMinDb, 2),
+            number(report.shownComparison?.ssimMin, 5), report.firstDivergence ?? ""))
+      case .failure(let failure): lines.append(line(entry.name, "ERROR", "", "", failure.text))
+      }
+    }
+    let failed = entries.count(where: { !$0.passed })
+    let part = entries.count < suite.count ? ", of \(suite.count) in the suite" : ""
+    lines.append("\(entries.count - failed) of \(entries.count) goldens match" + part)
+    lines.append(passed ? "PASS" : "FAIL")
+    return lines.joined(separator: "\n") + "\n"
+  }
+}

@@ -1,0 +1,85 @@
+import Files
+import Foundation
+import JSON
+import Tensors
+
+/// A suite of golden bundles: a folder with a folder for each, and `suite.json` with the SHA-256 of their manifests
+/// (`tools/record_golden.py --prompts`, `schemas/benben-suite.schema.json`).
+///
+/// Without `suite.json` every folder in it counts as a bundle; then nobody notices one that is not there.
+public struct GoldenSuite: Sendable {
+  private static let schema = "benben.golden-suite/1"
+  private static let list = "suite.json"
+  /// Far more than any list needs.
+  private static let longestList = 16 << 20
+
+  /// The folder.
+  public let path: String
+  /// The names of all bundles, sorted.
+  public let names: [String]
+  /// The SHA-256 of their manifests, where `suite.json` says them.
+  private let manifests: [String: String]
+
+  /// Reads the list of bundles.
+  ///
+  /// - Returns: nil when the folder is no suite.
+  public init?(folder: String) throws {
+    let listPath = folder + "/" + Self.list
+    path = folder
+    if FileManager.default.fileExists(atPath: listPath) {
+      manifests = try Self.manifests(listPath)
+      names = manifests.keys.sorted()
+    } else {
+      manifests = [:]
+      names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { name in
+        var isFolder: ObjCBool = false
+        return !name.hasPrefix(".")
+          && FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
+          && isFolder.boolValue
+      }.sorted()
+      if !names.contains(where: { Self.holdsBundle(folder + "/" + $0) }) { return nil }
+    }
+  }
+
+  /// Whether a folder holds a golden bundle, be it a damaged one.
+  private static func holdsBundle(_ folder: String) -> Bool {
+    do { return try GoldenBundle(folder: folder) != nil } catch { return true }
+  }
+
+  private static func manifests(_ path: String) throws -> [String: String] {
+    func fault(_ why: String) -> BenbenError {
+      BenbenError(.malformed, "malformed list of golden bundles", at: path, because: why)
+    }
+    let text = try InputFile.contents(of: path, limit: longestList)
+    guard let json = try? JSONValue(parsing: text), json["schema"]?.string == schema,
+      let rows = json["bundles"]?.array, !rows.isEmpty
+    else { throw fault("it is no \(schema) with bundles") }
+    var manifests: [String: String] = [:]
+    for row in rows {
+      guard let name = row["name"]?.string, let hash = row["manifestSha256"]?.string,
+        !name.contains("/"), RelativePath.staysInside(name)
+      else { throw fault("a bundle lacks its name or its hash, or the name is no folder's") }
+      guard manifests.updateValue(hash, forKey: name) == nil else { throw fault("\(name) is listed twice") }
+    }
+    return manifests
+  }
+
+  /// One of the bundles, every file of which has the SHA-256 that was listed.
+  ///
+  /// - Throws: ``BenbenError`` that says what is missing or damaged.
+  public func bundle(_ name: String) throws -> GoldenBundle {
+    let folder = path + "/" + name
+    guard let bundle = try GoldenBundle(folder: folder) else {
+      throw BenbenError(
+        .malformed, "no golden bundle", at: folder, because: "it has no manifest of one",
+        remedies: ["Get the suite again, or take the folder out of it."])
+    }
+    if let expected = manifests[name], try InputFile(path: bundle.manifestPath).sha256() != expected {
+      throw BenbenError(
+        .malformed, "the golden bundle is damaged", at: folder,
+        because: "its manifest is another one than \(Self.list) lists", remedies: ["Get the bundle again."])
+    }
+    try bundle.requireSound()
+    return bundle
+  }
+}

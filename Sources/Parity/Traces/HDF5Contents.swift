@@ -1,0 +1,130 @@
+import CHDF5
+import Files
+import Tensors
+
+/// What an HDF5 file from a stranger holds, every object checked: hard links only, values inside the file, known filters,
+/// sizes that the file can account for.
+struct HDF5Contents: Sendable {
+  enum Entry: Sendable {
+    case group
+    case dataset(Shape)
+  }
+
+  /// All objects by their full names.
+  private(set) var entries: [String: Entry] = [:]
+  /// The names in each group; the root's is empty.
+  private(set) var childNames: [String: [String]] = [:]
+  private let path: String
+  private let fileSize: Int
+  /// The addresses of all objects, to refuse cycles and bombs made of links.
+  private var seen: Set<haddr_t> = []
+
+  private static let maximumDepth = 16
+  private static let maximumEntries = 100_000
+  private static let maximumElements = 1 << 30
+  /// Deflate packs at most about a thousandfold; more is a bomb.
+  private static let maximumRatio = 1100
+
+  /// Visits everything in a file; called with the library locked.
+  init(_ file: hid_t, path: String, fileSize: Int) throws {
+    self.path = path
+    self.fileSize = fileSize
+    try visit(file, prefix: "", depth: 0)
+  }
+
+  private func fault(_ name: String, _ why: String) -> BenbenError {
+    BenbenError(.malformed, "malformed golden trace", at: "\(path):/\(name)", because: why)
+  }
+
+  private mutating func visit(_ group: hid_t, prefix: String, depth: Int) throws {
+    guard depth < Self.maximumDepth else {
+      throw fault(prefix, "groups are nested too deeply or form a cycle")
+    }
+    var info = H5G_info_t()
+    guard H5Gget_info(group, &info) >= 0 else { throw fault(prefix, "the group cannot be read") }
+    guard info.nlinks <= Self.maximumEntries else { throw fault(prefix, "it has \(info.nlinks) members") }
+    for index in 0..<info.nlinks {
+      let name = try linkName(group, index, prefix)
+      let full = prefix.isEmpty ? name : prefix + "/" + name
+      var link = H5L_info_t()
+      guard H5Lget_info(group, name, &link, bb_h5p_default()) >= 0, link.type == H5L_TYPE_HARD else {
+        throw fault(full, "it is a soft or external link")
+      }
+      let object = try HDF5Handle(
+        H5Oopen(group, name, bb_h5p_default()), close: { H5Oclose($0) }, "object", at: path)
+      var identity = H5O_info_t()
+      guard H5Oget_info2(object.id, &identity, UInt32(H5O_INFO_BASIC)) >= 0,
+        seen.insert(identity.addr).inserted
+      else {
+        throw fault(full, "the same object stands under two names")
+      }
+      childNames[prefix, default: []].append(name)
+      switch H5Iget_type(object.id) {
+      case H5I_GROUP:
+        entries[full] = .group
+        try visit(object.id, prefix: full, depth: depth + 1)
+      case H5I_DATASET: entries[full] = .dataset(try shape(of: object.id, full))
+      default: throw fault(full, "it is neither a group nor a dataset")
+      }
+      guard entries.count <= Self.maximumEntries else { throw fault(prefix, "too many objects") }
+    }
+  }
+
+  private func linkName(_ group: hid_t, _ index: UInt64, _ prefix: String) throws -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    let length = H5Lget_name_by_idx(
+      group, ".", H5_INDEX_NAME, H5_ITER_INC, index, &buffer, buffer.count, bb_h5p_default())
+    guard length > 0, length < buffer.count else { throw fault(prefix, "a name is empty or too long") }
+    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Checks how a dataset is stored, and gives its shape.
+  private func shape(of dataset: hid_t, _ name: String) throws -> Shape {
+    // Where the values lie comes first: asking a virtual dataset for its shape already opens other files.
+    let properties = try storage(of: dataset, name)
+    let space = try HDF5Handle(H5Dget_space(dataset), close: { H5Sclose($0) }, "data space", at: path)
+    let rank = H5Sget_simple_extent_ndims(space.id)
+    guard 0...8 ~= rank else { throw fault(name, "its rank is \(rank)") }
+    var dimensions = [UInt64](repeating: 0, count: max(Int(rank), 1))
+    H5Sget_simple_extent_dims(space.id, &dimensions, nil)
+    let shape = dimensions.prefix(Int(rank)).map { Int(exactly: $0) ?? -1 }
+    guard let count = shape.checkedElementCount, 1...Self.maximumElements ~= count else {
+      throw fault(name, "its shape \(dimensions) is empty or too large")
+    }
+    let type = try HDF5Handle(H5Dget_type(dataset), close: { H5Tclose($0) }, "type", at: path)
+    let elementSize = H5Tget_size(type.id)
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: elementSize)
+    // What is not packed must all be there; what is may have grown by the most that deflate can do.
+    let isChunked = H5Pget_layout(properties.id) == H5D_CHUNKED
+    let stored = Int(clamping: H5Dget_storage_size(dataset))
+    guard !overflow, stored <= fileSize, isChunked ? bytes / Self.maximumRatio <= stored : bytes == stored
+    else {
+      throw fault(name, "\(bytes) bytes are declared, \(stored) stored in a file of \(fileSize)")
+    }
+    if isChunked {
+      var chunk = [UInt64](repeating: 0, count: 8)
+      let chunkRank = H5Pget_chunk(properties.id, 8, &chunk)
+      let extents = chunk.prefix(max(0, Int(chunkRank))).map { Int(clamping: $0) }
+      guard let elements = extents.checkedElementCount, elements <= max(count, 1 << 20) else {
+        throw fault(name, "its chunks \(extents) are larger than itself")
+      }
+    }
+    return shape
+  }
+
+  /// Makes sure that a dataset's values lie in the file itself, packed by known filters only.
+  private func storage(of dataset: hid_t, _ name: String) throws -> HDF5Handle {
+    let properties = try HDF5Handle(H5Dget_create_plist(dataset), close: { H5Pclose($0) }, "properties", at: path)
+    let layout = H5Pget_layout(properties.id)
+    guard layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED,
+      H5Pget_external_count(properties.id) == 0
+    else { throw fault(name, "its values are stored outside the file") }
+    for index in 0..<max(0, H5Pget_nfilters(properties.id)) {
+      let filter = H5Pget_filter2(properties.id, UInt32(index), nil, nil, nil, 0, nil, nil)
+      guard [H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32].contains(filter) else {
+        throw fault(name, "it uses the unknown filter \(filter)")
+      }
+    }
+    return properties
+  }
+}

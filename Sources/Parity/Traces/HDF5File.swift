@@ -1,0 +1,125 @@
+import CHDF5
+import Files
+import Tensors
+
+/// A read-only HDF5 file from a stranger: hard links only, no external storage, no virtual datasets, no plugins, and
+/// every size checked before memory is taken.
+final class HDF5File: Sendable {
+  /// The path, for messages.
+  let path: String
+  private let file: HDF5Handle
+  private let contents: HDF5Contents
+
+  init(path: String) throws {
+    self.path = path
+    let fileSize = try InputFile(path: path).size
+    (file, contents) = try HDF5Library.locked {
+      guard H5Fis_hdf5(path) > 0 else {
+        throw BenbenError(.malformed, "not a golden trace", at: path, because: "it is no HDF5 file")
+      }
+      let file = try HDF5Handle(
+        H5Fopen(path, 0, bb_h5p_default()), close: { H5Fclose($0) }, "file", at: path)
+      return (file, try HDF5Contents(file.id, path: path, fileSize: fileSize))
+    }
+  }
+
+  private func fault(_ name: String, _ why: String) -> BenbenError {
+    BenbenError(.malformed, "malformed golden trace", at: "\(path):/\(name)", because: why)
+  }
+
+  /// The names of the children of a group, sorted; empty when there is none.
+  func children(of group: String) -> [String] {
+    (contents.childNames[group] ?? []).sorted()
+  }
+
+  func contains(_ name: String) -> Bool { contents.entries[name] != nil }
+
+  /// The shape of a dataset, or nil when there is none of that name.
+  func shape(of name: String) -> Shape? {
+    guard case .dataset(let shape) = contents.entries[name] else { return nil }
+    return shape
+  }
+
+  private func read<Element>(_ name: String, as type: hid_t, zero: Element) throws -> (Shape, [Element]) {
+    guard let shape = shape(of: name), let count = shape.checkedElementCount else {
+      throw fault(name, "the dataset is missing")
+    }
+    return try HDF5Library.locked {
+    let dataset = try HDF5Handle(
+      H5Dopen2(file.id, name, bb_h5p_default()), close: { H5Dclose($0) }, "dataset", at: path)
+    var values = [Element](repeating: zero, count: count)
+    let status = values.withUnsafeMutableBytes {
+      H5Dread(dataset.id, type, bb_h5s_all(), bb_h5s_all(), bb_h5p_default(), $0.baseAddress)
+    }
+    guard status >= 0 else { throw fault(name, "its values cannot be read") }
+    return (shape, values)
+    }
+  }
+
+  /// A numeric dataset as a tensor of f32.
+  func tensor(_ name: String) throws -> Tensor {
+    let (shape, values) = try read(name, as: bb_h5t_float(), zero: Float(0))
+    return Tensor(shape, values)
+  }
+
+  /// A dataset of integers.
+  func integers(_ name: String) throws -> [Int] {
+    try read(name, as: bb_h5t_int64(), zero: Int64(0)).1.map(Int.init)
+  }
+
+  /// A dataset of bytes.
+  func bytes(_ name: String) throws -> (Shape, [UInt8]) {
+    try read(name, as: bb_h5t_uint8(), zero: UInt8(0))
+  }
+
+  /// Runs with an attribute of a group ("." is the root), or gives nil when it does not exist.
+  private func withAttribute<Result>(
+    _ name: String, of object: String, _ body: (hid_t) throws -> Result
+  ) throws -> Result? {
+    try HDF5Library.locked {
+    guard H5Aexists_by_name(file.id, object, name, bb_h5p_default()) > 0 else { return nil }
+    let attribute = try HDF5Handle(
+      H5Aopen_by_name(file.id, object, name, bb_h5p_default(), bb_h5p_default()), close: { H5Aclose($0) },
+      "attribute \(name)", at: path)
+    let space = try HDF5Handle(H5Aget_space(attribute.id), close: { H5Sclose($0) }, "data space", at: path)
+    guard H5Sget_simple_extent_npoints(space.id) == 1 else {
+      throw fault(object, "attribute \(name) is no single value")
+    }
+    return try body(attribute.id)
+    }
+  }
+
+  /// A string attribute.
+  func string(_ name: String, of object: String = ".") throws -> String? {
+    try withAttribute(name, of: object) { attribute in
+      let type = try HDF5Handle(H5Aget_type(attribute), close: { H5Tclose($0) }, "type", at: path)
+      guard H5Tget_class(type.id) == H5T_STRING else { throw fault(object, "attribute \(name) is no string") }
+      if H5Tis_variable_str(type.id) > 0 {
+        var pointer: UnsafeMutablePointer<CChar>?
+        guard H5Aread(attribute, type.id, &pointer) >= 0, let pointer else {
+          throw fault(object, "attribute \(name) cannot be read")
+        }
+        defer { H5free_memory(pointer) }
+        return String(cString: pointer)
+      }
+      let size = H5Tget_size(type.id)
+      guard 0...(1 << 20) ~= size else { throw fault(object, "attribute \(name) is too long") }
+      var bytes = [UInt8](repeating: 0, count: size)
+      guard H5Aread(attribute, type.id, &bytes) >= 0 else {
+        throw fault(object, "attribute \(name) cannot be read")
+      }
+      return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
+  /// An integer or boolean attribute.
+  func integer(_ name: String, of object: String) throws -> Int? {
+    try withAttribute(name, of: object) { attribute in
+      var value: Int64 = 0
+      guard H5Aread(attribute, bb_h5t_int64(), &value) >= 0 else {
+        throw fault(object, "attribute \(name) is no number")
+      }
+      return Int(value)
+    }
+  }
+}

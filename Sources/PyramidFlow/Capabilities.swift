@@ -1,0 +1,139 @@
+import Checkpoints
+import JSON
+import Models
+
+/// What inspected weights are good for: their family and variants, what is there, and what is missing for which use.
+package struct Capabilities {
+  /// What a component was recognised as.
+  struct Part {
+    let component: String
+    let recognized: RecognizedWeights
+  }
+
+  /// Something that a model can be used for.
+  struct Use {
+    let name: String
+    /// The components and tokenizers that it lacks.
+    let missing: [String]
+  }
+
+  let parts: [Part]
+  /// Nil when nothing tells.
+  let family: ModelFamily?
+  let variants: [String]
+  let uses: [Use]
+
+  /// Looks at what was inspected at a path.
+  package init(_ inspection: Inspection, at path: String) {
+    let names = inspection.summary.map(\.component)
+    let parts = names.flatMap { name in
+      RecognizedWeights.all(in: Set(inspection.shapes(of: name).keys)).map {
+        Part(component: name, recognized: $0)
+      }
+    }
+    let prefix = ModelFamily.transformerPrefix
+    let variants = names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    let recognized = parts.compactMap(\.recognized.family).first.flatMap(ModelFamily.named)
+    let clips = parts.count { $0.recognized.role == .clip }
+    let family =
+      recognized ?? (clips > 1 || names.contains(ModelFamily.sd3.t5Component) ? .sd3 : nil)
+      ?? (inspection.provenance?["family"]?.string).flatMap(ModelFamily.named)
+    self.parts = parts
+    self.variants = variants
+    self.family = family
+    uses =
+      family.map { family in
+        let tokenizers =
+          (try? CheckpointFolder(path: path)).map { ReleaseImporter.presentTokenizerFiles($0, family) } ?? []
+        return Self.uses(
+          of: family, inspection, variants: variants, roles: parts.map(\.recognized.role),
+          tokenizers: Set(inspection.auxiliaryFiles + tokenizers))
+      } ?? []
+  }
+
+  private static func uses(
+    of family: ModelFamily, _ inspection: Inspection, variants: [String], roles: [ModelFamily.Role],
+    tokenizers: Set<String>
+  ) -> [Use] {
+    let prefix = ModelFamily.transformerPrefix
+    let names = inspection.summary.map(\.component)
+    let isFolder = names != [""]
+    // A folder's components go by their names, other files by what they are.
+    let present = Set(names)
+    func missing(isVideo: Bool) -> [String] {
+      var missing: [String] = []
+      let isThere =
+        isFolder && !variants.isEmpty
+        ? variants.contains { !isVideo || $0 != ReleasedVariant.image.name } : roles.contains(.transformer)
+      if !isThere { missing.append(prefix + (isVideo ? "384p or 768p" : "384p, 768p or image")) }
+      for name in family.sharedComponents where !present.contains(name) {
+        let role = family.role(of: name)
+        let isNamedOtherwise = present.isDisjoint(with: family.sharedComponents)
+        let wanted = role == .clip ? (family.clipComponents.firstIndex(of: name) ?? 0) + 1 : 1
+        if isNamedOtherwise, roles.count(where: { $0 == role }) >= wanted { continue }
+        missing.append(name)
+      }
+      for (folder, files) in family.tokenizers {
+        let lacking = files.map(\.rawValue).filter { !tokenizers.contains("\(folder)/\($0)") }
+        if lacking.count == files.count {
+          missing.append(folder)
+        } else if !lacking.isEmpty {
+          missing.append("\(folder) (\(lacking.joined(separator: ", ")))")
+        }
+      }
+      return missing
+    }
+    return [
+      Use(name: "text-to-video", missing: missing(isVideo: true)),
+      Use(name: "image-to-video", missing: missing(isVideo: true)),
+      Use(name: "text-to-image", missing: missing(isVideo: false)),
+    ]
+  }
+
+  /// Keys that stand beside those of the inspection.
+  package var json: [String: JSONValue] {
+    [
+      "family": family.map { .string($0.name) } ?? .null,
+      "variants": .array(variants.map(JSONValue.string)),
+      "recognized": .array(
+        parts.map { part in
+          [
+            "component": .string(part.component), "role": .string(part.recognized.role.rawValue),
+            "prefix": .string(part.recognized.prefix),
+          ]
+        }),
+      "uses": .array(
+        uses.map { use in
+          [
+            "use": .string(use.name), "possible": .bool(use.missing.isEmpty),
+            "missing": .array(use.missing.map(JSONValue.string)),
+          ]
+        }),
+    ]
+  }
+
+  /// Lines for people.
+  package var lines: [String] {
+    var lines: [String] = []
+    if let family {
+      let made = variants.isEmpty ? "" : ", \(variants.joined(separator: ", "))"
+      lines.append("family: \(family.name)\(made)")
+    } else if !parts.isEmpty {
+      lines.append("family: either (no transformer tells)")
+    } else {
+      lines.append("family: none (no tensors of Pyramid Flow)")
+    }
+    for part in parts {
+      let prefix = part.recognized.prefix
+      let place = part.component.isEmpty ? "" : "\(part.component): "
+      lines.append(
+        "\(place)a \(part.recognized.role.title)" + (prefix.isEmpty ? "" : ", under the prefix \(prefix)"))
+    }
+    for use in uses {
+      lines.append(
+        use.missing.isEmpty
+          ? "\(use.name): complete" : "\(use.name): missing \(use.missing.joined(separator: ", "))")
+    }
+    return lines
+  }
+}

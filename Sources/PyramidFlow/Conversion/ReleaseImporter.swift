@@ -1,0 +1,171 @@
+import Checkpoints
+import Files
+import JSON
+import Models
+import Tensors
+
+/// Brings found components and the models' own declarations together.
+enum ReleaseImporter {
+  /// Plans the conversion of a checkpoint folder, or of some of its components.
+  static func plan(_ path: String, components wanted: [String], request: QuantizationOptions) throws -> Conversion {
+    var folder = try CheckpointFolder(path: path)
+    let transformers = folder.subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
+    let chosen = transformers.filter { wanted.isEmpty || wanted.contains($0) }
+    // Each is opened once: that reads all of a PyTorch archive.
+    folder.source = address(guess(folder))
+    var opened: [String: SourceComponent] = [:]
+    for name in chosen.isEmpty ? transformers.prefix(1) : chosen[...] {
+      opened[name] = try folder.component(name)
+    }
+    let family = try family(of: opened, path) ?? guess(folder)
+    folder.source = address(family)
+    let known = family.sharedComponents + transformers
+    guard known.contains(where: folder.subfolders.contains) else {
+      throw BenbenError(
+        .malformed, "not a checkpoint", at: path,
+        because:
+          "it holds none of \(family.sharedComponents.joined(separator: ", ")), diffusion_transformer_*",
+        remedies: [
+          "Give the folder that was downloaded, for example from \(address(family))."
+        ], code: .notARelease)
+    }
+    guard !transformers.isEmpty || !wanted.isEmpty else {
+      throw BenbenError(
+        .missing, "the checkpoint is not complete", at: path, because: "it holds no diffusion_transformer_*",
+        remedies: ["Download one of its diffusion_transformer_* folders from \(address(family)) into it."])
+    }
+    if let unknown = wanted.first(where: { !known.contains($0) }) {
+      throw BenbenError(
+        .usage, "no such component", at: unknown,
+        because: "the checkpoint has \(known.joined(separator: ", "))")
+    }
+    guard Set(wanted).count == wanted.count else {
+      throw BenbenError(
+        .usage, "a component is named twice", at: wanted.joined(separator: ", "),
+        because: "each is converted once")
+    }
+    let names = wanted.isEmpty ? known : wanted
+    return Conversion(
+      plans: try names.map {
+        var component = try opened[$0] ?? folder.component($0)
+        component.prefix = try recognized(component, of: family)?.prefix ?? ""
+        return try plan(component, of: family, request: request)
+      },
+      auxiliary: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name, request: request
+    )
+  }
+
+  /// Plans one component whose prefix is known.
+  static func plan(
+    _ component: SourceComponent, of family: ModelFamily, request: QuantizationOptions
+  ) throws -> ComponentPlan {
+    try ComponentPlan(
+      component,
+      declaration: ComponentDeclaration(
+        weights: try family.declarations(of: component.name, config: component.config),
+        ignoreRules: ignoreRules(family.role(of: component.name))),
+      request: request)
+  }
+
+  /// Where a family is downloaded from.
+  static func address(_ family: ModelFamily) -> String { "https://huggingface.co/\(family.repository)" }
+
+  /// What a component's tensors are, or nil when nothing tells: then the declarations say what is missing.
+  ///
+  /// - Throws: ``BenbenError`` when they are those of something else.
+  private static func recognized(
+    _ component: SourceComponent, of family: ModelFamily
+  ) throws -> RecognizedWeights? {
+    let names = Set(component.weights.tensors.map(\.name))
+    let all = RecognizedWeights.all(in: names)
+    let role = family.role(of: component.name)
+    if let match = all.first(where: { $0.role == role && ($0.family ?? family.name) == family.name }) {
+      return match
+    }
+    let path = component.weights.files.first?.path ?? component.name
+    if let other = all.first {
+      throw BenbenError(
+        .malformed, "these are the weights of something else", at: path,
+        because: "the tensors are those of \(other.description), not of \(component.name) of \(family.name)",
+        remedies: ["Download \(component.name) from \(address(family)) again."])
+    }
+    if let prefix = RecognizedWeights.unknownPrefix(in: names) {
+      throw BenbenError(
+        .malformed, "unknown prefix of names", at: path,
+        because: "\"\(prefix.prefix(100))\" stands before them",
+        remedies: [
+          "Known ones: "
+            + RecognizedWeights.prefixRules.map(\.prefix).filter { !$0.isEmpty }.joined(separator: " ")
+        ])
+    }
+    return nil
+  }
+
+  /// The family by the folders that only one has.
+  private static func guess(_ folder: CheckpointFolder) -> ModelFamily {
+    let sd3Only = [ModelFamily.sd3.t5Component, ModelFamily.tokenizer(of: ModelFamily.sd3.t5Component)]
+    return sd3Only.contains(where: folder.subfolders.contains) ? .sd3 : .miniFLUX
+  }
+
+  /// The family by the transformers' tensors.
+  private static func family(
+    of transformers: [String: SourceComponent], _ path: String
+  ) throws -> ModelFamily? {
+    var found: (family: ModelFamily, component: String)?
+    for (name, component) in transformers.sorted(by: { $0.key < $1.key }) {
+      let names = Set(component.weights.tensors.map(\.name))
+      let recognized = RecognizedWeights.all(in: names).first { $0.role == .transformer }
+      guard let family = recognized?.family.flatMap(ModelFamily.named) else { continue }
+      if let found, found.family != family {
+        throw BenbenError(
+          .malformed, "the transformers are of two families", at: path,
+          because: "\(found.component) is \(found.family.name), \(name) is \(family.name)",
+          remedies: ["Keep each release in a folder of its own."])
+      }
+      found = (family, name)
+    }
+    return found?.family
+  }
+
+  /// What files carry besides weights that are used.
+  private static func ignoreRules(_ role: ModelFamily.Role?) -> [ComponentDeclaration.IgnoreRule] {
+    switch role {
+    case .clip:
+      [
+        .init(name: "position indices are no weights") { $0 == "text_model.embeddings.position_ids" },
+        .init(name: "the pooled vector is not projected") { $0 == "text_projection.weight" },
+        .init(name: "only training scales logits") { $0 == "logit_scale" },
+        .init(name: "the attention mask is no weight") { $0 == "attn_mask" },
+        .init(name: "only the text half is used") {
+          $0.hasPrefix("vision_model.") || $0 == "visual_projection.weight"
+        },
+      ]
+    case .t5:
+      [.init(name: "only the encoder is used") { $0.hasPrefix("decoder.") || $0 == "lm_head.weight" }]
+    case .transformer, .vae, nil: []
+    }
+  }
+
+  /// The tokenizers of a folder that holds them as a release does.
+  static func tokenizerFiles(
+    _ folder: CheckpointFolder, _ family: ModelFamily
+  ) throws -> [CheckpointFolder.AuxiliaryFile] {
+    try family.tokenizers.flatMap { name, files in
+      try files.map { try tokenizerFile($0, of: files, in: name, folder) }
+    }
+  }
+
+  /// Those of them that are there, each as `folder/name`.
+  static func presentTokenizerFiles(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
+    family.tokenizers.flatMap { name, files in
+      files.compactMap { try? tokenizerFile($0, of: files, in: name, folder).path }
+    }
+  }
+
+  private static func tokenizerFile(
+    _ file: TokenizerFile, of files: [TokenizerFile], in name: String, _ folder: CheckpointFolder
+  ) throws -> CheckpointFolder.AuxiliaryFile {
+    try folder.auxiliaryFile(
+      "\(name)/\(file.rawValue)", officialNames: files.map(\.rawValue), matches: file.matches)
+  }
+}

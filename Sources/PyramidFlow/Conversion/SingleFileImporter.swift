@@ -1,0 +1,152 @@
+import Checkpoints
+import Files
+import JSON
+import Models
+import Tensors
+
+/// A model put together from single files, as ComfyUI users hold them: each is told by its tensors, and its config is
+/// deduced from their shapes.
+struct SingleFileImporter {
+  let files: SingleFiles
+
+  /// Plans the conversion.
+  func plan(request: QuantizationOptions) throws -> Conversion {
+    let given: [(path: String?, role: ModelFamily.Role)] =
+      [(files.transformer, .transformer), (files.vae, .vae), (files.t5, .t5)]
+      + files.clips.map { ($0, .clip) }
+    let opened = try given.flatMap { file in try file.path.map { try open($0, as: file.role) } ?? [] }
+    let family = try family(of: opened)
+    let clipWeights = Self.inOrder(opened.filter { $0.recognized.role == .clip })
+    guard clipWeights.count <= family.clipComponents.count else {
+      throw BenbenError(
+        .usage, "too many CLIP text encoders", at: "\(clipWeights.count)",
+        because: "\(family.name) has \(family.clipComponents.count)")
+    }
+    let named =
+      opened.filter { $0.recognized.role != .clip }.map { ($0, name(of: $0.recognized.role, family)) }
+      + zip(clipWeights, family.clipComponents)
+    let order = family.sharedComponents + [ModelFamily.transformerPrefix + files.variant]
+    let components = try named.map { try $0.component(named: $1, family) }.sorted {
+      order.firstIndex(of: $0.name) ?? 0 < order.firstIndex(of: $1.name) ?? 0
+    }
+    return Conversion(
+      plans: try components.map { try ReleaseImporter.plan($0, of: family, request: request) },
+      auxiliary: try auxiliary(family, hasText: !clipWeights.isEmpty || files.t5 != nil), family: family.name,
+      request: request)
+  }
+
+  private func auxiliary(_ family: ModelFamily, hasText: Bool) throws -> [CheckpointFolder.AuxiliaryFile] {
+    guard let tokenizers = files.tokenizers else {
+      guard hasText else { return [] }
+      throw BenbenError(
+        .usage, "text encoders need their tokenizers", at: "tokenizers", because: "no folder is named",
+        remedies: [
+          "Download \(family.tokenizers.map(\.folder).joined(separator: ", ")) from "
+            + "\(ReleaseImporter.address(family)) into a folder, and name it."
+        ], code: .tokenizersNeeded)
+    }
+    var folder = try CheckpointFolder(path: tokenizers)
+    folder.source = ReleaseImporter.address(family)
+    return try ReleaseImporter.tokenizerFiles(folder, family)
+  }
+
+  private func name(of role: ModelFamily.Role, _ family: ModelFamily) -> String {
+    switch role {
+    case .transformer: ModelFamily.transformerPrefix + files.variant
+    case .vae: ModelFamily.vaeComponent
+    case .t5: family.t5Component
+    case .clip: family.clipComponents[0]
+    }
+  }
+
+  /// The transformer says which family it is; without one, two CLIPs do.
+  private func family(of opened: [OpenedWeights]) throws -> ModelFamily {
+    if let named = opened.compactMap(\.recognized.family).first.flatMap(ModelFamily.named) { return named }
+    return opened.count { $0.recognized.role == .clip } > 1 ? .sd3 : .miniFLUX
+  }
+
+  /// CLIP-L before CLIP-G: the narrower one first.
+  private static func inOrder(_ clips: [OpenedWeights]) -> [OpenedWeights] {
+    clips.enumerated().sorted { ($0.element.clipWidth, $0.offset) < ($1.element.clipWidth, $1.offset) }
+      .map(\.element)
+  }
+
+  /// What a file holds of the role that it was named for; of CLIPs it may hold two.
+  private func open(_ path: String, as role: ModelFamily.Role) throws -> [OpenedWeights] {
+    let stored = try WeightFiles.openAny(path)
+    let weights = role == .clip ? OpenCLIPNames.official(stored) : stored
+    let names = Set(weights.tensors.map(\.name))
+    let all = RecognizedWeights.all(in: names)
+    let matching = all.filter { $0.role == role }
+    guard !matching.isEmpty else {
+      let unknown = RecognizedWeights.unknownPrefix(in: names).map {
+        ", whose names start with the unknown prefix \"\($0.prefix(100))\""
+      }
+      throw BenbenError(
+        .malformed, "these are not the weights of a \(role.title)", at: path,
+        because: all.first.map { "the tensors are those of \($0.description)" }
+          ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")")
+    }
+    return matching.map { OpenedWeights(path: path, weights: weights, recognized: $0) }
+  }
+}
+
+/// Weights that were opened and recognised.
+private struct OpenedWeights {
+  let path: String
+  let weights: WeightFiles
+  let recognized: RecognizedWeights
+
+  /// Shapes by official name.
+  var shapes: [String: Shape] {
+    Dictionary(
+      weights.tensors.filter { $0.name.hasPrefix(recognized.prefix) }
+        .map { (String($0.name.dropFirst(recognized.prefix.count)), $0.shape) }
+    ) { first, _ in first }
+  }
+
+  var clipWidth: Int { shapes["text_model.embeddings.token_embedding.weight"]?.last ?? 0 }
+
+  /// The component with its config: the one that lies beside the file when it is of this class, else the deduced one.
+  func component(named name: String, _ family: ModelFamily) throws -> SourceComponent {
+    var component: SourceComponent
+    if let config = try CheckpointFolder.configBeside(path), recognized.role.accepts(config, family) {
+      component = SourceComponent(name: name, config: config, weights: weights)
+    } else {
+      let deduced = try DeducedConfig(
+        role: recognized.role, family: family, component: name, shapes: shapes)
+      component = SourceComponent(name: name, config: deduced.json, weights: weights)
+      component.assumed = deduced.assumed
+    }
+    component.prefix = recognized.prefix
+    return component
+  }
+}
+
+extension ModelFamily.Role {
+  /// How messages call it.
+  var title: String {
+    switch self {
+    case .transformer: "pyramid transformer"
+    case .vae: "causal video VAE"
+    case .clip: "CLIP text encoder"
+    case .t5: "T5 encoder"
+    }
+  }
+
+  /// Whether a config is that of the role's class.
+  func accepts(_ config: JSONValue, _ family: ModelFamily) -> Bool {
+    let names = [config["_class_name"]?.string, config["model_type"]?.string].compactMap { $0 }
+    return switch self {
+    case .transformer: names.contains(family.transformerClass)
+    case .vae: names.contains("CausalVideoVAE")
+    case .clip: names.contains("clip_text_model")
+    case .t5: names.contains("t5")
+    }
+  }
+}
+
+extension RecognizedWeights {
+  /// How messages call it.
+  var description: String { "a \(role.title)" + (family.map { " (\($0))" } ?? "") }
+}

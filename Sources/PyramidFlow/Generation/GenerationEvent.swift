@@ -1,0 +1,44 @@
+/// Something that happened in a generation.
+public enum GenerationEvent: Sendable {
+  /// A phase of a generation, in order.
+  public enum Phase: String, CaseIterable, Sendable {
+    /// Encoding the texts.
+    case texts
+    /// Encoding the image that the clip starts from.
+    case image
+    /// Sampling the latents.
+    case latents
+    /// Decoding the latents to frames.
+    case decoding
+  }
+
+  /// A phase began.
+  case began(Phase)
+  /// A phase ended.
+  case ended(Phase)
+  /// An earlier run had finished so many of the units, with that share of the sampling.
+  case resumed(units: Int, of: Int, calls: Int, fraction: Double)
+  /// A call of the transformer ended; a share of the sampling is done.
+  case called(TransformerCall, of: Int, units: Int, fraction: Double)
+  /// A chunk of the clip was decoded.
+  case decoded(chunk: Int, of: Int)
+
+  /// The phase that the event belongs to.
+  public var phase: Phase {
+    switch self {
+    case .began(let phase), .ended(let phase): phase
+    case .resumed, .called: .latents
+    case .decoded: .decoding
+    }
+  }
+
+  /// The share of the phase that is done, 0 to 1.
+  public var fraction: Double {
+    switch self {
+    case .began: 0
+    case .ended: 1
+    case .resumed(_, _, _, let fraction), .called(_, _, _, let fraction): fraction
+    case .decoded(let chunk, let count): Double(chunk) / Double(max(count, 1))
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import Clips
+import Files
+import Models
+import Tensors
+
+/// The path from a request to frames: texts, latents, pixels.
+package struct Pipeline {
+  /// A value of the run, for those who compare it.
+  package enum Value {
+    /// The latent at the end of a stage.
+    case latent(unit: Int, stage: Int, Tensor)
+    /// The latent that the VAE is about to decode.
+    case decoderInput(Tensor)
+    /// A region of the decoded clip, in −1…1.
+    case decoded(ClipRegion)
+  }
+
+  private let parts: LoadedModel
+  private let variant: String
+  private let resume: ResumeState?
+
+  /// A pipeline over a model.
+  package init(_ parts: LoadedModel, variant: String, resume: ResumeState? = nil) {
+    self.parts = parts
+    self.variant = variant
+    self.resume = resume
+  }
+
+  /// Generates a clip.
+  ///
+  /// - Parameters:
+  ///   - image: the first frame, when the request starts from one.
+  ///   - tiling: how the VAE decodes, and whether it encodes in tiles.
+  ///   - onValue: receives intermediate values.
+  ///   - onEvent: receives progress.
+  /// - Throws: what `onValue` and `onEvent` throw, too.
+  package func run(
+    _ request: GenerationRequest, image: Clip? = nil, noise: any NoiseSource,
+    tiling: CausalVideoVAE.Tiling = .saveMemory, onValue: (Value) throws -> Void = { _ in },
+    onEvent: (GenerationEvent) throws -> Void = { _ in }
+  ) throws -> Clip {
+    let transformer = try parts.transformer(variant: variant)
+    let vae = try parts.vae()
+    let inputs = transformer.inputs
+    guard inputs.latentChannels == vae.config.latentChannels else {
+      throw mismatch("latents of \(inputs.latentChannels) and of \(vae.config.latentChannels) channels")
+    }
+    let calls = try request.calls(for: inputs)
+    func phase<Result>(_ phase: GenerationEvent.Phase, _ body: () throws -> Result) throws -> Result {
+      try Task.checkCancellation()
+      try onEvent(.began(phase))
+      let result = try body()
+      try onEvent(.ended(phase))
+      return result
+    }
+    let texts = try phase(.texts) { try embeddings(request) }
+    guard texts.allSatisfy(inputs.accepts) else {
+      throw mismatch(
+        "the text encoders are \(texts[0].tokens.shape[1]) and \(texts[0].pooled.shape[1]) wide, the transformer "
+          + "expects \(inputs.textWidth) and \(inputs.pooledWidth)")
+    }
+    let initial = try noise.initial(
+      shape: [inputs.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth])
+    let imageLatent = try phase(.image) {
+      try latent(of: image, request, by: vae, isTiled: tiling.tileSize != nil, noise: noise)
+    }
+    let latents = try phase(.latents) {
+      try sample(
+        request, calls, with: transformer, texts: texts, initial: initial, image: imageLatent, noise: noise,
+        onValue: onValue, onEvent: onEvent)
+    }
+    let input = parts.family.latentNormalization.decoderInput(latents)
+    try onValue(.decoderInput(input))
+    return try phase(.decoding) {
+      try decode(input, with: vae, tiling: tiling, onValue: onValue, onEvent: onEvent)
+    }
+  }
+
+  private func mismatch(_ why: String) -> BenbenError {
+    BenbenError(
+      .malformed, "the model's components do not fit together", at: parts.native.path, because: why,
+      remedies: ["Convert a checkpoint whose folders are all of one release."])
+  }
+
+  /// [negative, prompt], or the prompt alone without guidance.
+  private func embeddings(_ request: GenerationRequest) throws -> [TextEmbedding] {
+    let texts =
+      request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
+    if let kept = try resume?.embeddings(of: texts) { return kept }
+    let encoders = try parts.textEncoders()
+    let results = try encoders.encode(texts.map(encoders.tokenize), in: parts.context)
+    try resume?.keep(results, of: texts)
+    return results
+  }
+
+  private func latent(
+    of image: Clip?, _ request: GenerationRequest, by vae: CausalVideoVAE, isTiled: Bool,
+    noise: any NoiseSource
+  ) throws -> Tensor? {
+    guard (image != nil) == request.startsFromImage else {
+      throw BenbenError(
+        .usage, "the request and the image do not fit", at: request.prompt,
+        because: request.startsFromImage ? "the request starts from an image" : "the request starts from none")
+    }
+    guard let image else { return nil }
+    guard (image.width, image.height) == (request.width, request.height), image.count == 1 else {
+      throw BenbenError(
+        .usage, "the image has another size than the clip", at: "\(image.width)×\(image.height)",
+        because: "the clip is \(request.width)×\(request.height)")
+    }
+    let (mean, deviation) = try vae.encode(image.encoderInput, isTiled: isTiled, in: parts.context)
+    return parts.family.latentNormalization.imageLatent(
+      mean: mean, deviation: deviation, noise: try noise.posterior(shape: mean.shape))
+  }
+
+  private func sample(
+    _ request: GenerationRequest, _ calls: [TransformerCall], with transformer: any PyramidTransformer,
+    texts: [TextEmbedding], initial: Tensor, image: Tensor?, noise: any NoiseSource,
+    onValue: (Value) throws -> Void, onEvent: (GenerationEvent) throws -> Void
+  ) throws -> [Tensor] {
+    let sampler = PyramidSampler(transformer, in: parts.context)
+    let unitCount = request.units.count
+    var finished =
+      try resume?.latents(
+        of: request, image: image,
+        shape: request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: initial.shape[0])) ?? []
+    // Time goes about as tokens do.
+    let textTokens = texts.map { $0.tokens.shape[0] }.max() ?? 0
+    let allWork = calls.reduce(0) { $0 + $1.latentTokens + textTokens }
+    let resumed = calls.prefix { $0.unit < finished.count }
+    var work = resumed.reduce(0) { $0 + $1.latentTokens + textTokens }
+    func fraction() -> Double { Double(work) / Double(max(allWork, 1)) }
+    if !finished.isEmpty {
+      try onEvent(
+        .resumed(units: finished.count, of: unitCount, calls: resumed.count, fraction: fraction()))
+    }
+    return try sampler.generate(
+      calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise
+    ) { call, latent in
+      try onValue(.latent(unit: call.unit, stage: call.stage, latent))
+      if call.endsUnit {
+        finished.append(latent)
+        try resume?.keep(finished, of: request, image: image)
+      }
+    } onCall: { call in
+      work += call.latentTokens + textTokens
+      try Task.checkCancellation()
+      try onEvent(.called(call, of: calls.count, units: unitCount, fraction: fraction()))
+    }
+  }
+
+  /// Decodes a latent, un-normalised already.
+  package func decode(
+    _ input: Tensor, with vae: CausalVideoVAE, tiling: CausalVideoVAE.Tiling,
+    onValue: (Value) throws -> Void = { _ in }, onEvent: (GenerationEvent) throws -> Void = { _ in }
+  ) throws -> Clip {
+    let shape = CausalVideoVAE.decodedShape(input.shape)
+    var clip = Clip(black: shape[0], width: shape[2], height: shape[1])
+    try vae.decode(input, tiling: tiling, in: parts.context) { done, total in
+      try Task.checkCancellation()
+      try onEvent(.decoded(chunk: done, of: total))
+    } onPart: { region in
+      clip.place(region, shape: shape)
+      try onValue(.decoded(region))
+    }
+    return clip
+  }
+}

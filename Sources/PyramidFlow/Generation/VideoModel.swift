@@ -1,0 +1,86 @@
+import Checkpoints
+import Clips
+import Files
+import Kernels
+import Models
+
+/// A native model that generates clips.
+///
+/// An actor with an OS thread of its own, on which its kernels run: it can be used from any task, actor or thread. Calls of
+/// one model are carried out one after the other; two models work side by side. Neither changes settings of the process.
+///
+/// Cancelling the task that called ``generate(_:variant:image:noise:options:onEvent:)`` ends the run after the current
+/// call of the transformer or chunk of the decoder, with `CancellationError`.
+public actor VideoModel {
+  /// The model's files.
+  package nonisolated let native: NativeModel
+  /// How many threads its kernels use.
+  public nonisolated let threads: Int
+  private let thread: KernelThread
+
+  /// The model's own thread.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+  /// Opens a native model; weights are mapped when they are first used.
+  ///
+  /// - Parameters:
+  ///   - path: the folder that ``ModelConverter`` wrote.
+  ///   - threads: how many threads kernels use; nil for all cores, or `OMP_NUM_THREADS`.
+  /// - Throws: `BenbenError` when the folder is no native model or its manifest is malformed.
+  public init(at path: String, threads: Int? = nil) throws {
+    native = try NativeModel(path: path)
+    thread = KernelThread(threads: threads)
+    self.threads = thread.threads
+  }
+
+  /// The folder.
+  public nonisolated var path: String { native.path }
+  /// The family: `miniflux` or `sd3`.
+  public nonisolated var family: String { native.family }
+  /// The variants that the model holds: 384p, 768p, image.
+  public nonisolated var variants: [String] { native.variants }
+
+  /// Runs on the model's thread with its parts.
+  package func withParts<Result: Sendable>(
+    _ body: @Sendable (LoadedModel) throws -> Result
+  ) throws -> Result {
+    try body(KernelThread.resident { try LoadedModel(native, in: KernelContext()) })
+  }
+
+  /// An estimate of the memory that a run needs.
+  ///
+  /// - Throws: `BenbenError` when the model has no transformer of the variant, or a component is damaged.
+  public nonisolated func memoryPlan(
+    for request: GenerationRequest, variant: String? = nil
+  ) throws -> MemoryPlan {
+    try MemoryPlan(native, variant: native.variant(variant), request)
+  }
+
+  /// Generates a clip.
+  ///
+  /// - Parameters:
+  ///   - request: the prompt, size, length, steps and guidance.
+  ///   - variant: the transformer, where the model has several; nil for 384p, or the only one.
+  ///   - image: the first frame, of the clip's size, when the request starts from an image; Media's `Clip.resized` makes
+  ///     it as the official example does.
+  ///   - noise: where noise comes from.
+  ///   - onEvent: receives progress on the model's thread; what it throws ends the run and is thrown on.
+  /// - Returns: the clip: 1 + 8·(T − 1) frames.
+  /// - Throws: `BenbenError` when the request cannot be carried out or the model is damaged; `CancellationError` when the
+  ///   task was cancelled.
+  public func generate(
+    _ request: GenerationRequest, variant: String? = nil, image: Clip? = nil, noise: Noise = .seed(0),
+    options: GenerationOptions = GenerationOptions(),
+    onEvent: @Sendable (GenerationEvent) throws -> Void = { _ in }
+  ) throws -> Clip {
+    try withParts { parts in
+      let variant = try native.variant(variant)
+      try memoryPlan(for: request, variant: variant).requireFit(limit: options.memoryLimit)
+      let resume = ResumeState(
+        embeddings: options.embeddings, latents: options.latents, noise: noise.identity, model: parts.native,
+        variant: variant, family: parts.family)
+      return try Pipeline(parts, variant: variant, resume: resume).run(
+        request, image: image, noise: try noise.makeSource(), onEvent: onEvent)
+    }
+  }
+}

@@ -1,0 +1,12 @@
+// The value types that this module's API mentions: an app imports this module alone.
+@_exported import Checkpoints
+@_exported import Clips
+@_exported import Files
+@_exported import Models
+@_exported import Tensors
+
+/// Benben itself.
+public enum Benben {
+  /// The version, by semantic versioning.
+  public static let version = "0.1.0"
+}

@@ -1,0 +1,48 @@
+import Checkpoints
+import Files
+import Kernels
+import Parity
+import PyramidFlow
+
+/// Something that happened while a conversion was calibrated.
+public enum CalibrationEvent: Sendable {
+  /// The products of a component are measured for what exceeds the range of f16.
+  case measuringRanges(component: String)
+  /// So many of the groups' choices were measured.
+  case measured(Int, of: Int)
+  /// What was chosen, in a sentence.
+  case chose(String)
+}
+
+extension Conversion {
+  /// The conversion with types chosen by what they cost on the steps of a golden trace.
+  ///
+  /// Without a target, only tensors whose products exceed the range of f16 on the trace are kept wider. With one, groups of
+  /// the transformer's tensors are rounded one at a time and measured, and the smallest plan that reaches the target is
+  /// chosen, and measured as a whole.
+  ///
+  /// Runs on the calling thread, whose number of OpenMP threads is restored afterwards.
+  ///
+  /// - Parameters:
+  ///   - target: the least signal-to-noise ratio of a prediction, or the most bytes.
+  ///   - threads: how many threads kernels use; nil for all cores.
+  ///   - sibling: a path on the disk to use for intermediate files; nil for the system's temporary folder.
+  ///   - onEvent: receives progress; what it throws ends the calibration.
+  /// - Throws: `BenbenError` when the trace is of another family or the target cannot be reached.
+  public func calibrated(
+    on trace: GoldenTrace, target: SensitivitySearch.Target? = nil, threads: Int? = nil,
+    beside sibling: String? = nil, onEvent: (CalibrationEvent) throws -> Void = { _ in }
+  ) throws -> Conversion {
+    let folder = try TemporaryFolder(beside: sibling)
+    return try withoutActuallyEscaping(onEvent) { onEvent in
+      try KernelContext.scoped(threads: threads) { context in
+        let audited = try RangeAudit(trace: trace, context: context, folder: folder.path, onEvent: onEvent)
+          .refine(self)
+        guard let target else { return audited }
+        return try Calibration(
+          trace: trace, target: target, context: context, folder: folder.path, onEvent: onEvent
+        ).refine(audited)
+      }
+    }
+  }
+}

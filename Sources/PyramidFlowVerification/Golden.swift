@@ -1,0 +1,45 @@
+import Clips
+import Files
+import Parity
+
+/// What the official implementation computed, in one of the forms in which it is kept.
+public enum Golden: Sendable {
+  /// A trace of a run (`.h5`).
+  case trace(GoldenTrace)
+  /// A bundle: a trace, its clip, and a manifest with their hashes.
+  case bundle(GoldenBundle)
+  /// A suite of bundles.
+  case suite(GoldenSuite)
+  /// A video or a folder of PNGs, with the trace that holds the run's request and noise.
+  case clip(path: String, GoldenTrace)
+
+  /// Opens a golden: a trace, a bundle, a suite, a video, or a folder of PNGs.
+  ///
+  /// - Parameter trace: the trace of a video or a folder; nil for the one of the same name beside it.
+  /// - Throws: `BenbenError` when it is absent or malformed.
+  public init(at path: String, trace: String? = nil) throws {
+    if let suite = try GoldenSuite(folder: path) {
+      self = .suite(suite)
+    } else if path.lowercased().hasSuffix(".h5") || path.lowercased().hasSuffix(".hdf5") {
+      self = .trace(try GoldenTrace(at: path))
+    } else if let bundle = try GoldenBundle(folder: path) {
+      self = .bundle(bundle)
+    } else {
+      let tracePath = trace ?? Self.withoutExtension(path) + ".h5"
+      guard FileSystem.exists(tracePath) else {
+        throw BenbenError(
+          .missing, "nothing says how this clip was made", at: path,
+          because: "there is no trace \(tracePath)", code: .traceNeeded)
+      }
+      self = .clip(path: path, try GoldenTrace(at: tracePath))
+    }
+  }
+
+  private static func withoutExtension(_ path: String) -> String {
+    let name = FileSystem.lastComponent(path)
+    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+      return path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
+    return String(path.dropLast(name[dot...].count))
+  }
+}

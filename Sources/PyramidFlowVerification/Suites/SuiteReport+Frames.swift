@@ -1,0 +1,40 @@
+import Clips
+import JSON
+import Media
+import Parity
+
+extension SuiteReport {
+  /// The report of a single golden as a suite of one, for its page.
+  ///
+  /// - Parameter wantsFrames: whether the page is to show frames.
+  public init(single name: String, _ report: ParityReport, wantsFrames: Bool) throws {
+    self.init(suite: [name], model: report.model)
+    add(try Entry(name: name, report, framesShared: wantsFrames ? 1 : nil))
+  }
+}
+
+extension SuiteReport.Entry {
+  /// Frames of about this many bytes in all go into a page; PNGs of noise are as large as their frames.
+  private static let frameBytes = 12_000_000
+
+  /// An entry with a report.
+  ///
+  /// - Parameter goldens: how many goldens the page's frames are shared among; nil for no frames.
+  init(name: String, _ report: ParityReport, framesShared goldens: Int?) throws {
+    self.init(
+      name: name, outcome: .success(report),
+      clip: try goldens.flatMap { try Self.clip(of: report, goldens: $0) })
+  }
+
+  /// The frames of a golden, if it has any.
+  private static func clip(of report: ParityReport, goldens: Int) throws -> JSONValue? {
+    guard let shown = report.shownClips else { return nil }
+    let limit = max(2, frameBytes / (2 * shown.clip.frameSize * max(goldens, 1)))
+    let frames = try ParityPage.selection(of: shown.comparison, limit: limit).map {
+      ParityPage.Frame(
+        index: $0, golden: try PictureEncoder.png(shown.reference, frame: $0),
+        ours: try PictureEncoder.png(shown.clip, frame: $0))
+    }
+    return ParityPage.clip(shown.clip, frames: frames)
+  }
+}

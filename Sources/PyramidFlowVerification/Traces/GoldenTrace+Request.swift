@@ -1,0 +1,77 @@
+import Clips
+import Files
+import Models
+import Parity
+import PyramidFlow
+import Tensors
+
+extension GenerationRequest {
+  /// The request of a recorded run, valid.
+  ///
+  /// - Parameter family: the family of the model that is to repeat it.
+  /// - Throws: ``BenbenError`` of kind malformed when it is of another family, or could not be carried out.
+  package init(_ trace: GoldenTrace, family: String) throws {
+    let request = trace.request
+    guard request.variant == family else {
+      throw BenbenError(
+        .malformed, "the trace is of another family", at: trace.path,
+        because: "it is of \(request.variant), the model is \(family)")
+    }
+    guard ["t2v", "i2v", "vae"].contains(request.mode) else {
+      throw BenbenError(
+        .malformed, "malformed golden trace", at: "\(trace.path): request",
+        because: "its mode \"\(request.mode.prefix(40))\" is none of t2v, i2v, vae")
+    }
+    let recorded = GenerationRequest(
+      prompt: request.prompt,
+      negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+      width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
+      videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
+      videoGuidanceScale: request.videoGuidanceScale, startsFromImage: request.mode == "i2v")
+    do {
+      self = try recorded.validated()
+    } catch let error as BenbenError {
+      throw BenbenError(
+        .malformed, "malformed golden trace", at: "\(trace.path): request",
+        because: "\(error.what): \(error.subject): \(error.why)")
+    }
+  }
+}
+
+extension GoldenTrace {
+  /// The image that the recorded run started from, of the clip's size; nil when it started from none or none was recorded.
+  func startImage() throws -> Clip? {
+    guard request.mode == "i2v", let image = try image() else { return nil }
+    guard (image.width, image.height) == (request.width, request.height) else {
+      throw BenbenError(
+        .malformed, "malformed golden trace", at: place(of: .image),
+        because: "its size is \(image.width)×\(image.height), the clip's \(request.width)×\(request.height)")
+    }
+    return image
+  }
+
+  /// The recorded embeddings [negative, prompt], or the prompt's alone without guidance; nil when there are none.
+  ///
+  /// - Throws: ``BenbenError`` when they are not those that a transformer takes.
+  func texts(_ request: GenerationRequest, for inputs: TransformerInputs) throws -> [TextEmbedding]? {
+    guard let prompt = try embedding(.prompt) else { return nil }
+    let negative = request.guidanceScale > 0 ? try embedding(.negative) : nil
+    let texts = [negative, prompt].compactMap { $0.map { TextEmbedding(tokens: $0.tokens, pooled: $0.pooled) } }
+    guard texts.allSatisfy(inputs.accepts) else {
+      throw BenbenError(
+        .malformed, "the trace is of another model", at: path,
+        because: "its embeddings are \(prompt.tokens.shape[1]) and \(prompt.pooled.shape[1]) wide")
+    }
+    return texts
+  }
+
+  /// How the recorded run decoded, or nil when it did not.
+  func tiling() throws -> CausalVideoVAE.Tiling? {
+    try decoding().map { CausalVideoVAE.Tiling(window: $0.window, tileSize: $0.tileSize) }
+  }
+}
+
+extension TransformerCall {
+  /// The place of the call in a trace.
+  var traced: TracePath.Step { TracePath.Step(unit: unit, stage: stage, step: step) }
+}

@@ -1,0 +1,38 @@
+import Files
+import Models
+import Parity
+import PyramidFlow
+import Tensors
+
+/// The noise that a golden trace recorded.
+struct RecordedNoise: NoiseSource {
+  let trace: GoldenTrace
+
+  func initial(shape: Shape) throws -> Tensor { try recorded(.initialNoise, shape) }
+
+  func posterior(shape: Shape) throws -> Tensor { try recorded(.posteriorNoise, shape) }
+
+  func block(unit: Int, stage: Int, shape: Shape) throws -> Tensor {
+    try recorded(.blockNoise(unit: unit, stage: stage), shape)
+  }
+
+  private func recorded(_ path: TracePath, _ shape: Shape) throws -> Tensor {
+    guard let tensor = try trace.tensor(path, shape: [1] + shape) else {
+      throw BenbenError(
+        .malformed, "the trace has not the noise that this run needs", at: trace.place(of: path),
+        because: "it was not recorded", remedies: ["Ask for the size, length and stages of the recorded run."]
+      )
+    }
+    return tensor.reshaped(shape)
+  }
+}
+
+extension Noise {
+  /// The noise that a golden trace recorded.
+  ///
+  /// - Throws: `BenbenError` when the trace cannot be read.
+  public static func recorded(in trace: GoldenTrace) throws -> Noise {
+    let hash = try InputFile(path: trace.path).sha256()
+    return Noise(identity: "noise of a trace, SHA-256 \(hash)") { RecordedNoise(trace: trace) }
+  }
+}

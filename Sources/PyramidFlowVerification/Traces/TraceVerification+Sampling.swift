@@ -1,0 +1,118 @@
+import Models
+import Parity
+import Tensors
+
+extension TraceVerification {
+  /// Compares every recorded call: our own inputs, made from the golden's earlier values, and our prediction from the
+  /// golden's inputs. The golden's own latents go on.
+  mutating func verifySampling() throws {
+    guard trace.request.mode != "vae" else { return }
+    let transformer = try parts.transformer(variant: try parts.native.variant(options.variant))
+    let inputs = transformer.inputs
+    guard let texts = try trace.texts(request, for: inputs) else { return }
+    let calls = try request.calls(for: inputs)
+    let sampler = PyramidSampler(transformer, in: parts.context)
+    let noise = [inputs.latentChannels, request.latentFrames, request.latentHeight, request.latentWidth]
+    let starts = try trace.tensor(.initialNoise, shape: [1] + noise).map {
+      sampler.startingPoints($0.reshaped(noise))
+    }
+    try onEvent(.began(trace: trace.path))
+    var finished: [Tensor] = []
+    if request.startsFromImage {
+      guard let image = try recordedImageLatent(channels: inputs.latentChannels) else { return }
+      finished = [image]
+    }
+    var history: [[Tensor]] = []
+    var latent: Tensor?
+    for call in calls {
+      if call.startsUnit {
+        history = PyramidSampler.history(finished)
+        latent = starts?[call.unit]
+      } else if call.startsStage, let before = latent {
+        latent = try entered(sampler, call, from: before)
+      }
+      if call.startsStage { try verifySchedule(sampler.schedule, call) }
+      latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts)
+      try Task.checkCancellation()
+      try onEvent(.compared(call: call.index + 1, of: calls.count))
+      if call.endsStage { latent = try verifyLatent(call, computed: latent) }
+      if call.endsUnit {
+        guard let latent else { return }
+        finished.append(latent)
+      }
+    }
+  }
+
+  /// What a stage starts from, or nil when its noise was not recorded.
+  private func entered(
+    _ sampler: PyramidSampler, _ call: TransformerCall, from latent: Tensor
+  ) throws -> Tensor? {
+    let path = TracePath.blockNoise(unit: call.unit, stage: call.stage)
+    return try trace.tensor(path, shape: [1] + call.latentShape).map {
+      sampler.enter(stage: call.stage, from: latent, noise: $0.reshaped(call.latentShape))
+    }
+  }
+
+  private mutating func verifySchedule(_ schedule: PyramidFlowSchedule, _ call: TransformerCall) throws {
+    let times = schedule.timesteps(stage: call.stage, count: call.stepCount).map(Float.init)
+    let sigmas = schedule.sigmas(count: call.stepCount).map(Float.init)
+    for (path, values) in [
+      (TracePath.timesteps(unit: call.unit, stage: call.stage), times),
+      (TracePath.sigmas(unit: call.unit, stage: call.stage), sigmas),
+    ] {
+      if let golden = try trace.tensor(path) { try compare(path, Tensor([values.count], values), golden) }
+    }
+  }
+
+  /// Compares one call's inputs and prediction, and takes the Euler step with the golden's prediction.
+  ///
+  /// - Returns: the latent after the step, or nil when it does not follow from what was recorded.
+  private mutating func verify(
+    _ sampler: PyramidSampler, _ call: TransformerCall, latent: Tensor?, history: [Tensor],
+    texts: [TextEmbedding]
+  ) throws -> Tensor? {
+    let step = call.traced
+    if let golden = try trace.tensor(.timestep(step), shape: [texts.count]) {
+      let ours = Tensor(golden.shape, Array(repeating: Float(call.timestep), count: golden.count))
+      try compare(.timestep(step), ours, golden)
+    }
+    for (index, ours) in (history + (latent.map { [$0] } ?? [])).enumerated() {
+      guard let golden = try trace.tensor(.input(step, index), shape: [texts.count] + ours.shape) else {
+        break
+      }
+      try compare(.input(step, index), Tensor.concatenated(texts.map { _ in ours }), golden)
+    }
+    guard let inputs = try trace.inputs(of: call, texts: texts.count), let input = inputs.last,
+      let golden = try trace.tensor(.prediction(step), shape: [texts.count] + call.latentShape)
+    else { return nil }
+    let observer = ActivationComparison(trace, call: call.index, threshold: thresholds.teacherForced)
+    let predictions = try sampler.predict(
+      latent: input, history: Array(inputs.dropLast()), timestep: call.timestep, texts: texts,
+      observer: observer)
+    for result in try observer?.finish() ?? [] { try add(result) }
+    report.callsCompared += 1
+    try compare(.prediction(step), .concatenated(predictions), golden)
+    let flows = (0..<texts.count).map { golden.rows($0..<$0 + 1).reshaped(call.latentShape) }
+    return sampler.step(input, along: sampler.guided(flows, scale: call.guidanceScale), of: call)
+  }
+
+  /// Compares a stage's latent; the golden's own goes on.
+  private mutating func verifyLatent(_ call: TransformerCall, computed: Tensor?) throws -> Tensor? {
+    let path = TracePath.latent(unit: call.unit, stage: call.stage)
+    guard let golden = try trace.tensor(path, shape: [1] + call.latentShape) else { return computed }
+    if let computed { try compare(path, computed, golden) }
+    return golden.reshaped(call.latentShape)
+  }
+
+  /// The latent of the image that the recorded run started from, or nil when it was not recorded.
+  func recordedImageLatent(channels: Int) throws -> Tensor? {
+    let shape = request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: channels)
+    func recorded(_ path: TracePath) throws -> Tensor? {
+      try trace.tensor(path, shape: [1] + shape)?.reshaped(shape)
+    }
+    guard let mean = try recorded(.latentMean), let deviation = try recorded(.latentDeviation),
+      let noise = try recorded(.posteriorNoise)
+    else { return nil }
+    return parts.family.latentNormalization.imageLatent(mean: mean, deviation: deviation, noise: noise)
+  }
+}

@@ -1,0 +1,113 @@
+import Clips
+import Files
+import JSON
+import Media
+import Models
+import Parity
+import PyramidFlow
+import Tensors
+
+/// Verifies a model against a golden trace.
+struct TraceVerification {
+  let parts: LoadedModel
+  let trace: GoldenTrace
+  /// The recorded run, valid.
+  let request: GenerationRequest
+  let thresholds: Thresholds
+  let options: VerificationOptions
+  let onEvent: (VerificationEvent) throws -> Void
+  var report: ParityReport
+
+  /// Thrown to end a verification at its first failure, when that was asked for.
+  private struct StoppedAtFirstFailure: Error {}
+
+  init(
+    _ parts: LoadedModel, trace: GoldenTrace, bundle: GoldenBundle?, options: VerificationOptions,
+    onEvent: @escaping (VerificationEvent) throws -> Void
+  ) throws {
+    request = try GenerationRequest(trace, family: parts.family.name)
+    self.parts = parts
+    self.trace = trace
+    self.options = options
+    self.onEvent = onEvent
+    var thresholds = Thresholds.defaults(for: parts.native).against(trace.request)
+    options.adjustThresholds(&thresholds)
+    self.thresholds = thresholds
+    let manifest = parts.native.manifest
+    report = ParityReport(
+      golden: GoldenSubject(
+        path: trace.path, trace.request, bundle: bundle, source: manifest["source"]?.object ?? [:]),
+      model: ModelSubject(family: parts.family.name, manifest: manifest))
+  }
+
+  /// Makes the comparisons of the wanted modes.
+  consuming func run() throws -> ParityReport {
+    do {
+      if options.modes.contains(.teacherForced) {
+        try verifyTexts()
+        try verifyEncoding()
+        try verifySampling()
+        try verifyDecoding()
+      }
+      if options.modes.contains(.freeRunning) { try verifyFreeRun() }
+    } catch is StoppedAtFirstFailure {}
+    guard !report.isEmpty else {
+      throw BenbenError(
+        .malformed, "nothing to compare", at: trace.path,
+        because: "the trace holds nothing that this mode computes")
+    }
+    return report
+  }
+
+  /// Appends a comparison; ends the verification when it fails and that was asked for.
+  mutating func add(_ comparison: TensorComparison) throws {
+    report.add(comparison)
+    if options.stopsAtFirstFailure, !comparison.passed { throw StoppedAtFirstFailure() }
+  }
+
+  /// Compares a tensor with the golden's of the same number of values.
+  mutating func compare(
+    _ path: TracePath, _ values: Tensor, _ golden: Tensor, mode: ComparisonMode = .teacherForced,
+    note: String? = nil
+  ) throws {
+    guard values.count == golden.count else {
+      throw BenbenError(
+        .malformed, "the trace is of another model or run", at: trace.place(of: path),
+        because: "it has the shape \(golden.shape.text), ours is \(values.shape.text)")
+    }
+    let teacherForced = path.isText ? thresholds.text : thresholds.teacherForced
+    let threshold = mode == .teacherForced ? teacherForced : thresholds.freeRunning
+    try add(
+      TensorComparison(
+        path, mode: mode, metrics: ErrorMetrics(values.elements, reference: golden.elements),
+        threshold: threshold, note: note))
+  }
+
+  /// Compares a decoded clip, in f32 and in bytes.
+  mutating func compare(_ decoded: Tensor, _ clip: Clip, mode: ComparisonMode) throws {
+    if let golden = try trace.tensor(.decoderOutput, shape: [1, 3, -1, -1, -1]) {
+      try compare(.decoderOutput, CausalVideoVAE.channelsFirst(decoded), golden, mode: mode)
+    }
+    guard let golden = try trace.clip() else { return }
+    guard (golden.width, golden.height, golden.count) == (clip.width, clip.height, clip.count) else {
+      throw BenbenError(
+        .malformed, "the trace is of another run", at: trace.place(of: .frames),
+        because: "it has \(golden.count) frames of \(golden.width)×\(golden.height), ours is \(clip.count) of "
+          + "\(clip.width)×\(clip.height)")
+    }
+    let comparison = try ClipComparison(
+      mode: mode, clip, reference: golden, vmaf: try vmaf(clip, golden, onEvent),
+      thresholds: thresholds.frames)
+    report.add(comparison, clip: clip, reference: golden)
+    if options.stopsAtFirstFailure, !comparison.passed { throw StoppedAtFirstFailure() }
+  }
+}
+
+/// The VMAF of every frame of a clip against one of the same size and length, where it can be computed.
+func vmaf(
+  _ clip: Clip, _ reference: Clip, _ onEvent: (VerificationEvent) throws -> Void
+) throws -> [Double]? {
+  let scores = VMAF.scores(of: clip, reference: reference)
+  if VMAF.isAvailable, scores == nil { try onEvent(.remark("no VMAF: the program ffmpeg failed")) }
+  return scores
+}

@@ -1,0 +1,89 @@
+import Files
+import Parity
+import PyramidFlow
+
+extension VideoModel {
+  /// Verifies the model against a golden trace.
+  ///
+  /// *Teacher-forced*, every step is given the golden's inputs, so that errors do not pile up: this names the first block
+  /// that diverges. *Free-running*, only texts and noise are given: this is what a user sees.
+  ///
+  /// - Parameter onEvent: receives progress on the model's thread; what it throws ends the verification.
+  /// - Throws: `BenbenError` when the trace is of another family or malformed; `CancellationError` when the task was
+  ///   cancelled.
+  public func verify(
+    against trace: GoldenTrace, options: VerificationOptions = VerificationOptions(),
+    onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
+  ) throws -> ParityReport {
+    try withParts { parts in
+      try TraceVerification(parts, trace: trace, bundle: nil, options: options, onEvent: onEvent).run()
+    }
+  }
+
+  /// Verifies the model against a single golden: a trace, a bundle, or a clip.
+  ///
+  /// - Throws: `BenbenError` also when the golden is a suite; see ``verify(suite:shard:wantsFrames:options:onEvent:)``.
+  public func verify(
+    against golden: Golden, options: VerificationOptions = VerificationOptions(),
+    onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
+  ) throws -> ParityReport {
+    switch golden {
+    case .trace(let trace): return try verify(against: trace, options: options, onEvent: onEvent)
+    case .bundle(let bundle):
+      try bundle.requireSound()
+      return try withParts {
+        try TraceVerification(
+          $0, trace: GoldenTrace(at: bundle.tracePath), bundle: bundle, options: options, onEvent: onEvent
+        ).run()
+      }
+    case .clip(let path, let trace):
+      return try withParts {
+        try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
+      }
+    case .suite(let suite):
+      throw BenbenError(
+        .usage, "not a single golden", at: suite.path, because: "it is a suite of \(suite.names.count)")
+    }
+  }
+
+  /// Verifies the model against the bundles of a suite, one after the other.
+  ///
+  /// A bundle that cannot be compared is reported, and the others are still verified.
+  ///
+  /// - Parameters:
+  ///   - shard: the part of the suite to verify; nil for all of it.
+  ///   - wantsFrames: whether the report's page is to show frames.
+  public func verify(
+    suite: GoldenSuite, shard: SuiteShard? = nil, wantsFrames: Bool = false,
+    options: VerificationOptions = VerificationOptions(),
+    onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
+  ) throws -> SuiteReport {
+    var report = SuiteReport(suite: suite.names, model: subject)
+    let names = shard?.part(of: suite.names) ?? suite.names
+    guard !names.isEmpty else {
+      throw BenbenError(
+        .usage, "nothing to verify", at: suite.path,
+        because: "the suite has \(suite.names.count) bundles, fewer than shards")
+    }
+    for (index, name) in names.enumerated() {
+      let entry: SuiteReport.Entry
+      do {
+        let verified = try verify(
+          against: Golden.bundle(try suite.bundle(name)), options: options, onEvent: onEvent)
+        entry = try SuiteReport.Entry(
+          name: name, verified, framesShared: wantsFrames ? suite.names.count : nil)
+      } catch let error as BenbenError where [.malformed, .missing, .usage].contains(error.kind) {
+        entry = SuiteReport.Entry(name: name, outcome: .failure(.init(text: error.description)), clip: nil)
+      }
+      report.add(entry)
+      try onEvent(.verified(golden: name, index: index, of: names.count, passed: entry.passed))
+      if options.stopsAtFirstFailure, !entry.passed { break }
+    }
+    return report
+  }
+
+  /// How reports name the model.
+  public nonisolated var subject: ModelSubject {
+    ModelSubject(family: native.family, manifest: native.manifest)
+  }
+}

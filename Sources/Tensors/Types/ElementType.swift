@@ -1,0 +1,39 @@
+/// The type of one stored number, named as the field names it.
+public enum ElementType: String, CaseIterable, Sendable {
+  /// IEEE 754 binary32.
+  case f32
+  /// bfloat16: the upper half of a binary32.
+  case bf16
+  /// IEEE 754 binary16.
+  case f16
+  /// IEEE 754 binary64.
+  case f64
+  /// 8-bit float, 4 exponent bits, no infinities.
+  case f8e4m3 = "f8_e4m3"
+  /// 8-bit float, 5 exponent bits.
+  case f8e5m2 = "f8_e5m2"
+  /// Signed integers.
+  case i8, i16, i32, i64
+  /// Unsigned integers.
+  case u8, u16, u32, u64
+  /// One byte, 0 or 1.
+  case bool
+
+  /// Bytes of one element.
+  public var size: Int {
+    switch self {
+    case .f64, .i64, .u64: 8
+    case .f32, .i32, .u32: 4
+    case .bf16, .f16, .i16, .u16: 2
+    case .f8e4m3, .f8e5m2, .i8, .u8, .bool: 1
+    }
+  }
+
+  /// Whether the runner can use weights of this type: they widen to f32 exactly.
+  public var isComputable: Bool { self == .f32 || self == .bf16 || self == .f16 }
+
+  /// Whether every finite value of this type is also a value of `other`.
+  public func widensExactly(to other: ElementType) -> Bool {
+    self == other || (isComputable && other == .f32)
+  }
+}

@@ -1,0 +1,75 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Owns undefined memory of one element type, aligned to 64 bytes; grows on demand and never shrinks.
+///
+/// Not thread-safe: threads that work side by side have a buffer each, or write to disjoint parts of one that is lent to
+/// all of them.
+public final class ScratchBuffer<Element: BitwiseCopyable> {
+  private var memory: UnsafeMutableRawBufferPointer
+  /// Where the heap block starts that `memory` lies in; nil for memory that was mapped by itself.
+  private var block: UnsafeMutableRawPointer?
+  private var isLent = false
+
+  private static var alignment: Int { 64 }
+
+  /// A buffer of `count` undefined elements.
+  ///
+  /// - Parameter isLasting: whether it outlives many others. Such memory is mapped by itself: in the heap it would leave
+  ///   holes that nothing fits in.
+  public init(count: Int = 0, isLasting: Bool = false) {
+    if isLasting, let mapped = Self.map(count) {
+      memory = mapped
+    } else {
+      (memory, block) = Self.allocate(count)
+    }
+  }
+
+  deinit { release() }
+
+  private func release() {
+    if let block { block.deallocate() } else { munmap(memory.baseAddress, memory.count) }
+  }
+
+  /// Aligned by hand: glibc's aligned allocation looks for more than it takes, and so passes over the very hole that a
+  /// block of the same size left.
+  private static func allocate(_ count: Int) -> (UnsafeMutableRawBufferPointer, UnsafeMutableRawPointer) {
+    let size = max(count, 1) * MemoryLayout<Element>.stride
+    let block = UnsafeMutableRawPointer.allocate(byteCount: size + alignment, alignment: 16)
+    return (
+      UnsafeMutableRawBufferPointer(start: block.alignedUp(toMultipleOf: alignment), count: size), block
+    )
+  }
+
+  private static func map(_ count: Int) -> UnsafeMutableRawBufferPointer? {
+    let size = max(count, 1) * MemoryLayout<Element>.stride
+    guard let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      address != MAP_FAILED
+    else { return nil }
+    return UnsafeMutableRawBufferPointer(start: address, count: size)
+  }
+
+  private var elements: UnsafeMutableBufferPointer<Element> { memory.bindMemory(to: Element.self) }
+
+  /// The first element, for kernels whose threads share the buffer; valid until more is asked for, and as long as the
+  /// buffer is.
+  package var base: UnsafeMutablePointer<Element> {
+    guard let base = elements.baseAddress else { preconditionFailure("allocated memory has an address") }
+    return base
+  }
+
+  /// Lends `count` undefined elements; a buffer is lent once at a time.
+  public func with<Result>(
+    count: Int, _ body: (UnsafeMutableBufferPointer<Element>) throws -> Result
+  ) rethrows -> Result {
+    precondition(!isLent, "a scratch buffer is lent twice")
+    if elements.count < count {
+      release()
+      (memory, block) = Self.allocate(count)
+    }
+    isLent = true
+    defer { isLent = false }
+    return try body(UnsafeMutableBufferPointer(rebasing: elements[..<count]))
+  }
+}

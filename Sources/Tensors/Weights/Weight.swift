@@ -1,0 +1,192 @@
+import Files
+
+/// A tensor of a model as it is stored: a name, a shape, a type and bytes inside a mapped file.
+///
+/// Nothing is copied; the mapping lives as long as any weight that looks into it.
+public struct Weight {
+  /// The official name inside its component.
+  public let name: String
+  /// The shape, outermost dimension first.
+  public let shape: Shape
+  /// The type of the stored numbers.
+  public let type: ElementType
+  /// What a product does with its input.
+  public private(set) var activations: InputPrecision
+  /// The order of the stored numbers.
+  public let layout: WeightLayout
+  /// Nil for a weight that was only declared.
+  private let file: MappedFile?
+  private let range: Range<Int>
+  /// Where the scales of the rows stand, for 8-bit weights.
+  private let scaleRange: Range<Int>
+
+  /// A weight that has a name and a shape but no values: what a model is built from when only its declarations are
+  /// wanted.
+  ///
+  /// Reading its values is a programmer's error.
+  public init(declared declaration: WeightDeclaration) {
+    name = declaration.name
+    shape = declaration.shape
+    type = .f32
+    activations = .float32
+    layout = .rowMajor
+    file = nil
+    range = 0..<0
+    scaleRange = 0..<0
+  }
+
+  /// A weight whose bytes are a range of a mapped file.
+  ///
+  /// Returns nil when the range does not lie in the file, or its length is not the shape's.
+  public init?(
+    name: String, shape: Shape, type: ElementType, file: MappedFile, range: Range<Int>,
+    activations: InputPrecision = .float32
+  ) {
+    guard range.lowerBound >= 0, range.upperBound <= file.size, type.isComputable,
+      shape.checkedByteCount(of: type) == range.count
+    else { return nil }
+    self.name = name
+    self.shape = shape
+    self.type = type
+    self.activations = activations
+    layout = .rowMajor
+    self.file = file
+    self.range = range
+    scaleRange = 0..<0
+  }
+
+  /// An 8-bit weight with one f32 scale for each of its outermost rows.
+  ///
+  /// Returns nil when a range does not lie in the file or has not the shape's length, the scales are not aligned, or the
+  /// shape cannot be laid out so.
+  public init?(
+    name: String, shape: Shape, layout: WeightLayout = .rowMajor, file: MappedFile, values: Range<Int>,
+    scales: Range<Int>, activations: InputPrecision
+  ) {
+    guard let rows = shape.first, values.lowerBound >= 0, values.upperBound <= file.size,
+      scales.lowerBound >= 0, scales.upperBound <= file.size, scales.lowerBound % 4 == 0,
+      shape.checkedByteCount(of: .i8) == values.count, [rows].checkedByteCount(of: .f32) == scales.count,
+      layout == .rowMajor || WeightLayout.canBlock(shape, .int8)
+    else { return nil }
+    self.name = name
+    self.shape = shape
+    type = .i8
+    self.activations = activations
+    self.layout = layout
+    self.file = file
+    range = values
+    scaleRange = scales
+  }
+
+  /// The same weight, products with which do something else with their input.
+  public func using(_ activations: InputPrecision) -> Weight {
+    var result = self
+    result.activations = activations
+    return result
+  }
+
+  /// The number of elements; it was checked when the weight was made.
+  public var elementCount: Int { range.count / type.size }
+
+  /// How many values each of the outermost rows has.
+  public var rowLength: Int { shape.isEmpty || shape[0] == 0 ? elementCount : elementCount / shape[0] }
+
+  /// Lends the stored bytes.
+  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    guard let file else { preconditionFailure("\(name) was only declared and has no values") }
+    return try withExtendedLifetime(file) { try body(UnsafeRawBufferPointer(rebasing: file.memory[range])) }
+  }
+
+  /// Lends all values, in the order in which they are stored, and the scales of an 8-bit weight.
+  public func withQuantized<Result>(
+    _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    guard let file, type == .i8 else { preconditionFailure("\(name) is not quantized") }
+    return try withExtendedLifetime(file) {
+      try body(
+        UnsafeRawBufferPointer(rebasing: file.memory[range]).bindMemory(to: Int8.self),
+        UnsafeRawBufferPointer(rebasing: file.memory[scaleRange]).bindMemory(to: Float.self))
+    }
+  }
+
+  /// Lends some of the outermost rows of an 8-bit weight, row by row, and their scales.
+  public func withQuantizedRows<Result>(
+    _ rows: Range<Int>,
+    _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withQuantized { values, scales in
+      let scales = UnsafeBufferPointer(rebasing: scales[rows])
+      let elements = rows.lowerBound * rowLength..<rows.upperBound * rowLength
+      guard layout == .blocked else {
+        return try body(UnsafeBufferPointer(rebasing: values[elements]), scales)
+      }
+      return try withUnsafeTemporaryAllocation(of: Int8.self, capacity: elements.count) { unpacked in
+        layout.unpack(values, rows: rows, columns: rowLength, into: unpacked)
+        return try body(UnsafeBufferPointer(unpacked), scales)
+      }
+    }
+  }
+
+  /// Lends the values as f32: in place when they are stored so, else widened into `scratch` first.
+  public func withFloats<Result>(
+    scratch: ScratchBuffer<Float>, _ body: (UnsafeBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withBytes { bytes in
+      // The writer aligns every tensor to 64 bytes, so the check only fails for files written by others.
+      if type == .f32, let base = bytes.baseAddress, Int(bitPattern: base) % 4 == 0 {
+        return try body(bytes.bindMemory(to: Float.self))
+      }
+      return try scratch.with(count: elementCount) { floats in
+        widen(bytes, rows: 0..<(shape.first ?? 1), columns: rowLength, into: floats)
+        return try body(UnsafeBufferPointer(floats))
+      }
+    }
+  }
+
+  /// Writes a range of the outermost rows as f32; `output` takes as many values as they have.
+  public func widen(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) {
+    let start = rows.lowerBound * rowLength * type.size
+    withBytes {
+      widen(
+        UnsafeRawBufferPointer(rebasing: $0[start..<start + output.count * type.size]), rows: rows,
+        columns: rowLength, into: output)
+    }
+  }
+
+  /// Widens stored bytes that start at the first of the given outermost rows.
+  private func widen(
+    _ bytes: UnsafeRawBufferPointer, rows: Range<Int>, columns: Int,
+    into output: UnsafeMutableBufferPointer<Float>
+  ) {
+    guard type == .i8 else { return FloatConversion.widen(bytes, type, into: output) }
+    withQuantizedRows(rows) { values, scales in
+      RowQuantization.expand(values, scales: scales, columns: columns, into: output)
+    }
+  }
+
+  /// The values as a new tensor of f32.
+  public func tensor() -> Tensor {
+    let result = Tensor(shape)
+    withBytes { widen($0, rows: 0..<(shape.first ?? 1), columns: rowLength, into: result.elements) }
+    return result
+  }
+
+  /// The given rows as f32, in that order, [rows, width]; every row must exist.
+  ///
+  /// All dimensions but the last count as rows; an 8-bit weight must be a matrix.
+  public func rows(_ rows: [Int]) -> Tensor {
+    let width = shape[shape.count - 1]
+    precondition(rows.allSatisfy { $0 >= 0 && ($0 + 1) * width <= elementCount })
+    precondition(type != .i8 || shape.count == 2)
+    let result = Tensor([rows.count, width])
+    let rowBytes = width * type.size
+    withBytes { bytes in
+      for (index, row) in rows.enumerated() {
+        widen(
+          UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]), rows: row..<row + 1,
+          columns: width, into: result.rows(index..<index + 1).elements)
+      }
+    }
+    return result
+  }
+}

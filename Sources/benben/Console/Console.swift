@@ -1,0 +1,42 @@
+import Files
+import Foundation
+import JSON
+
+/// Messages go to standard error; standard output is for what was asked for.
+enum Console {
+  /// A line on standard error; when that cannot be written there is nobody to tell.
+  static func note(_ line: String) {
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  }
+
+  /// Text on standard output.
+  ///
+  /// - Throws: ``BenbenError`` when it cannot be written.
+  static func print(_ text: String) throws {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    } catch {
+      throw BenbenError(
+        .inputOutput, "writing failed", at: "standard output", because: error.localizedDescription)
+    }
+  }
+
+  static func error(_ line: String) {
+    note("benben: error: " + line)
+  }
+
+  /// Writes a JSON document as ``write(_:to:)-(String,_)`` writes text.
+  static func write(_ json: JSONValue, to path: String) throws { try write(json.prettyText, to: path) }
+
+  /// Writes a text: to standard output for "-", into a pipe or device that exists, else to a file that appears whole or not
+  /// at all.
+  static func write(_ text: String, to path: String) throws {
+    if path == "-" { return try print(text) }
+    try StagedFile.write(Array(text.utf8), to: path)
+  }
+
+  /// Throws when a report cannot be written there; called before long work, as reports come last.
+  static func requireWritable(_ path: String?) throws {
+    if let path, path != "-" { try StagedFile.requireWritable(path) }
+  }
+}

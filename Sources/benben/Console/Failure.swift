@@ -1,0 +1,75 @@
+import ArgumentParser
+import Files
+import Foundation
+import SystemPackage
+
+/// Turns errors into one line for people, advice, and an exit code for scripts.
+enum Failure {
+  static func report(_ error: any Error) -> Int32 {
+    switch error {
+    case let error as BenbenError:
+      Console.error(error.description)
+      for remedy in error.remedies + (error.code.map { [remedy($0)] } ?? []) { Console.note("  " + remedy) }
+      return exitCode(error.kind)
+    case is Interrupted, is CancellationError:
+      Console.error("interrupted")
+      return 130
+    default: return reportArguments(error)
+    }
+  }
+
+  /// Help and the version go to standard output; every other complaint of the argument parser is about usage.
+  private static func reportArguments(_ error: any Error) -> Int32 {
+    let code = Command.exitCode(for: error)
+    if code == .success {
+      return (try? Console.print(Command.fullMessage(for: error) + "\n")) == nil ? 74 : 0
+    }
+    if let error = error as? CocoaError {
+      let isFull = error.code == .fileWriteOutOfSpace
+      Console.error(
+        "a file operation failed: \(error.filePath ?? "unknown file"): \(error.localizedDescription)")
+      return isFull ? 74 : 73
+    }
+    if let error = error as? Errno {
+      Console.error("a file operation failed: system: \(error)")
+      return 74
+    }
+    guard code == .validationFailure else {
+      Console.error("unexpected error: \(error)")
+      return 70
+    }
+    Console.error("usage: arguments: \(Command.message(for: error))")
+    Console.note("  See 'benben help', or 'benben help VERB'.")
+    return 64
+  }
+
+  private static func exitCode(_ kind: BenbenError.Kind) -> Int32 {
+    switch kind {
+    case .usage: 64
+    case .malformed: 65
+    case .missing: 66
+    case .internalDefect: 70
+    case .cannotCreate: 73
+    case .inputOutput: 74
+    }
+  }
+
+  /// What to do in the words of this command.
+  private static func remedy(_ code: BenbenError.Code) -> String {
+    switch code {
+    case .outputExists: "Choose another --output, or replace it with --force."
+    case .outputIsForeign: "Choose another --output."
+    case .outputIsBusy: "Wait until it ends, or choose another --output."
+    case .notANativeModel: "Make one: benben convert CHECKPOINT --output MODEL"
+    case .notAPack: "Packs are made by: benben pack MODEL --output FILE.zst"
+    case .notARelease:
+      "Single files are assembled: benben convert --diffusion-transformer FILE --vae FILE --t5 FILE …"
+    case .alreadyRounded: "Or accept the loss with --force."
+    case .tokenizersNeeded: "Name the folder: --tokenizers FOLDER"
+    case .exceedsMemoryLimit: "Or allow more: --memory-limit BYTES"
+    case .nothingQuantized: "Ask for a smaller type: --type int8."
+    case .traceNeeded: "Name the trace with the run's request and noise: --trace FILE.h5"
+    case .notASuiteReport: "Give what `verify --json` or `verify --report` wrote for a suite."
+    }
+  }
+}

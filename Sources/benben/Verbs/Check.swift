@@ -1,0 +1,47 @@
+import ArgumentParser
+import Checkpoints
+import JSON
+import Tensors
+
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check every hash and invariant of a native model; name what is damaged.")
+
+  @Argument(help: "The model folder.")
+  var model: String
+
+  @Option(help: "Write the result to this file as JSON (- for standard output).")
+  var json: String?
+
+  @OptionGroup var common: CommonOptions
+
+  mutating func run() throws {
+    let native = try NativeModel(path: model)
+    let progress = ProgressLine(isQuiet: common.quiet)
+    progress.begin("checking \(model)")
+    var done = 0
+    let total = max(native.manifest["bytes"]?.integer ?? 0, 1)
+    let damage = try native.integrityIssues { file, bytes in
+      done += bytes
+      try progress.update("checking \(file)", done: min(done, total), of: total, rate: ProgressLine.bytes)
+    }
+    for item in damage {
+      Console.error("damaged: \(item.file)\(item.tensor.map { ": tensor \($0)" } ?? ""): \(item.why)")
+    }
+    if let json {
+      try Console.write(
+        [
+          "passed": .bool(damage.isEmpty),
+          "damage": .array(
+            damage.map {
+              [
+                "file": .string($0.file), "tensor": $0.tensor.map(JSONValue.string) ?? .null,
+                "why": .string($0.why),
+              ]
+            }),
+        ], to: json)
+    }
+    guard damage.isEmpty else { throw ExitCode(1) }
+    common.say("\(model) is sound")
+  }
+}

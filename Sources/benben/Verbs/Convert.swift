@@ -1,0 +1,201 @@
+import ArgumentParser
+import Checkpoints
+import Files
+import Foundation
+import JSON
+import Models
+import Parity
+import PyramidFlow
+import PyramidFlowVerification
+import Tensors
+
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Convert a released checkpoint, or single files, to the native format.",
+    discussion: """
+      A released checkpoint is a folder as the official repositories are laid out; a native model can be converted again. Single files, as ComfyUI uses them, \
+      are told by the names of their tensors; their configs are deduced from the shapes, or read from a config.json \
+      beside them.
+      """)
+
+  @Argument(help: "The released checkpoint: the folder that holds text_encoder, causal_video_vae, ….")
+  var checkpoint: String?
+
+  @OptionGroup(title: "A model from single files") var files: FileOptions
+
+  @Option(help: "The model folder to write.")
+  var output: String?
+
+  @Option(
+    help: "The type of all weights: f32, bf16, f16, or int8 by its built-in recipe (default: as stored).")
+  var type: WeightType?
+
+  @Option(help: "REGEX=TYPE: the type of the tensors whose component/name matches; the first match wins.")
+  var tensorType: [String] = []
+
+  @Option(help: "A recipe of one's own, a JSON file: rules that choose types by name.")
+  var recipe: String?
+
+  @Option(
+    help: """
+      Measure on this golden trace: keep wider what would exceed the range of f16, and with a target, choose types by what \
+      groups of the transformer's tensors cost (from --type int8 on, if no type is given).
+      """)
+  var calibrate: String?
+
+  @Option(help: "The least signal-to-noise ratio of a prediction, in dB, that --calibrate must reach.")
+  var targetSqnrDb: Double?
+
+  @Option(help: "The most bytes of all tensors that --calibrate may take.")
+  var targetBytes: Int?
+
+  @Option(help: "Convert only this component (repeatable).")
+  var component: [String] = []
+
+  @Flag(help: "Only say what would be done.")
+  var dryRun = false
+
+  @Flag(help: "Replace an existing output; round weights again that were rounded already.")
+  var force = false
+
+  @Option(help: "Write the report to this file as JSON (- for standard output).")
+  var json: String?
+
+  @OptionGroup var common: CommonOptions
+
+  /// Files of which a model is put together.
+  struct FileOptions: ParsableArguments {
+    @Option(
+      help: "The transformer: a .safetensors or .bin file, a shard index, or a folder with one of them.")
+    var diffusionTransformer: String?
+
+    @Option(help: "The VAE, likewise.")
+    var vae: String?
+
+    @Option(help: "The T5 encoder, likewise.")
+    var t5: String?
+
+    @Option(help: "A CLIP text encoder, likewise; SD3 has two (repeatable).")
+    var clip: [String] = []
+
+    @Option(help: "The folder that holds tokenizer, tokenizer_2, … as a release does.")
+    var tokenizers: String?
+
+    @Option(help: "What the transformer is: 384p, 768p or image; its tensors do not tell.")
+    var variant = "384p"
+
+    /// The files as the library takes them.
+    var files: SingleFiles {
+      SingleFiles(
+        transformer: diffusionTransformer, vae: vae, t5: t5, clips: clip, tokenizers: tokenizers,
+        variant: variant)
+    }
+
+    var isEmpty: Bool { diffusionTransformer == nil && vae == nil && t5 == nil && clip.isEmpty }
+
+    func validate() throws {
+      guard !variant.isEmpty, variant.utf8.count <= 40,
+        variant.unicodeScalars.allSatisfy({
+          $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || $0 == "_")
+        })
+      else { throw ValidationError("--variant \(variant): letters, digits and _ are possible") }
+    }
+  }
+
+  func validate() throws {
+    if (checkpoint == nil) == files.isEmpty {
+      throw ValidationError(
+        "name either CHECKPOINT or the files: --diffusion-transformer, --vae, --t5, --clip, --tokenizers")
+    }
+    if checkpoint == nil, !component.isEmpty {
+      throw ValidationError(
+        "--component chooses from a checkpoint; of single files, name those that are wanted")
+    }
+    if calibrate == nil, targetSqnrDb != nil || targetBytes != nil {
+      throw ValidationError("a target is reached by measuring: add --calibrate GOLDEN.h5")
+    }
+    if targetSqnrDb != nil, targetBytes != nil {
+      throw ValidationError("--target-sqnr-db and --target-bytes exclude each other")
+    }
+    if let targetSqnrDb, !(0...200 ~= targetSqnrDb) {
+      throw ValidationError("--target-sqnr-db must be 0 to 200, not \(targetSqnrDb)")
+    }
+    if output == nil && !dryRun { throw ValidationError("--output MODEL is needed (or --dry-run)") }
+  }
+
+  mutating func run() throws {
+    let conversion = try calibrated(try converter.plan(try quantization()))
+    for plan in conversion.plans where !plan.source.assumed.isEmpty {
+      common.say(
+        "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
+          + "the official release (a config.json beside the file would)")
+    }
+    var report = try carryOut(conversion)
+    if dryRun {
+      let memory = try MemoryPlan(conversion)
+      report = .object((report.object ?? [:]).merging(["memory": memory?.json ?? .null]) { $1 })
+      common.say("\(ByteSize.text(conversion.byteCount)) on disk; nothing was written")
+      for line in memory?.lines ?? [] { common.say(line) }
+    }
+    if let json { try Console.write(report, to: json) }
+  }
+
+  private var converter: ModelConverter {
+    var converter = checkpoint.map(ModelConverter.init(release:)) ?? ModelConverter(files: files.files)
+    converter.components = component
+    converter.mayRequantize = force
+    return converter
+  }
+
+  /// The plan with what a golden trace says about it: products beyond f16, and the types that reach a target.
+  private func calibrated(_ conversion: Conversion) throws -> Conversion {
+    guard let calibrate else { return conversion }
+    let progress = ProgressLine(isQuiet: common.quiet)
+    return try conversion.calibrated(
+      on: try GoldenTrace(at: calibrate),
+      target: targetSqnrDb.map(SensitivitySearch.Target.sqnrDb)
+        ?? targetBytes.map(SensitivitySearch.Target.bytes),
+      threads: common.threads, beside: output
+    ) { try progress.show($0, on: calibrate, common) }
+  }
+
+  private func carryOut(_ conversion: Conversion) throws -> JSONValue {
+    guard !dryRun, let output else { return conversion.dryRunJSON }
+    let progress = ProgressLine(isQuiet: common.quiet)
+    progress.begin("converting \(checkpoint ?? "single files")")
+    let report = try conversion.write(to: output, mayReplace: force) {
+      try progress.update(
+        "converting \($0.component)", done: $0.bytes, of: $0.totalBytes, rate: ProgressLine.bytes)
+    }
+    common.say("\(output): \(ByteSize.text(conversion.byteCount)) from \(ByteSize.text(conversion.sourceByteCount))")
+    return report
+  }
+
+  private func quantization() throws -> QuantizationOptions {
+    // A target asks for a smaller model; without another word, that is the built-in recipe.
+    let isTargeted = targetSqnrDb != nil || targetBytes != nil
+    let type = type ?? (isTargeted && recipe == nil && tensorType.isEmpty ? .int8 : nil)
+    return try QuantizationOptions(
+      type: type, typeReason: type.map { "--type \($0.rawValue)" },
+      recipe: try recipe.map { try Recipe(path: $0) },
+      overrides: try tensorType.map { text in
+        guard let separator = text.lastIndex(of: "="),
+          let type = WeightType(rawValue: String(text[text.index(after: separator)...]))
+        else {
+          throw ValidationError(
+            "--tensor-type \(text): REGEX=TYPE is needed, TYPE being \(WeightType.names)")
+        }
+        let pattern = String(text[..<separator])
+        do {
+          return try Recipe.Rule(pattern, type: type, reason: "--tensor-type \(text)")
+        } catch is BenbenError {
+          throw ValidationError("--tensor-type \(text): the regular expression is not valid")
+        }
+      })
+  }
+}
+
+extension WeightType: ExpressibleByArgument {
+  /// All of them, for messages.
+  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Files
+import Foundation
+import Tensors
+
+struct Demo: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "The whole road on the bundled checkpoint: convert, check, generate, verify.",
+    discussion: """
+      The bundled checkpoint is a miniFLUX of 5.1 million parameters, trained on clips of one coloured shape that \
+      moves, with a golden trace that the official implementation computed.
+      """)
+
+  @Option(help: "The folder to write the model, the clips and the report to.")
+  var output = "benben-demo"
+
+  @Option(help: "The folder with the bundled checkpoint and its goldens (default: found beside the program).")
+  var bundle: String?
+
+  @OptionGroup var common: CommonOptions
+
+  private static let bundlePath = "Tests/Fixtures/shapes"
+
+  mutating func run() async throws {
+    let bundle = try findBundle()
+    do {
+      try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    } catch {
+      throw BenbenError(.cannotCreate, "cannot create", at: output, because: error.localizedDescription)
+    }
+    let model = output + "/model"
+    let shared = commonArguments
+    try await step(
+      "convert", [bundle + "/checkpoint", "--output", model, "--force", "--json", output + "/convert.json"],
+      shared)
+    try await step("inspect", [model], [])
+    try await step("check", [model], shared)
+    // The golden's request and noise, so that the clip is the golden clip.
+    let request = [
+      model, "--prompt", "a red ball moving right", "--width", "128", "--height", "128", "--temp", "2",
+      "--steps",
+      "8,8,8", "--video-steps", "8,8,8", "--guidance-scale", "2", "--video-guidance-scale", "2", "--noise",
+      bundle + "/golden.h5",
+    ]
+    try await step("generate", request + ["--output", output + "/clip.mp4"], shared)
+    try await step(
+      "generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
+    common.say("\nclip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.html")
+    try await step(
+      "verify", [model, "--golden", bundle + "/golden.mp4", "--json", output + "/video-parity.json"], shared)
+    try await step(
+      "verify",
+      [
+        model, "--golden", bundle + "/golden.h5", "--json", output + "/parity.json", "--report",
+        output + "/parity.html",
+      ], shared)
+  }
+
+  private var commonArguments: [String] {
+    var arguments: [String] = []
+    if let threads = common.threads { arguments += ["--threads", String(threads)] }
+    if common.quiet { arguments.append("--quiet") }
+    if common.verbose { arguments.append("--verbose") }
+    return arguments
+  }
+
+  /// Runs a verb as a user would, showing the command.
+  private func step(_ verb: String, _ arguments: [String], _ shared: [String]) async throws {
+    let shown = arguments.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
+    common.say("\n$ benben \(verb) \(shown)")
+    try await Command.run([verb] + arguments + shared)
+  }
+
+  /// The project's own fixtures, looked for from the program's folder and the current one upwards.
+  private func findBundle() throws -> String {
+    if let bundle { return bundle }
+    let starts = [
+      Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent(),
+      URL(fileURLWithPath: FileManager.default.currentDirectoryPath),
+    ]
+    for start in starts.compactMap({ $0 }) {
+      var folder = start.standardizedFileURL
+      while folder.pathComponents.count > 1 {
+        let candidate = folder.appendingPathComponent(Self.bundlePath).path
+        if FileManager.default.fileExists(atPath: candidate + "/golden.h5") { return candidate }
+        folder.deleteLastPathComponent()
+      }
+    }
+    throw BenbenError(
+      .missing, "the bundled checkpoint is not found", at: Self.bundlePath,
+      because: "neither the program's folder nor the current one lies in a checkout of the project",
+      remedies: ["Run it inside the checkout, or name the folder: --bundle FOLDER"])
+  }
+}

@@ -1,0 +1,167 @@
+import ArgumentParser
+import Clips
+import Files
+import Foundation
+import JSON
+import Media
+import Models
+import PyramidFlow
+
+struct Generate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Generate a clip or an image from a prompt.",
+    discussion: """
+      The defaults are those of the official demos for the variant: 640×384 for 384p, 1280×768 for 768p, 1024×1024 \
+      and one frame for image; 16 latent frames (5 seconds). From an image, every generated frame has --steps \
+      (10,10,10) and --video-guidance-scale (4). The image is resized to the clip's size as it is, so give one of the \
+      same proportions.
+      """)
+
+  @Argument(help: "The model folder.")
+  var model: String
+
+  @Option(help: "What to show.")
+  var prompt: String
+
+  @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.")
+  var output: String
+
+  @Option(help: "Start from this image (PNG or JPEG): the first frame of the clip.")
+  var image: String?
+
+  @Option(help: "What to keep away from (default: the official text).")
+  var negativePrompt: String?
+
+  @Option(help: "Which transformer: 384p, 768p or image.")
+  var variant: String?
+
+  @Option(help: "Pixels, a multiple of 64.")
+  var width: Int?
+
+  @Option(help: "Pixels, a multiple of 64.")
+  var height: Int?
+
+  @Option(help: "Latent frames: 1 is an image, 16 are 5 seconds.")
+  var temp: Int?
+
+  @Option(help: "Steps of the three stages for the first latent frame, as A,B,C.")
+  var steps: StepList?
+
+  @Option(help: "Steps of the three stages for later latent frames, as A,B,C.")
+  var videoSteps: StepList?
+
+  @Option(help: "Guidance of the first latent frame.")
+  var guidanceScale: Float?
+
+  @Option(help: "Guidance of later latent frames.")
+  var videoGuidanceScale: Float?
+
+  @OptionGroup var noise: NoiseOptions
+
+  @Option(help: "Frames a second.")
+  var fps = 24
+
+  @Option(help: "Keep the texts' embeddings in this file, or take them from it when it exists (safetensors).")
+  var embeddings: String?
+
+  @Flag(
+    help: """
+      Keep every finished latent frame beside the output (NAME.latents), and go on from there when a run of the same \
+      request was interrupted.
+      """)
+  var resume = false
+
+  @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
+  var memoryLimit: ByteCount?
+
+  @Option(help: "Write what took how long to this file as JSON (- for standard output).")
+  var json: String?
+
+  @OptionGroup var common: CommonOptions
+
+  /// Three numbers of steps.
+  struct StepList: ExpressibleByArgument {
+    let counts: [Int]
+
+    init?(argument: String) {
+      guard let counts = argument.integers(separatedBy: { $0 == "," }), counts.count == 3 else { return nil }
+      self.counts = counts
+    }
+  }
+
+  func validate() throws {
+    if ClipWriter.Format(path: output) == nil {
+      throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
+    }
+    if !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
+    if max(prompt.utf8.count, negativePrompt?.utf8.count ?? 0) > 100_000 {
+      throw ValidationError("a prompt is longer than 100000 bytes")
+    }
+  }
+
+  mutating func run() async throws {
+    let loaded = try VideoModel(at: model, threads: common.threads)
+    let variant = try loaded.native.variant(variant)
+    let request = try request(variant: variant)
+    // Hours of work must not end at an output that cannot be written.
+    if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
+      throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
+    }
+    try ClipWriter.requireWritable(output)
+    try Console.requireWritable(json)
+    if let embeddings, !FileSystem.exists(embeddings) { try Console.requireWritable(embeddings) }
+    for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
+    if let remark = noise.remark { common.say(remark) }
+    let timer = GenerationTimer()
+    let progress = ProgressLine(isQuiet: common.quiet)
+    let clip = try await loaded.generate(
+      request, variant: variant, image: try firstFrame(request), noise: try noise.chosen(),
+      options: GenerationOptions(
+        embeddings: embeddings, latents: resume ? latentsPath : nil, memoryLimit: memoryLimit?.count)
+    ) { [quiet = common.quiet] event in
+      timer.observe(event)
+      try progress.show(event, of: request, quiet: quiet)
+    }
+    try clip.write(to: output, framesPerSecond: fps)
+    timer.end("writing")
+    if resume { try? FileManager.default.removeItem(atPath: latentsPath) }
+    if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }
+    common.say("\(output): \(clip.count) frames of \(clip.width)×\(clip.height)")
+  }
+
+  /// Where finished latent frames stand until the clip is written.
+  private var latentsPath: String {
+    (output.hasSuffix("/") ? String(output.dropLast()) : output) + ".latents"
+  }
+
+  /// The image at the clip's size.
+  private func firstFrame(_ request: GenerationRequest) throws -> Clip? {
+    try image.map {
+      try ClipReader.read($0, maximumFrames: 1).resized(width: request.width, height: request.height)
+    }
+  }
+
+  private func request(variant name: String) throws -> GenerationRequest {
+    let variant = ReleasedVariant.named(name)
+    let isPicture = image == nil && ClipWriter.Format(path: output) == .png
+    let request = GenerationRequest(
+      prompt: prompt, negativePrompt: negativePrompt ?? GenerationRequest.defaultNegativePrompt,
+      width: width ?? variant.width, height: height ?? variant.height,
+      latentFrames: temp ?? (isPicture ? 1 : variant.latentFrames),
+      steps: steps?.counts
+        ?? (image == nil ? ReleasedVariant.steps : ReleasedVariant.imageToVideoSteps),
+      videoSteps: videoSteps?.counts ?? ReleasedVariant.videoSteps,
+      guidanceScale: guidanceScale ?? variant.guidanceScale,
+      videoGuidanceScale: videoGuidanceScale
+        ?? (image == nil
+          ? ReleasedVariant.videoGuidanceScale : ReleasedVariant.imageToVideoGuidanceScale),
+      startsFromImage: image != nil)
+    guard request.latentFrames <= variant.maximumLatentFrames else {
+      throw BenbenError(
+        .usage, "this length cannot be generated", at: "\(request.latentFrames) latent frames",
+        because: "the \(name) model makes at most \(variant.maximumLatentFrames)",
+        remedies: variant == .image ? ["Videos are made by the variants 384p and 768p."] : [])
+    }
+    return try request.validated()
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Checkpoints
+import Files
+import Tensors
+
+struct PackModel: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pack", abstract: "Pack a model into one file, compressed with zstd, for shipping.")
+
+  @Argument(help: "The model folder.")
+  var model: String
+
+  @Option(help: "The .zst file to write.")
+  var output: String
+
+  @Flag(help: "Replace an existing output.")
+  var force = false
+
+  @OptionGroup var common: CommonOptions
+
+  mutating func run() throws {
+    let native = try NativeModel(path: model)
+    let progress = ProgressLine(isQuiet: common.quiet)
+    progress.begin("packing \(model)")
+    var done = 0
+    let total = max(native.byteCount, 1)
+    let (bytes, packed) = try Pack.pack(native, to: output, mayReplace: force) { count in
+      done += count
+      try progress.update("packing", done: min(done, total), of: total, rate: ProgressLine.bytes)
+    }
+    let share = (1000 * Double(packed) / Double(max(bytes, 1))).rounded() / 10
+    common.say("\(output): \(ByteSize.text(packed)), \(share) % of \(ByteSize.text(bytes))")
+  }
+}
+
+struct UnpackModel: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unpack",
+    abstract: "Unpack a packed model: the very files that were packed, every hash checked.")
+
+  @Argument(help: "The .zst file that pack made.")
+  var pack: String
+
+  @Option(help: "The model folder to write.")
+  var output: String
+
+  @Flag(help: "Replace an existing output.")
+  var force = false
+
+  @OptionGroup var common: CommonOptions
+
+  mutating func run() throws {
+    let progress = ProgressLine(isQuiet: common.quiet)
+    progress.begin("unpacking \(pack)")
+    var done = 0
+    let total = max(try InputFile(path: pack).size, 1)
+    try Pack.unpack(pack, to: output, mayReplace: force) { count in
+      done += count
+      try progress.update("unpacking", done: min(done, total), of: total, rate: ProgressLine.bytes)
+    }
+    common.say("\(output) is the model that was packed")
+  }
+}

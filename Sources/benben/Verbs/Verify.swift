@@ -1,0 +1,100 @@
+import ArgumentParser
+import JSON
+import Parity
+import PyramidFlow
+import PyramidFlowVerification
+
+struct Verify: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare a model with what the official implementation computed.",
+    discussion: """
+      GOLDEN is a golden trace (.h5), a bundle or a suite of bundles of tools/record_golden.py, a video, or a folder of \
+      PNGs. A video or a folder says only what the clip looked like; the request and the noise come from the trace of the \
+      same name beside it (clip.h5 for clip.mp4), or from --trace. The shards of a suite can run on different machines; \
+      `benben report merge` puts their reports together.
+      """)
+
+  @Argument(help: "The model folder.")
+  var model: String
+
+  @Option(help: "A trace (.h5), a bundle, a suite, a video, or a folder of PNGs.")
+  var golden: String
+
+  @Option(help: "The trace that gives request and noise for a golden video.")
+  var trace: String?
+
+  @Option(help: "teacher-forced, free-running or both.")
+  var mode: Mode = .both
+
+  @Option(help: "Which transformer to verify, where the model has several.")
+  var variant: String?
+
+  @Option(help: "I/N: verify only the I-th of N parts of a suite, counted from 1.")
+  var shard: ShardOption?
+
+  @OptionGroup var outputs: ReportOptions
+
+  @Flag(help: "Stop at the first failure.")
+  var failFast = false
+
+  @Option(
+    help: "METRIC=VALUE: another threshold; teacher-forced, free-running, text, psnr, ssim or identical.")
+  var threshold: [String] = []
+
+  @OptionGroup var common: CommonOptions
+
+  /// Which comparisons to make.
+  enum Mode: String, ExpressibleByArgument, CaseIterable {
+    case teacherForced = "teacher-forced"
+    case freeRunning = "free-running"
+    case both
+
+    var modes: Set<ComparisonMode> {
+      switch self {
+      case .teacherForced: [.teacherForced]
+      case .freeRunning: [.freeRunning]
+      case .both: [.teacherForced, .freeRunning]
+      }
+    }
+  }
+
+  func validate() throws { _ = try thresholdChanges() }
+
+  func run() async throws {
+    try outputs.requireWritable()
+    let golden = try Golden(at: golden, trace: trace)
+    let model = try VideoModel(at: model, threads: common.threads)
+    let changes = try thresholdChanges()
+    let options = VerificationOptions(
+      modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast
+    ) { thresholds in for change in changes { change.apply(to: &thresholds) } }
+    let progress = ProgressLine(isQuiet: common.quiet)
+    let common = common
+    let show: @Sendable (VerificationEvent) throws -> Void = { try progress.show($0, common) }
+    if case .suite(let suite) = golden {
+      let report = try await model.verify(
+        suite: suite, shard: shard?.shard, wantsFrames: outputs.report != nil, options: options, onEvent: show)
+      try outputs.write(report, json: report.json, table: report.table, quiet: common.quiet)
+      if !report.passed { throw ExitCode(1) }
+    } else {
+      if shard != nil { throw ValidationError("--shard is for suites, which \(self.golden) is not") }
+      let report = try await model.verify(against: golden, options: options, onEvent: show)
+      let name = String(self.golden.split(separator: "/").last ?? "")
+      let page = try SuiteReport(single: name, report, wantsFrames: outputs.report != nil)
+      try outputs.write(
+        page, json: JSONValue(encoding: report), table: report.table, quiet: common.quiet)
+      if !report.passed { throw ExitCode(1) }
+    }
+  }
+
+  private func thresholdChanges() throws -> [ThresholdChange] {
+    try threshold.map { text in
+      guard let change = ThresholdChange(text) else {
+        throw ValidationError(
+          "--threshold \(text): METRIC=VALUE is needed, METRIC being "
+            + ThresholdChange.Metric.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return change
+    }
+  }
+}
