@@ -74,20 +74,31 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
 
+    // Tests mirror the house.
+    .target(name: "TestSupport", dependencies: ["Files", "Tensors", "JSON"], path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
+    .testTarget(name: "ClipsTests", dependencies: ["Clips"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(
-      name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "Tensors", "JSON"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors"]),
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "Files", "Tensors", "JSON", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ModelsTests",
-      dependencies: [
-        "Models", "Kernels", "Tensors", "JSON",
-      ]),
-    .testTarget(name: "MediaTests", dependencies: ["Media"]),
-    .testTarget(name: "ParityTests", dependencies: ["Parity", "Tensors", "JSON"]),
-    .testTarget(name: "CommandTests", dependencies: ["JSON", "Media", "Parity", "Tensors", "benben"]),
+      dependencies: ["Models", "Kernels", "Files", "Tensors", "JSON", "Checkpoints", "Parity", "TestSupport"]),
+    .testTarget(name: "MediaTests", dependencies: ["Media", "Clips", "Files", "TestSupport"]),
+    .testTarget(
+      name: "ParityTests", dependencies: ["Parity", "Clips", "Files", "Tensors", "JSON", "TestSupport"]),
+    .testTarget(
+      name: "PyramidFlowTests",
+      dependencies: ["PyramidFlow", "Checkpoints", "Kernels", "Models", "Files", "Clips", "JSON", "TestSupport"]),
+    .testTarget(
+      name: "PyramidFlowVerificationTests",
+      dependencies: ["PyramidFlowVerification", "PyramidFlow", "Parity", "Media", "Clips", "Files", "TestSupport"]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["JSON", "Media", "Parity", "Clips", "Files", "Tensors", "TestSupport", "benben"]),
+    .testTarget(name: "HouseTests", dependencies: ["Files", "TestSupport"]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -1,18 +1,19 @@
-import Crypto
+import Files
 import Foundation
 import JSON
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Checkpoints
 
 /// Models packed into one file, and out again.
 struct PackTests {
-  private let folder: TemporaryFolder
+  private let folder: TestFolder
   private let model: NativeModel
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try TestFolder()
     let shapes: [(name: String, shape: [Int])] = [("b.weight", [3, 5]), ("a", [7]), ("large", [130, 130])]
     _ = try folder.write(safetensors(shapes), "checkpoint/part/model.safetensors")
     _ = try folder.write(Array("{}".utf8), "checkpoint/part/config.json")
@@ -84,7 +85,7 @@ struct PackTests {
   private static func pack(index: String, data: [UInt8]) -> [UInt8] {
     let index = Array(index.utf8)
     let trailer =
-      ZipBuilder.little(data.count, 8) + ZipBuilder.little(index.count, 8) + Array(SHA256.hash(data: index))
+      ZipBuilder.little(data.count, 8) + ZipBuilder.little(index.count, 8) + Digest.sha256Bytes(index)
       + Pack.magic
     let magic = ZipBuilder.little(Int(Pack.skippableMagic), 4)
     return data + magic + ZipBuilder.little(index.count, 4) + index + magic

@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Checkpoints
@@ -8,10 +10,10 @@ import Testing
 struct PyTorchArchiveTests {
   private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Fixtures/pytorch").path
-  private let folder: TemporaryFolder
+  private let folder: TestFolder
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try TestFolder()
   }
 
   private func open(_ bytes: [UInt8]) throws -> WeightFiles {

@@ -1,12 +1,14 @@
+import Clips
+import Files
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
 
 /// Pictures must reach the model with the bytes that the official example gives it.
 struct PictureTests {
-  private static let pictures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("Fixtures/media/pictures").path
+  private static let pictures = Fixtures.path + "/media/pictures"
 
   /// Pillow 13: `Image.open(…).convert("RGB").resize((width, height))`.
   @Test(arguments: [
@@ -20,7 +22,7 @@ struct PictureTests {
     #expect(picture.width == 61 && picture.height == 45)
     let resized = picture.resized(width: expected.width, height: expected.height)
     #expect(resized.width == expected.width && resized.height == expected.height)
-    #expect(resized.frames == expected.frames)
+    #expect(resized.bytes == expected.bytes)
   }
 
   @Test func refusesWhatIsNoPictureOfItsKind() throws {
@@ -40,7 +42,7 @@ struct PictureTests {
       changed[index] ^= 0xA5
       try changed.write(to: URL(fileURLWithPath: path))
       if let picture = try? ClipReader.read(path) {
-        #expect(picture.frames.count == picture.width * picture.height * 3)
+        #expect(picture.bytes.count == picture.width * picture.height * 3)
       }
     }
   }

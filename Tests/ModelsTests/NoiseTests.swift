@@ -1,4 +1,4 @@
-import Crypto
+import Files
 import Foundation
 import Tensors
 import Testing
@@ -22,8 +22,8 @@ struct NoiseTests {
   ])
   func equalsTorchBitByBit(seed: UInt64, counts: [Int], expected: String) {
     let noise = SeededNoise(seed: seed)
-    let bytes = counts.flatMap { noise.initial(shape: [$0]).array }.withUnsafeBytes { Data($0) }
-    #expect(SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined() == expected)
+    let bytes = counts.flatMap { noise.initial(shape: [$0]).array }.withUnsafeBytes { [UInt8]($0) }
+    #expect(Digest.sha256(bytes) == expected)
   }
 
   /// As above in bf16: SHA-256 of the patterns of `torch.randn(n, generator=g, dtype=torch.bfloat16)`.
@@ -39,9 +39,9 @@ struct NoiseTests {
   func equalsTorchInBFloat16(seed: UInt64, counts: [Int], expected: String) {
     let noise = SeededNoise(seed: seed, isBFloat16: true)
     let values = counts.flatMap { noise.initial(shape: [$0]).array }
-    let bytes = values.map { UInt16($0.bitPattern >> 16) }.withUnsafeBytes { Data($0) }
+    let bytes = values.map { UInt16($0.bitPattern >> 16) }.withUnsafeBytes { [UInt8]($0) }
     #expect(values.allSatisfy { $0.bitPattern & 0xFFFF == 0 })
-    #expect(SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined() == expected)
+    #expect(Digest.sha256(bytes) == expected)
   }
 
   /// The known answers of Random123 (`kat_vectors`, philox4x32 of ten rounds).
@@ -110,8 +110,8 @@ struct NoiseTests {
   func blockNoiseEqualsTheRecorders(seed: UInt64, count: Int, expected: String) {
     // One block is [1, 1, 2, 2], so that a plane is a sample.
     let noise = SeededNoise(seed: seed).block(unit: 0, stage: 1, shape: [count, 1, 2, 2])
-    let bytes = noise.array.withUnsafeBytes { Data($0) }
-    #expect(SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined() == expected)
+    let bytes = noise.array.withUnsafeBytes { [UInt8]($0) }
+    #expect(Digest.sha256(bytes) == expected)
   }
 
   /// PyTorch adds a mean of zero to what it drew.

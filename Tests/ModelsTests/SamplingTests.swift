@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Kernels
@@ -51,19 +52,6 @@ struct SamplingTests {
         let pixels = clip.shape[2] * clip.shape[3]
         #expect((0..<clip.shape[1]).map { Int(clip.elements[$0 * pixels]) } == frames)
       }
-    }
-  }
-
-  @Test(arguments: 0...6)
-  func countsTheTokensOfACall(finished: Int) {
-    let request = GenerationRequest(
-      prompt: "", width: 128, height: 64, latentFrames: 7, steps: [1, 1, 1], videoSteps: [1, 1, 1],
-      guidanceScale: 1, videoGuidanceScale: 1)
-    let history = PyramidSampler.history((0..<finished).map { _ in Tensor.zeros([1, 1, 8, 16]) })
-    for stage in 0..<PyramidFlowSchedule.stageCount {
-      let own = (8 >> (2 - stage)) * (16 >> (2 - stage))
-      let pixels = own + (history.isEmpty ? 0 : history[stage].reduce(0) { $0 + $1.count })
-      #expect(request.latentTokens(after: finished, stage: stage) == pixels / 4)
     }
   }
 

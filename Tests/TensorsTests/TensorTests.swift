@@ -35,23 +35,4 @@ struct TensorTests {
     #expect(tensor.array == [0, 1, 42, 3, 4, 5])
     #expect(Tensor.concatenated([row, tensor.rows(0..<1)]).array == [42, 3, 0, 1])
   }
-
-  @Test(arguments: ["/dev/null", "/tmp", "/nonexistent/file"])
-  func opensRegularFilesOnly(path: String) {
-    #expect(throws: BenbenError.self) { try InputFile(path: path) }
-    #expect(throws: BenbenError.self) { try MappedFile(path: path) }
-  }
-
-  @Test func noticesAFileThatChanges() throws {
-    let path = NSTemporaryDirectory() + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try Data([1, 2, 3, 4]).write(to: URL(fileURLWithPath: path))
-    let file = try InputFile(path: path)
-    try file.checkUnchanged()
-    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-    try handle.truncate(atOffset: 2)
-    #expect(throws: BenbenError.self) { try file.checkUnchanged() }
-    #expect(throws: BenbenError.self) { try file.bytes(at: 0, count: 4) }
-    #expect(throws: BenbenError.self) { try file.bytes(at: 3, count: 4) }
-  }
 }

@@ -56,6 +56,7 @@ public enum ClipWriter {
       throw BenbenError(
         .usage, "a clip is no image", at: path, because: "it has \(clip.count) frames; use a folder")
     }
+    try requireReplaceable(path)
     guard format != .folder else { return try writeFolder(clip, to: path) }
     let staged = try StagedFile(destination: path, mayReplace: true, waits: true)
     let partial = staged.file.path
@@ -82,8 +83,22 @@ public enum ClipWriter {
     FileSystem.entries(of: folder).allSatisfy { $0.hasPrefix("frame_") && $0.hasSuffix(".png") }
   }
 
+  /// Throws unless a path is free, a file where a file is to be, or a folder that holds nothing but frames.
+  private static func requireReplaceable(_ path: String) throws {
+    guard FileSystem.exists(path) else { return }
+    let why: String? =
+      switch (Format(path: path) == .folder, FileSystem.isFolder(path)) {
+      case (true, true): holdsOnlyFrames(path) ? nil : "it holds more than frames of a clip"
+      case (true, false): "it is no folder"
+      case (false, true): "it is a folder"
+      case (false, false): nil
+      }
+    if let why { throw BenbenError(.cannotCreate, "the output exists", at: path, because: why) }
+  }
+
   /// Throws unless an output can be created there; called before long work.
   public static func requireWritable(_ path: String) throws {
+    try requireReplaceable(path)
     if Format(path: path) == .folder {
       _ = try StagedFolder(
         destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)

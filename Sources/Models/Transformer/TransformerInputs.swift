@@ -10,6 +10,14 @@ public struct TransformerInputs: Equatable, Sendable {
   /// The longest side of a clip in pixels.
   public let maximumSide: Int
 
+  /// Gathers what a transformer expects.
+  public init(latentChannels: Int, textWidth: Int, pooledWidth: Int, maximumSide: Int) {
+    self.latentChannels = latentChannels
+    self.textWidth = textWidth
+    self.pooledWidth = pooledWidth
+    self.maximumSide = maximumSide
+  }
+
   /// Whether an embedding has the widths that the transformer expects.
   public func accepts(_ text: TextEmbedding) -> Bool {
     text.tokens.shape[1] == textWidth && text.pooled.shape[1] == pooledWidth

@@ -11,7 +11,7 @@ public struct TensorComparison: Equatable, Sendable {
   @NullWhenInfinite public private(set) var nmse: Double
   /// max|a−b|.
   @NullWhenInfinite public private(set) var maxAbs: Double
-  /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when nothing differs.
+  /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when nothing differs, and −∞ when ``nmse`` is infinite.
   @NullWhenInfinite public private(set) var sqnrDb: Double
   /// 20·log10(max|b|/RMSE) in dB; infinite when nothing differs.
   @NullWhenInfinite public private(set) var psnrDb: Double
@@ -58,6 +58,8 @@ extension TensorComparison: Codable {
     threshold = try members.decode(Double.self, forKey: .threshold)
     count = try members.decode(Int.self, forKey: .count)
     note = try members.decodeIfPresent(String.self, forKey: .note)
+    // Null is the ratio of nothing to an error, or of an infinite error.
+    if nmse == .infinity { (sqnrDb, psnrDb) = (-.infinity, -.infinity) }
   }
 
   /// Writes the members of a stage in `schemas/parity-report.schema.json`.

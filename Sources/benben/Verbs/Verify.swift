@@ -62,6 +62,9 @@ struct Verify: AsyncParsableCommand {
 
   func run() async throws {
     try outputs.requireWritable()
+    if shard != nil, try GoldenSuite(folder: golden) == nil {
+      throw ValidationError("--shard is for suites, which \(golden) is not")
+    }
     let golden = try Golden(at: golden, trace: trace)
     let model = try VideoModel(at: model, threads: common.threads)
     let changes = try thresholdChanges()
@@ -77,7 +80,6 @@ struct Verify: AsyncParsableCommand {
       try outputs.write(report, json: report.json, table: report.table, quiet: common.quiet)
       if !report.passed { throw ExitCode(1) }
     } else {
-      if shard != nil { throw ValidationError("--shard is for suites, which \(self.golden) is not") }
       let report = try await model.verify(against: golden, options: options, onEvent: show)
       let name = String(self.golden.split(separator: "/").last ?? "")
       let page = try SuiteReport(single: name, report, wantsFrames: outputs.report != nil)

@@ -1,0 +1,41 @@
+import TestSupport
+import Testing
+
+@testable import Files
+
+struct FileSystemTests {
+  @Test func namesNeighbours() {
+    #expect(FileSystem.parent(of: "a/b") == "a" && FileSystem.parent(of: "b") == ".")
+    #expect(FileSystem.parent(of: "/b") == "/")
+    #expect(FileSystem.lastComponent("/a/b/") == "b" && FileSystem.lastComponent("b") == "b")
+    #expect(FileSystem.partial(of: "a/b") == "a/.b.partial" && FileSystem.partial(of: "b") == ".b.partial")
+  }
+
+  @Test func listsByBytes() throws {
+    let folder = try TestFolder()
+    for name in ["b", "a", "é", "Z", ".hidden", "sub/file"] { _ = try folder.write([], name) }
+    #expect(FileSystem.files(in: folder.path) == ["Z", "a", "b", "é"])
+    #expect(FileSystem.folders(in: folder.path) == ["sub"])
+    #expect(FileSystem.entries(of: "/nonexistent").isEmpty)
+  }
+
+  @Test(arguments: [(999, "999 B"), (1000, "1.0 KB"), (18_600_000, "18.6 MB"), (7_700_000_000, "7.7 GB")])
+  func writesSizes(count: Int, text: String) { #expect(ByteSize.text(count) == text) }
+
+  @Test func aTemporaryFolderGoes() throws {
+    let parent = try TestFolder()
+    do {
+      let folder = try TemporaryFolder(beside: parent.path + "/output")
+      #expect(FileSystem.isFolder(folder.path) && parent.entries.count == 1)
+    }
+    #expect(parent.entries.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("a/b", true), ("a", true), ("../a", false), ("a/../b", false), ("/a", false), ("a//b", false), ("", false),
+    ("a\\b", false), ("a\0b", false), (".", false),
+  ])
+  func relativePathsStayInside(path: String, isInside: Bool) {
+    #expect(RelativePath.staysInside(path) == isInside)
+  }
+}

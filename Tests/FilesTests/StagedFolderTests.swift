@@ -1,0 +1,60 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Files
+
+struct StagedFolderTests {
+  private func staged(_ path: String, mayReplace: Bool = false, of kind: Bool = false) throws -> StagedFolder {
+    try StagedFolder(destination: path, mayReplace: mayReplace) { _ in kind }
+  }
+
+  @Test func appearsWholeOrNotAtAll() throws {
+    let folder = try TestFolder()
+    let path = folder.path + "/output"
+    do {
+      let abandoned = try staged(path)
+      try abandoned.write([1], to: "a/b")
+      #expect(folder.entries == [".output.partial"])
+    }
+    #expect(folder.entries.isEmpty)
+    let kept = try staged(path + "/")
+    try kept.write([1, 2], to: "a/b")
+    try kept.commit()
+    #expect(folder.entries == ["output"])
+    #expect(try InputFile.contents(of: path + "/a/b", limit: 10) == [1, 2])
+  }
+
+  @Test func replacesItsOwnKindOnly() throws {
+    let folder = try TestFolder()
+    let path = folder.path + "/output"
+    _ = try folder.write([1], "output/notes.txt")
+    #expect { try staged(path) } throws: { ($0 as? BenbenError)?.code == .outputExists }
+    #expect { try staged(path, mayReplace: true) } throws: { ($0 as? BenbenError)?.code == .outputIsForeign }
+    let replacing = try staged(path, mayReplace: true, of: true)
+    try replacing.write([5], to: "new")
+    try replacing.commit()
+    #expect(folder.entries == ["output"] && FileSystem.entries(of: path) == ["new"])
+  }
+
+  @Test func aSecondWriterIsTold() throws {
+    let folder = try TestFolder()
+    let first = try staged(folder.path + "/output")
+    #expect { try staged(folder.path + "/output") } throws: { ($0 as? BenbenError)?.code == .outputIsBusy }
+    try first.write([1], to: "a")
+    try first.commit()
+  }
+
+  @Test func whatAKilledProcessLeftIsEmptied() throws {
+    let folder = try TestFolder()
+    _ = try folder.write([9], ".output.partial/old")
+    let next = try staged(folder.path + "/output")
+    try next.write([1], to: "new")
+    try next.commit()
+    #expect(FileSystem.entries(of: folder.path + "/output") == ["new"])
+  }
+
+  @Test(arguments: ["", "/", ".", "..", "//"]) func needsAName(path: String) {
+    #expect(throws: BenbenError.self) { try staged(path) }
+  }
+}

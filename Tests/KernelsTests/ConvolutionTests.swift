@@ -1,0 +1,53 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Kernels
+@testable import Tensors
+
+struct ConvolutionTests {
+  private let context: KernelContext
+
+  init() throws { context = try KernelContext() }
+
+  @Test(arguments: [([1, 1, 1], 2), ([1, 2, 2], 2), ([2, 1, 1], 1), ([1, 1, 1], 0)])
+  func convolution(stride: [Int], timePadding: Int) throws {
+    let x = KernelReference.random([4, 6, 8, 5], seed: 1)
+    let (weights, bias) = (KernelReference.random([6, 5, 3, 3, 3], seed: 2), KernelReference.random([6], seed: 3))
+    let layer = Convolution3D(weight: try KernelReference.weight(weights), bias: try KernelReference.weight(bias), stride: stride)
+    let result = try layer(x, timePadding: timePadding, in: context)
+    let expected = KernelReference.convolution(
+      x, weights, bias, stride: stride, timePadding: timePadding, output: result.shape)
+    KernelReference.expectClose(result, expected)
+    let residual = KernelReference.random(result.shape, seed: 4)
+    let sum = zip(residual.array, expected).map { Double($0) + $1 }
+    KernelReference.expectClose(try layer(x, timePadding: timePadding, addingTo: residual, in: context), sum)
+  }
+
+  /// Sizes that tiles of 2×2 do not divide, more tiles than are multiplied at a time, frames of zeros in front or none.
+  @Test(arguments: [
+    ([4, 5, 7, 5], 6, 2), ([3, 6, 8, 33], 20, 1), ([3, 21, 2, 1], 3, 0), ([3, 33, 35, 700], 2, 2),
+  ])
+  func roundedConvolution(shape: Shape, outputs: Int, timePadding: Int) throws {
+    let x = KernelReference.random(shape, seed: 1)
+    let (weights, bias) = (
+      KernelReference.random([outputs, shape[3], 3, 3, 3], seed: 2), KernelReference.random([outputs], seed: 3)
+    )
+    let layer = Convolution3D(
+      weight: try KernelReference.weight(weights, .bf16).using(.bf16), bias: try KernelReference.weight(bias))
+    let result = try layer(x, timePadding: timePadding, in: context)
+    #expect(result.shape == [shape[0] + timePadding - 2, shape[1], shape[2], outputs])
+    let stored = try KernelReference.weight(weights, .bf16).tensor()
+    let expected = KernelReference.convolution(
+      x, stored, bias, stride: [1, 1, 1], timePadding: timePadding, output: result.shape)
+    // A sum of taps in bf16 would have about 5e-6.
+    KernelReference.expectClose(result, expected, KernelContext.multipliesBFloat16 ? 3e-5 : 1e-11)
+    let residual = KernelReference.random(result.shape, seed: 4)
+    let sum = zip(residual.array, expected).map { Double($0) + $1 }
+    let added = try layer(x, timePadding: timePadding, addingTo: residual, in: context)
+    #expect(added === residual)
+    KernelReference.expectClose(added, sum, KernelContext.multipliesBFloat16 ? 3e-5 : 1e-11)
+    #expect(context.operations.convolution > 0)
+  }
+}

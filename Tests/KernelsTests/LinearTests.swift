@@ -1,0 +1,159 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Kernels
+@testable import Tensors
+
+struct LinearTests {
+  private let context: KernelContext
+
+  init() throws { context = try KernelContext() }
+
+  /// With a wide input the product is that of the expanded weights; with a quantized one it is off by the input's
+  /// rounding, about 1/127 of a row's largest value.
+  ///
+  /// A weight of 128 × 192 values is stored in blocks where products are those of integers.
+  @Test(
+    arguments: InputPrecision.allCases.flatMap { [($0, 1), ($0, 7), ($0, 600)] },
+    [[50, 96], [128, 192]])
+  func quantizedLinear(_ item: (activations: InputPrecision, rows: Int), shape: Shape) throws {
+    let (activations, rows) = item
+    let outputs = shape[0]
+    let x = KernelReference.random([rows, shape[1]], seed: 1)
+    let weight = try KernelReference.quantized(KernelReference.random(shape, seed: 2), activations)
+    #expect((weight.layout == .blocked) == (activations.isInteger && outputs == 128))
+    let bias = try KernelReference.weight(KernelReference.random([outputs], seed: 3))
+    let layer = Linear(weight: weight, bias: bias)
+    let expected = KernelReference.product(x, weight.tensor(), bias.tensor())
+    let isWide =
+      switch activations {
+      case .float32: true
+      case .bf16: !KernelContext.multipliesBFloat16
+      case .int8, .int16: !KernelContext.multipliesIntegersExactly
+      }
+    let tolerance =
+      switch isWide ? .float32 : activations {
+      case .float32: 1e-11
+      case .int16: 1e-8
+      case .bf16: 1e-5
+      case .int8: 1e-4
+      }
+    let product = try layer(x, in: context)
+    KernelReference.expectClose(product, expected, tolerance)
+    // A quantized input shows.
+    #expect(
+      ErrorMetrics(product.array, reference: expected.map(Float.init)).nmse > (isWide ? 0 : tolerance / 1e3))
+    let factor = KernelReference.random([rows, outputs], seed: 4)
+    let gate = KernelReference.random([1, outputs], seed: 5)
+    KernelReference.expectClose(
+      try layer(x, then: [.multiply(factor)], in: context),
+      zip(expected, factor.array).map { $0 * Double($1) },
+      tolerance)
+    for epilogue in [Linear.Epilogue.residual, .gatedResidual(gate)] {
+      let output = factor.copy()
+      try layer(
+        LinearInput(x), into: output, then: [epilogue], in: context)
+      let sums = expected.indices.map { index -> Double in
+        var share = expected[index]
+        if case .gatedResidual = epilogue { share *= Double(gate.elements[index % outputs]) }
+        return Double(factor.elements[index]) + share
+      }
+      KernelReference.expectClose(output, sums, tolerance)
+    }
+    let silu = expected.map { $0 / (1 + exp(-$0)) }
+    KernelReference.expectClose(try layer(x, then: [.activation(.silu)], in: context), silu, tolerance)
+  }
+
+  /// Every stored type multiplied in bf16: as the product of operands rounded so, summed without rounding.
+  @Test(arguments: [ElementType.f32, .bf16, .f16])
+  func roundedLinear(type: ElementType) throws {
+    func rounded(_ x: Tensor) -> Tensor {
+      x.map { Float(bitPattern: UInt32(FloatConversion.bfloat16($0)) << 16) }
+    }
+    let x = KernelReference.random([9, 96], seed: 1)
+    let weight = try KernelReference.weight(KernelReference.random([50, 96], seed: 2), type).using(.bf16)
+    let product = try Linear(weight: weight, bias: nil)(x, in: context)
+    let operands =
+      KernelContext.multipliesBFloat16 ? (rounded(x), rounded(weight.tensor())) : (x, weight.tensor())
+    KernelReference.expectClose(product, KernelReference.product(operands.0, operands.1, nil))
+  }
+
+  /// Inputs side by side are those of one row, in every precision.
+  @Test(arguments: InputPrecision.allCases)
+  func inputsSideBySide(activations: InputPrecision) throws {
+    let (left, right) = (KernelReference.random([5, 24], seed: 1), KernelReference.random([5, 40], seed: 2).map { 3 * $0 })
+    let rows = (0..<5).flatMap { left.rows($0..<$0 + 1).array + right.rows($0..<$0 + 1).array }
+    let layer = Linear(weight: try KernelReference.quantized(KernelReference.random([16, 64], seed: 3), activations), bias: nil)
+    let together = try layer(LinearInput(sideBySide: [left, right]), in: context)
+    #expect(together.array == (try layer(Tensor([5, 64], rows), in: context)).array)
+  }
+
+  @Test func integerSumsDoNotSaturate() throws {
+    let weight = try KernelReference.quantized(Tensor([1, 512], [Float](repeating: 1, count: 512)), .int8)
+    let layer = Linear(weight: weight, bias: nil)
+    let product = try layer(Tensor([1, 512], [Float](repeating: 1, count: 512)), in: context)
+    #expect(abs(product.array[0] - 512) < 1e-3)
+    let damaged = Tensor([1, 512], [Float](repeating: 1, count: 511) + [.nan])
+    #expect(try layer(damaged, in: context).array[0].isNaN)
+  }
+
+  /// More weights than are widened at a time.
+  @Test func wideMatricesAreMultipliedInTiles() throws {
+    let (inputs, outputs) = (4096, 1500)
+    let x = KernelReference.random([3, inputs], seed: 1)
+    let weight = try KernelReference.weight(KernelReference.random([outputs, inputs], seed: 2), .bf16)
+    let residual = KernelReference.random([3, outputs], seed: 3)
+    let output = residual.copy()
+    let expected = zip(KernelReference.product(x, weight.tensor(), nil), residual.array).map { $0 + Double($1) }
+    try Linear(weight: weight, bias: nil)(
+      LinearInput(x), into: output, then: [.residual], in: context)
+    KernelReference.expectClose(output, expected)
+  }
+
+  @Test(arguments: [ElementType.f32, .bf16, .f16], [1, 7, 64])
+  func linear(type: ElementType, rows: Int) throws {
+    let x = KernelReference.random([rows, 96], seed: 1)
+    let weight = try KernelReference.weight(KernelReference.random([50, 96], seed: 2), type)
+    let bias = try KernelReference.weight(KernelReference.random([50], seed: 3), type)
+    let expected = KernelReference.product(x, weight.tensor(), bias.tensor())
+    let layer = Linear(weight: weight, bias: bias)
+    KernelReference.expectClose(try layer(x, in: context), expected)
+    let geluTanh = expected.map { 0.5 * $0 * (1 + tanh(0.7978845608028654 * ($0 + 0.044715 * $0 * $0 * $0))) }
+    KernelReference.expectClose(try layer(x, then: [.activation(.geluTanh)], in: context), geluTanh)
+    let silu = expected.map { $0 / (1 + exp(-$0)) }
+    KernelReference.expectClose(try layer(x, then: [.activation(.silu)], in: context), silu)
+    let quick = expected.map { $0 / (1 + exp(-1.702 * $0)) }
+    KernelReference.expectClose(try layer(x, then: [.activation(.quickGELU)], in: context), quick)
+    let gelu = expected.map { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }
+    KernelReference.expectClose(try layer(x, then: [.activation(.gelu)], in: context), gelu)
+    let factor = KernelReference.random([rows, 50], seed: 4)
+    KernelReference.expectClose(
+      try layer(x, then: [.multiply(factor)], in: context),
+      zip(expected, factor.elements).map { $0 * Double($1) })
+  }
+
+  @Test func linearAddsToResiduals() throws {
+    let x = KernelReference.random([5, 32], seed: 5)
+    let weight = try KernelReference.weight(KernelReference.random([16, 32], seed: 6))
+    let layer = Linear(weight: weight, bias: nil)
+    let product = KernelReference.product(x, weight.tensor(), nil)
+    let gates = [KernelReference.random([16], seed: 7), KernelReference.random([16], seed: 8)]
+    let output = KernelReference.random([5, 16], seed: 9)
+    let before = output.array
+    try layer(
+      LinearInput(x),
+      [
+        .init(rows: 0..<2, into: output.rows(0..<2), then: [.gatedResidual(gates[0])]),
+        .init(rows: 2..<4, into: output.rows(2..<4), then: [.gatedResidual(gates[1])]),
+        .init(rows: 4..<5, into: output.rows(4..<5), then: [.residual]),
+      ], in: context)
+    let expected = (0..<80).map { place -> Double in
+      let (row, column) = (place / 16, place % 16)
+      let gate = row == 4 ? 1 : Double(gates[row / 2].elements[column])
+      return Double(before[place]) + gate * product[place]
+    }
+    KernelReference.expectClose(output, expected)
+  }
+}

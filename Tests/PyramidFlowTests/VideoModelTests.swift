@@ -1,0 +1,119 @@
+import Clips
+import Files
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import PyramidFlow
+
+struct VideoModelTests {
+  private let path: String
+
+  init() throws { path = try #require(ConvertedModels.miniFLUX) }
+
+  @Test func knowsItself() throws {
+    let model = try VideoModel(at: path, threads: 2)
+    #expect(model.family == "miniflux" && model.variants == ["384p"] && model.threads == 2)
+    #expect { try VideoModel(at: Fixtures.path) } throws: { ($0 as? BenbenError)?.code == .notANativeModel }
+  }
+
+  @Test func reportsWhatItDoes() async throws {
+    let model = try VideoModel(at: path)
+    let seen = Mutex<[GenerationEvent]>([])
+    let clip = try await model.generate(.small) { event in seen.withLock { $0.append(event) } }
+    #expect((clip.width, clip.height, clip.count) == (128, 64, 9))
+    let events = seen.withLock { $0 }
+    let began = events.compactMap { if case .began(let phase) = $0 { phase } else { nil } }
+    #expect(began == GenerationEvent.Phase.allCases)
+    let calls = events.compactMap { if case .called(let call, _, _, _) = $0 { call } else { nil } }
+    #expect(calls.map(\.index) == Array(0..<8) && calls.map(\.unit) == [0, 0, 0, 0, 1, 1, 1, 1])
+    let fractions = events.filter { $0.phase == .latents }.map(\.fraction)
+    #expect(fractions == fractions.sorted() && fractions.last == 1)
+  }
+
+  /// The same request gives the same clip, whoever asks, and however many at once.
+  @Test func oneModelServesManyTasks() async throws {
+    let model = try VideoModel(at: path)
+    let alone = try await model.generate(.small, noise: .seed(3))
+    let clips = try await withThrowingTaskGroup(of: Clip.self, returning: [Clip].self) { group in
+      for _ in 0..<3 { group.addTask { try await model.generate(.small, noise: .seed(3)) } }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(clips.count == 3 && clips.allSatisfy { $0 == alone })
+    #expect(try await model.generate(.small, noise: .seed(4)) != alone)
+  }
+
+  /// Two models of two families side by side compute what each computes alone.
+  @Test func twoModelsWorkAtOnce() async throws {
+    let first = try VideoModel(at: path, threads: 2)
+    let second = try VideoModel(at: try #require(ConvertedModels.sd3), threads: 1)
+    let alone = (try await first.generate(.small), try await second.generate(.small))
+    async let a = first.generate(.small)
+    async let b = second.generate(.small)
+    #expect(try await (a, b) == alone)
+  }
+
+  private actor App {
+    func clip(of model: VideoModel) async throws -> Clip { try await model.generate(.small) }
+  }
+
+  @Test func isUsedFromAnActor() async throws {
+    let model = try VideoModel(at: path)
+    #expect(try await App().clip(of: model).count == 9)
+  }
+
+  /// Cancelling the task ends the run, and the model can be used again.
+  @Test func aTaskIsCancelled() async throws {
+    let model = try VideoModel(at: path)
+    let task = Task {
+      try await model.generate(.small) { event in
+        if case .called = event { withUnsafeCurrentTask { $0?.cancel() } }
+      }
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
+    #expect(try await model.generate(.small).count == 9)
+  }
+
+  @Test func aListenerEndsARun() async throws {
+    struct Stop: Error {}
+    let model = try VideoModel(at: path)
+    await #expect(throws: Stop.self) { try await model.generate(.small) { _ in throw Stop() } }
+  }
+
+  /// What an interrupted run kept gives the very clip of an uninterrupted one.
+  @Test func aRunIsResumed() async throws {
+    struct Stop: Error {}
+    let folder = try TestFolder()
+    let model = try VideoModel(at: path)
+    let options = GenerationOptions(latents: folder.path + "/latents")
+    let whole = try await model.generate(.small)
+    await #expect(throws: Stop.self) {
+      try await model.generate(.small, options: options) { event in
+        if case .called(let call, _, _, _) = event, call.unit == 1 { throw Stop() }
+      }
+    }
+    let resumed = Mutex(0)
+    let clip = try await model.generate(.small, options: options) { event in
+      if case .resumed(let units, _, _, _) = event { resumed.withLock { $0 = units } }
+    }
+    #expect(resumed.withLock { $0 } == 1 && clip == whole)
+    // Another request, or other noise, is not taken for it.
+    await #expect(throws: BenbenError.self) {
+      try await model.generate(.small, noise: .seed(9), options: options)
+    }
+  }
+
+  @Test func refusesWhatDoesNotFit() async throws {
+    let model = try VideoModel(at: path)
+    await #expect(throws: BenbenError.self) {
+      try await model.generate(.small, options: GenerationOptions(memoryLimit: 1000))
+    }
+    await #expect(throws: BenbenError.self) { try await model.generate(.small, variant: "768p") }
+    var request = GenerationRequest.small
+    request.startsFromImage = true
+    await #expect(throws: BenbenError.self) { try await model.generate(request) }
+    let small = Clip(black: 1, width: 64, height: 64)
+    await #expect(throws: BenbenError.self) { try await model.generate(request, image: small) }
+  }
+}
