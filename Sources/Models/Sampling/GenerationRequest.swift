@@ -86,6 +86,19 @@ public struct GenerationRequest: Equatable, Sendable {
     self.startsFromImage = startsFromImage
   }
 
+  /// Creates a request with what the official demos ask of a variant.
+  ///
+  /// - Parameter startsFromImage: whether the first frame is given (image-to-video), which changes steps and guidance.
+  public init(prompt: String, variant: ReleasedVariant, startsFromImage: Bool = false) {
+    self.init(
+      prompt: prompt, width: variant.width, height: variant.height, latentFrames: variant.latentFrames,
+      steps: startsFromImage ? ReleasedVariant.imageToVideoSteps : ReleasedVariant.steps,
+      videoSteps: ReleasedVariant.videoSteps, guidanceScale: variant.guidanceScale,
+      videoGuidanceScale: startsFromImage
+        ? ReleasedVariant.imageToVideoGuidanceScale : ReleasedVariant.videoGuidanceScale,
+      startsFromImage: startsFromImage)
+  }
+
   /// The number of frames of the clip.
   public var frameCount: Int { 1 + CausalVideoVAEConfig.scale * (latentFrames - 1) }
 
