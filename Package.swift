@@ -12,6 +12,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
     // C libraries: a module map and a shim each, nothing else. One Swift module imports each.
@@ -91,10 +92,14 @@ let package = Package(
       name: "ParityTests", dependencies: ["Parity", "Clips", "Files", "Tensors", "JSON", "TestSupport"]),
     .testTarget(
       name: "PyramidFlowTests",
-      dependencies: ["PyramidFlow", "Checkpoints", "Kernels", "Models", "Files", "Clips", "JSON", "TestSupport"]),
+      dependencies: [
+        "PyramidFlow", "Checkpoints", "Kernels", "Models", "Files", "Clips", "JSON", "TestSupport",
+      ]),
     .testTarget(
       name: "PyramidFlowVerificationTests",
-      dependencies: ["PyramidFlowVerification", "PyramidFlow", "Parity", "Media", "Clips", "Files", "TestSupport"]),
+      dependencies: [
+        "PyramidFlowVerification", "PyramidFlow", "Parity", "Media", "Clips", "Files", "TestSupport",
+      ]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["JSON", "Media", "Parity", "Clips", "Files", "Tensors", "TestSupport", "benben"]),

@@ -1,17 +1,17 @@
-/// A clip of 8-bit RGB frames: what is generated, read, written and compared.
+/// A clip of 8-bit RGB frames, as it is generated, read, written and compared.
 public struct Clip: Equatable, Sendable {
-  /// Pixels.
+  /// The size of a frame in pixels.
   public let width: Int, height: Int
-  /// The bytes of all frames, [frames, height, width, 3] without gaps.
+  /// The bytes of all frames, [frames, height, width, 3], without gaps.
   public private(set) var bytes: [UInt8]
 
-  /// Gathers frames; nil unless the bytes are a whole number of frames.
+  /// Creates a clip from the bytes of its frames; nil unless they are a whole number of frames of positive size.
   public init?(width: Int, height: Int, bytes: [UInt8]) {
     guard width > 0, height > 0, bytes.count.isMultiple(of: width * height * 3) else { return nil }
     self.init(width: width, height: height, whole: bytes)
   }
 
-  /// A black clip.
+  /// Creates a black clip.
   ///
   /// - Parameters:
   ///   - width: pixels, more than 0.
@@ -21,7 +21,7 @@ public struct Clip: Equatable, Sendable {
     self.init(width: width, height: height, whole: Array(repeating: 0, count: frames * width * height * 3))
   }
 
-  /// A clip of one frame, [height, width, 3].
+  /// Creates a clip of one frame, [height, width, 3].
   package init(frame bytes: [UInt8], width: Int, height: Int) {
     precondition(width > 0 && height > 0 && bytes.count == width * height * 3)
     self.init(width: width, height: height, whole: bytes)
@@ -36,7 +36,7 @@ public struct Clip: Equatable, Sendable {
   /// The number of frames.
   public var count: Int { bytes.count / frameSize }
 
-  /// The bytes of one frame.
+  /// The size of one frame in bytes.
   public var frameSize: Int { width * height * 3 }
 
   /// One frame, [height, width, 3].
@@ -44,18 +44,18 @@ public struct Clip: Equatable, Sendable {
     bytes[index * frameSize..<(index + 1) * frameSize]
   }
 
-  /// The first frames.
+  /// Returns the first `count` frames.
   public func prefix(_ count: Int) -> Clip {
     Clip(width: width, height: height, whole: Array(bytes.prefix(count * frameSize)))
   }
 
-  /// A clip of the same size with other bytes, of the same number.
+  /// Returns a clip of the same size with other bytes, of the same number.
   package func with(_ bytes: [UInt8]) -> Clip {
     precondition(bytes.count == self.bytes.count)
     return Clip(width: width, height: height, whole: bytes)
   }
 
-  /// Lends the bytes to be changed in place.
+  /// Lends the bytes for changes in place.
   package mutating func withMutableBytes(_ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
     bytes.withUnsafeMutableBufferPointer { body($0) }
   }

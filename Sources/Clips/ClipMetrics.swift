@@ -1,21 +1,20 @@
 import Foundation
 
-/// How two clips of the same size and length compare, frame by frame, in 8-bit levels.
+/// A frame-by-frame comparison of two clips of the same size and length, in 8-bit levels.
 public struct ClipMetrics: Sendable {
-  /// The PSNR of every frame over all three channels, 10·log10(255²/MSE); identical frames are given
-  /// ``identicalPSNR``.
+  /// The PSNR of every frame over all three channels, 10·log10(255²/MSE); ``identicalPSNR`` for identical frames.
   public let psnrDb: [Double]
   /// The SSIM of every frame's luma, with a Gaussian window of 11×11 and σ = 1.5 (Wang and others, 2004).
   public let ssim: [Double]
-  /// The largest difference of a value.
+  /// The largest absolute difference between two values.
   public let maxAbs: Int
   /// The fraction of values that are equal.
   public let identicalFraction: Double
 
-  /// Stands for the infinite PSNR of equal frames.
+  /// The PSNR reported for identical frames, in place of infinity.
   public static let identicalPSNR = 100.0
 
-  /// Compares; both clips have the same size and number of frames.
+  /// Compares two clips; both must have the same size and number of frames.
   public init(_ clip: Clip, reference: Clip) {
     precondition(
       clip.width == reference.width && clip.height == reference.height && clip.count == reference.count)
@@ -55,7 +54,7 @@ public struct ClipMetrics: Sendable {
   /// The SSIM of the worst frame.
   public var ssimMin: Double { ssim.min() ?? 1 }
 
-  /// BT.601 luma.
+  /// Returns BT.601 luma.
   private static func luma(_ rgb: ArraySlice<UInt8>) -> [Double] {
     stride(from: rgb.startIndex, to: rgb.endIndex, by: 3).map {
       0.299 * Double(rgb[$0]) + 0.587 * Double(rgb[$0 + 1]) + 0.114 * Double(rgb[$0 + 2])

@@ -8,7 +8,7 @@ enum StructuralSimilarity {
     return weights.map { $0 / sum }
   }()
 
-  /// The mean over all places where the window fits; images smaller than the window are compared as one place.
+  /// Returns the mean over all positions where the window fits; images smaller than the window count as one position.
   static func mean(_ a: [Double], _ b: [Double], width: Int, height: Int) -> Double {
     let (c1, c2) = (6.5025, 58.5225)
     let means = [a, b, products(a, a), products(b, b), products(a, b)].map { blurred($0, width, height) }

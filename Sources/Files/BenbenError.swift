@@ -51,15 +51,15 @@ public struct BenbenError: Error, CustomStringConvertible, Sendable {
 
   /// The kind of failure.
   public let kind: Kind
-  /// The failure that a program's options can resolve, if it is one.
+  /// The failure that an option of the program can resolve; nil for any other.
   public let code: Code?
-  /// What was being done, or what is wrong, in a few words.
+  /// A short phrase for the operation that failed or for the fault.
   public let what: String
   /// The file, tensor or offset concerned.
   public let subject: String
   /// The cause.
   public let why: String
-  /// What to do, one line each.
+  /// Advice on how to resolve the error, one line each.
   public let remedies: [String]
 
   /// Creates an error from texts that a user can read.

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Numbers of bytes as people read them.
-public enum ByteSize {
-  /// A number of bytes with a decimal unit: `18.6 MB`.
-  public static func text(_ count: Int) -> String {
+/// Human-readable byte counts.
+package enum ByteSize {
+  /// Returns a byte count with a decimal unit: `18.6 MB`.
+  package static func text(_ count: Int) -> String {
     var value = Double(count)
     var unit = 0
     let units = ["B", "KB", "MB", "GB", "TB"]

@@ -4,14 +4,14 @@ import SystemPackage
   import Glibc
 #endif
 
-/// What tells one state of a file from another.
+/// The attributes that distinguish one state of a file from another: size, inode and modification time.
 struct FileIdentity: Equatable, Sendable {
   let size: Int
   let inode: UInt64
   let seconds: Int
   let nanoseconds: Int
 
-  /// Looks at a path and refuses what is no regular file.
+  /// Reads the attributes of the file at a path, which must be a regular file.
   init(path: String) throws {
     var status = stat()
     guard stat(path, &status) == 0 else {

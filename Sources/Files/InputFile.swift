@@ -4,18 +4,19 @@ import SystemPackage
   import Glibc
 #endif
 
-/// A regular file opened for reading by position; what is read is copied, so a file cut short while it is being
-/// read is an error and never a trap.
-public final class InputFile: Sendable {
-  /// The path as it was given, for messages.
-  public let path: String
-  /// The size in bytes when it was opened.
-  public let size: Int
+/// A regular file opened for reading at explicit offsets.
+///
+/// The bytes read are copied, so a file that is truncated while it is being read causes an error and never a trap.
+package final class InputFile: Sendable {
+  /// The path as passed to the initialiser, for messages.
+  package let path: String
+  /// The size in bytes when the file was opened.
+  package let size: Int
   private let descriptor: FileDescriptor
   private let identity: FileIdentity
 
   /// Opens a regular file; pipes, devices and folders are refused without being opened.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let identity = try FileIdentity(path: path)
     do {
       descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
@@ -29,8 +30,8 @@ public final class InputFile: Sendable {
 
   deinit { try? descriptor.close() }
 
-  /// Reads exactly `buffer.count` bytes from `offset` on.
-  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+  /// Reads exactly `buffer.count` bytes, starting at `offset`.
+  package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     guard offset >= 0, offset <= size, buffer.count <= size - offset else {
       throw BenbenError(
         .malformed, "a range lies outside the file", at: path,
@@ -55,7 +56,7 @@ public final class InputFile: Sendable {
   }
 
   /// Reads a range as an array; `count` must already have been checked against a limit.
-  public func bytes(at offset: Int, count: Int) throws -> [UInt8] {
+  package func bytes(at offset: Int, count: Int) throws -> [UInt8] {
     guard count >= 0, count <= size else {
       throw BenbenError(
         .malformed, "a range lies outside the file", at: path, because: "\(count) bytes of \(size)")
@@ -71,8 +72,8 @@ public final class InputFile: Sendable {
     return array
   }
 
-  /// The whole file, when it is no larger than `limit` bytes.
-  public static func contents(of path: String, limit: Int) throws -> [UInt8] {
+  /// Reads the whole file, which may be no larger than `limit` bytes.
+  package static func contents(of path: String, limit: Int) throws -> [UInt8] {
     let file = try InputFile(path: path)
     guard file.size <= limit else {
       throw BenbenError(
@@ -83,7 +84,7 @@ public final class InputFile: Sendable {
   }
 
   /// Throws when the file at the path is no longer the file that was opened (size, modification time, inode).
-  public func checkUnchanged() throws {
+  package func checkUnchanged() throws {
     if try FileIdentity(path: path) != identity {
       throw BenbenError(
         .inputOutput, "the file changed while it was read", at: path,
@@ -92,8 +93,8 @@ public final class InputFile: Sendable {
     }
   }
 
-  /// SHA-256 of the whole file, in lower-case hexadecimal.
-  public func sha256() throws -> String {
+  /// Returns the SHA-256 of the whole file, in lower-case hexadecimal.
+  package func sha256() throws -> String {
     var hash = Digest()
     var offset = 0
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)

@@ -4,22 +4,22 @@ import SystemPackage
   import Glibc
 #endif
 
-/// A regular file mapped read-only; opening costs neither memory nor time in proportion to its size.
+/// A regular file mapped read-only; the memory and time to open it do not grow with its size.
 ///
-/// The mapping lives as long as this object. The content is what the file held when a page is first touched: a file
-/// that is truncated while it is mapped can end the process (SIGBUS), as with every memory-mapped reader, so native
-/// models are replaced by renaming and never written in place.
-public final class MappedFile {
-  /// The path as it was given, for messages.
-  public let path: String
-  /// The whole content; valid as long as this object is.
+/// The mapping lives as long as this object. It is shared: in-place changes to the file show through it, and a file
+/// that is truncated while it is mapped can end the process (SIGBUS), as with every memory-mapped reader. Native models
+/// are therefore replaced by renaming and never written in place.
+package final class MappedFile {
+  /// The path as passed to the initialiser, for messages.
+  package let path: String
+  /// The whole content, valid for the lifetime of this object.
   package let memory: UnsafeRawBufferPointer
 
   /// The size in bytes.
-  public var size: Int { memory.count }
+  package var size: Int { memory.count }
 
   /// Maps a regular file.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let size = try FileIdentity(path: path).size
     self.path = path
     if size == 0 {
@@ -43,8 +43,8 @@ public final class MappedFile {
     if let base = memory.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), memory.count) }
   }
 
-  /// Lends a range; nil when it does not lie inside the file.
-  public func withBytes<Result>(
+  /// Lends the bytes of a range to a closure; returns nil when the range does not lie inside the file.
+  package func withBytes<Result>(
     _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) rethrows -> Result? {
     guard range.lowerBound >= 0, range.upperBound <= size else { return nil }

@@ -4,16 +4,16 @@ import SystemPackage
   import Glibc
 #endif
 
-/// A new file that is written by position and synced at the end.
-public final class OutputFile: Sendable {
+/// A new file, written at explicit offsets and synced at the end.
+package final class OutputFile: Sendable {
   /// The path, for messages.
-  public let path: String
+  package let path: String
   private let descriptor: FileDescriptor
 
   /// Creates the file, which must not exist.
   ///
-  /// - Parameter size: how many bytes to reserve, so that a full disk is noticed before the work.
-  public init(path: String, size: Int = 0) throws {
+  /// - Parameter size: the number of bytes to reserve, so that a full disk is noticed before the work starts.
+  package init(path: String, size: Int = 0) throws {
     self.path = path
     do {
       descriptor = try FileDescriptor.open(
@@ -37,7 +37,7 @@ public final class OutputFile: Sendable {
     }
   }
 
-  /// Opens a device or a pipe that exists.
+  /// Opens an existing device or pipe.
   init(existing path: String) throws {
     self.path = path
     do {
@@ -49,7 +49,7 @@ public final class OutputFile: Sendable {
 
   deinit { try? descriptor.close() }
 
-  /// Writes bytes where the last ones ended, to what has no positions.
+  /// Writes bytes where the last write ended, for a device or pipe that has no offsets.
   func append(_ bytes: UnsafeRawBufferPointer) throws {
     do {
       _ = try descriptor.writeAll(bytes)
@@ -58,8 +58,8 @@ public final class OutputFile: Sendable {
     }
   }
 
-  /// Writes all bytes at a position.
-  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+  /// Writes all bytes at an offset.
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
     do {
       _ = try descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
     } catch let error as Errno {
@@ -67,11 +67,11 @@ public final class OutputFile: Sendable {
     }
   }
 
-  /// Tells other processes that this one is writing.
+  /// Takes the file lock that tells other processes that this one is writing.
   func lock() { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
 
   /// Syncs the file; a failed sync is final and never retried.
-  public func finish() throws {
+  package func finish() throws {
     guard fsync(descriptor.rawValue) == 0 else {
       throw BenbenError(.inputOutput, "cannot sync", at: path, because: Errno(rawValue: errno).description)
     }

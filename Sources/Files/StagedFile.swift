@@ -7,23 +7,23 @@ import SystemPackage
 
 /// A file that is written beside its destination and renamed into place: whole, or not at all.
 ///
-/// The temporary sibling is `.NAME.partial`, locked while it is written. A process that was killed leaves it behind
-/// unlocked, and the next one on the same output removes it.
-public final class StagedFile {
+/// The temporary sibling is `.NAME.partial`, locked while it is written. A killed process leaves it behind unlocked,
+/// and the next process that writes the same output removes it.
+package final class StagedFile {
   /// The temporary sibling.
-  public let file: OutputFile
+  package let file: OutputFile
   private let destination: String
   private var isFinished = false
 
   /// Creates the temporary sibling.
   ///
   /// - Parameters:
-  ///   - size: how many bytes to reserve, so that a full disk is noticed before the work.
-  ///   - waits: whether to wait for another process that writes the same output, instead of failing.
-  /// - Throws: ``BenbenError`` when the destination may not be replaced, is no regular file, is being written by another
-  ///   process, or cannot be created.
-  public init(destination: String, size: Int = 0, mayReplace: Bool, waits: Bool = false) throws {
-    // A device or a pipe would be replaced by the rename, and not written to.
+  ///   - size: the number of bytes to reserve, so that a full disk is noticed before the work starts.
+  ///   - waits: whether to wait for another process that is writing the same output, instead of failing.
+  /// - Throws: ``BenbenError`` when the destination may not be replaced, is not a regular file, is being written by
+  ///   another process, or cannot be created.
+  package init(destination: String, size: Int = 0, mayReplace: Bool, waits: Bool = false) throws {
+    // The rename would replace a device or a pipe instead of writing to it.
     var status = stat()
     guard stat(destination, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
       throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is no regular file")
@@ -38,7 +38,7 @@ public final class StagedFile {
 
   deinit { if !isFinished { unlink(file.path) } }
 
-  /// Removes what a killed process left; one that is still writing holds the lock.
+  /// Removes the file that a killed process left behind; a process that is still writing holds the lock.
   private static func removeStale(_ path: String, waits: Bool) throws {
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
     if descriptor >= 0 {
@@ -51,7 +51,7 @@ public final class StagedFile {
   }
 
   /// Syncs the file and renames it into place.
-  public func commit() throws {
+  package func commit() throws {
     try file.finish()
     guard rename(file.path, destination) == 0 else {
       throw BenbenError(
@@ -61,12 +61,12 @@ public final class StagedFile {
     try StagedFolder.sync(folder: FileSystem.parent(of: destination))
   }
 
-  /// Writes a small file whole, replacing an existing one; a device or a pipe is written to as it is.
+  /// Writes a small file as a whole, replacing an existing one; a device or a pipe is written to directly.
   ///
-  /// A link is followed: the file that it points to is replaced.
+  /// A link is followed: its target is replaced.
   ///
   /// - Throws: ``BenbenError`` when it cannot be created or written.
-  public static func write(_ contents: [UInt8], to path: String) throws {
+  package static func write(_ contents: [UInt8], to path: String) throws {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFDIR {
       let file = try OutputFile(existing: path)
@@ -77,8 +77,8 @@ public final class StagedFile {
     try staged.commit()
   }
 
-  /// Throws unless ``write(_:to:)`` can be expected to succeed; called before long work, since reports come last.
-  public static func requireWritable(_ path: String) throws {
+  /// Throws when ``write(_:to:)`` is bound to fail; called before long work, since reports are written last.
+  package static func requireWritable(_ path: String) throws {
     let parent = FileSystem.parent(of: path)
     let why: String? =
       if FileSystem.isFolder(path) {

@@ -8,26 +8,26 @@ import SystemPackage
 
 /// A folder that is written beside its destination and renamed into place: whole, or not at all.
 ///
-/// The temporary sibling is `.NAME.partial`, locked while it is written. A process that was killed leaves it behind
-/// unlocked, and the next one on the same output empties and reuses it.
-public final class StagedFolder {
+/// The temporary sibling is `.NAME.partial`, locked while it is written. A killed process leaves it behind unlocked,
+/// and the next process that writes the same output empties and reuses it.
+package final class StagedFolder {
   /// The folder to write into, `.NAME.partial` beside the destination.
-  public let stagingPath: String
+  package let stagingPath: String
   private let destination: String
   private let mayReplace: Bool
   private let lock: FileDescriptor
   private var isFinished = false
 
-  /// Creates, or takes over, the temporary sibling.
+  /// Creates the temporary sibling, or takes over one that a killed process left behind.
   ///
   /// - Parameters:
   ///   - mayReplace: whether an existing output is replaced.
-  ///   - waits: whether to wait for another process that writes the same output, instead of failing.
-  ///   - isReplaceable: whether an existing, non-empty folder is of the kind that may be replaced: what is replaced is
-  ///     lost.
+  ///   - waits: whether to wait for another process that is writing the same output, instead of failing.
+  ///   - isReplaceable: returns whether an existing, non-empty folder is of the kind that may be replaced; its contents
+  ///     are lost.
   /// - Throws: ``BenbenError`` when the destination may not be replaced, is being written by another process, or cannot
   ///   be created.
-  public init(
+  package init(
     destination: String, mayReplace: Bool, waits: Bool = false, isReplaceable: (_ folder: String) -> Bool
   ) throws {
     var trimmed = destination
@@ -101,8 +101,8 @@ public final class StagedFolder {
     }
   }
 
-  /// Syncs everything and renames the folder into place.
-  public func commit() throws {
+  /// Syncs the staging folder and renames it into place.
+  package func commit() throws {
     try Self.sync(folder: stagingPath)
     if FileSystem.exists(destination) {
       guard mayReplace else {
@@ -118,7 +118,7 @@ public final class StagedFolder {
     try Self.sync(folder: FileSystem.parent(of: destination))
   }
 
-  /// Swaps old and new in one step, then removes the old one.
+  /// Swaps the old and new folders in one step, then removes the old one.
   private func exchange() throws {
     // The old folder is locked before it takes the staging folder's name, so that no other process writes into it.
     let old = try? FileDescriptor.open(FilePath(destination), .readOnly, options: [.directory, .closeOnExec])
@@ -135,7 +135,7 @@ public final class StagedFolder {
     }
   }
 
-  /// Syncs the entries of one folder; files are synced by their writer.
+  /// Syncs the entries of one folder; files are synced by their writers.
   static func sync(folder: String) throws {
     let descriptor: FileDescriptor
     do {
@@ -150,8 +150,8 @@ public final class StagedFolder {
     }
   }
 
-  /// Creates a file in the staging folder, together with the folders that it lies in.
-  public func create(_ relativePath: String, size: Int = 0) throws -> OutputFile {
+  /// Creates a file in the staging folder, together with its parent folders.
+  package func create(_ relativePath: String, size: Int = 0) throws -> OutputFile {
     if let slash = relativePath.lastIndex(of: "/") {
       let folder = stagingPath + "/" + relativePath[..<slash]
       do {
@@ -163,8 +163,8 @@ public final class StagedFolder {
     return try OutputFile(path: stagingPath + "/" + relativePath, size: size)
   }
 
-  /// Writes a small file into the staging folder and syncs it, together with the folders that it lies in.
-  public func write(_ contents: [UInt8], to relativePath: String) throws {
+  /// Writes a small file into the staging folder, creating its parent folders, and syncs it and its folder.
+  package func write(_ contents: [UInt8], to relativePath: String) throws {
     let file = try create(relativePath)
     try contents.withUnsafeBytes { try file.write($0, at: 0) }
     try file.finish()

@@ -1,15 +1,15 @@
 import Foundation
 
-/// A folder for intermediate files, removed with everything in it when the object goes.
-public final class TemporaryFolder {
-  /// The folder.
-  public let path: String
+/// A folder for intermediate files, removed with its contents when the object is deinitialised.
+package final class TemporaryFolder {
+  /// The path of the folder.
+  package let path: String
 
-  /// Creates a folder of a unique name.
+  /// Creates a folder with a unique name.
   ///
   /// - Parameter sibling: a path on the disk to use, such as that of an output; nil for the system's temporary folder.
   /// - Throws: ``BenbenError`` when it cannot be created.
-  public init(beside sibling: String? = nil) throws {
+  package init(beside sibling: String? = nil) throws {
     let name = "benben-" + UUID().uuidString
     path = sibling.map { FileSystem.parent(of: $0) + "/." + name } ?? NSTemporaryDirectory() + name
     do {

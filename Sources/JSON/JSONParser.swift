@@ -1,34 +1,23 @@
-/// Why a text is not the JSON that is accepted here.
-public struct JSONError: Error, Equatable, CustomStringConvertible {
-  /// The byte at which parsing stopped, counted from the start of the text.
-  public let offset: Int
-  /// What is wrong there.
-  public let reason: String
-
-  /// The reason with its place.
-  public var description: String { "\(reason) at byte \(offset)" }
-}
-
 extension JSONValue {
-  /// How deep arrays and objects may be nested.
-  public static let maximumDepth = 64
-  /// How many values a document may hold: each takes more memory than its text, and headers have thousands.
-  public static let maximumValues = 2_000_000
+  /// The maximum nesting depth of arrays and objects.
+  package static let maximumDepth = 64
+  /// The maximum number of values in a document; each takes more memory than its text, and headers have thousands.
+  package static let maximumValues = 2_000_000
 
-  /// Parses a whole text as JSON (RFC 8259), more strictly than most readers do.
+  /// Parses a complete JSON text (RFC 8259), more strictly than most readers do.
   ///
-  /// Refused besides what the grammar refuses: a byte-order mark, invalid UTF-8, lone surrogates, duplicate keys
-  /// (also those that differ only by an escape), nesting deeper than ``maximumDepth``, and numbers that are no
-  /// finite double.
+  /// Besides everything that the grammar forbids, these are refused: a byte-order mark, invalid UTF-8, lone surrogates,
+  /// duplicate keys (including keys that differ only in their escapes), nesting deeper than ``maximumDepth``, more than
+  /// ``maximumValues`` values, and numbers that are not finite doubles.
   ///
   /// - Throws: ``JSONError`` with the byte offset.
-  public init(parsing bytes: UnsafeRawBufferPointer) throws(JSONError) {
+  package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONError) {
     var parser = JSONParser(bytes: bytes)
     self = try parser.parseDocument()
   }
 
   /// Parses an array of bytes as JSON.
-  public init(parsing bytes: [UInt8]) throws(JSONError) {
+  package init(parsing bytes: [UInt8]) throws(JSONError) {
     let result = bytes.withUnsafeBytes { buffer -> Result<JSONValue, JSONError> in
       do throws(JSONError) { return .success(try JSONValue(parsing: buffer)) } catch {
         return .failure(error)
@@ -38,7 +27,7 @@ extension JSONValue {
   }
 
   /// Parses a string as JSON.
-  public init(parsing text: String) throws(JSONError) {
+  package init(parsing text: String) throws(JSONError) {
     try self.init(parsing: Array(text.utf8))
   }
 }
@@ -101,7 +90,7 @@ struct JSONParser {
     skipWhitespace()
   }
 
-  /// After an element: true when a comma asks for another one, false when `close` ended the container.
+  /// Consumes the separator after an element; returns false when it is `close`, which ends the container.
   private mutating func hasNext(before close: UInt8) throws(JSONError) -> Bool {
     skipWhitespace()
     guard let byte = current else { throw error("unexpected end") }
@@ -158,7 +147,7 @@ struct JSONParser {
     while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
       position += 1
     }
-    // The common string has no escape and is taken in one piece.
+    // Most strings have no escapes and are taken in one piece.
     if current == UInt8(ascii: "\"") {
       let text = try utf8(bytes[start..<position], at: start)
       position += 1

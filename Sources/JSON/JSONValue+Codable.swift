@@ -2,7 +2,7 @@ import Foundation
 
 extension JSONValue: Codable {
   /// Decodes any JSON value.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
       self = .null
@@ -21,8 +21,8 @@ extension JSONValue: Codable {
     }
   }
 
-  /// Encodes the value; a number that is not finite becomes null, as in ``canonicalText``.
-  public func encode(to encoder: any Encoder) throws {
+  /// Encodes the value; a number that is not finite is encoded as null, as in ``canonicalText``.
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
     case .null: try container.encodeNil()
@@ -37,39 +37,17 @@ extension JSONValue: Codable {
 }
 
 extension JSONValue {
-  /// The JSON of a value.
+  /// Creates the JSON of an encodable value.
   ///
-  /// - Throws: what encoding throws, which for values without infinities is a programmer's error.
-  public init(encoding value: some Encodable) throws {
+  /// - Throws: any error of the encoding; for values without NaN or infinity, that is a programming error.
+  package init(encoding value: some Encodable) throws {
     self = try JSONValue(parsing: Array(try JSONEncoder().encode(value)))
   }
 
-  /// The value that this is the JSON of.
+  /// Returns the value of a decodable type that this JSON describes.
   ///
   /// - Throws: `DecodingError` when a member is missing or of another type.
-  public func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
+  package func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
     try JSONDecoder().decode(type, from: Data(canonicalText.utf8))
-  }
-}
-
-/// A number that JSON has no notation for when it is infinite: encoded as null then, and read back as infinity.
-@propertyWrapper
-public struct NullWhenInfinite: Codable, Equatable, Sendable {
-  /// The number.
-  public var wrappedValue: Double
-
-  /// Wraps a number.
-  public init(wrappedValue: Double) { self.wrappedValue = wrappedValue }
-
-  /// Decodes a number or null.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    wrappedValue = container.decodeNil() ? .infinity : try container.decode(Double.self)
-  }
-
-  /// Encodes the number, or null when it is NaN or infinite.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try wrappedValue.isFinite ? container.encode(wrappedValue) : container.encodeNil()
   }
 }

@@ -1,7 +1,7 @@
-/// A JSON document as data.
+/// A JSON value, from a scalar to a whole document.
 ///
 /// Integers stay integers: a size or an offset never passes through a floating-point number.
-public enum JSONValue: Equatable, Sendable {
+package enum JSONValue: Equatable, Sendable {
   /// The literal `null`.
   case null
   /// `true` or `false`.
@@ -20,25 +20,25 @@ public enum JSONValue: Equatable, Sendable {
 
 extension JSONValue {
   /// The member of an object, or nil when this is not an object or has no such key.
-  public subscript(key: String) -> JSONValue? {
+  package subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members[key]
   }
 
   /// The string, or nil.
-  public var string: String? {
+  package var string: String? {
     guard case .string(let value) = self else { return nil }
     return value
   }
 
   /// The integer, or nil; a number with fraction or exponent is not one.
-  public var integer: Int? {
+  package var integer: Int? {
     guard case .integer(let value) = self else { return nil }
     return value
   }
 
   /// Any number as a double, or nil.
-  public var double: Double? {
+  package var double: Double? {
     switch self {
     case .integer(let value): Double(value)
     case .number(let value): value
@@ -47,25 +47,25 @@ extension JSONValue {
   }
 
   /// The boolean, or nil.
-  public var bool: Bool? {
+  package var bool: Bool? {
     guard case .bool(let value) = self else { return nil }
     return value
   }
 
   /// The elements, or nil.
-  public var array: [JSONValue]? {
+  package var array: [JSONValue]? {
     guard case .array(let value) = self else { return nil }
     return value
   }
 
   /// The members, or nil.
-  public var object: [String: JSONValue]? {
+  package var object: [String: JSONValue]? {
     guard case .object(let value) = self else { return nil }
     return value
   }
 
-  /// An array of integers, or nil when any element is something else.
-  public var integers: [Int]? {
+  /// The elements of an array of integers; nil when this is not an array or any element is not an integer.
+  package var integers: [Int]? {
     guard let array else { return nil }
     let values = array.compactMap(\.integer)
     return values.count == array.count ? values : nil
@@ -76,20 +76,20 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
   ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
   ExpressibleByNilLiteral
 {
-  /// A string.
-  public init(stringLiteral value: String) { self = .string(value) }
-  /// An integer.
-  public init(integerLiteral value: Int) { self = .integer(value) }
-  /// A boolean.
-  public init(booleanLiteral value: Bool) { self = .bool(value) }
-  /// A number.
-  public init(floatLiteral value: Double) { self = .number(value) }
-  /// An array.
-  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  /// An object; a key given twice keeps its last value.
-  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+  /// Creates a string.
+  package init(stringLiteral value: String) { self = .string(value) }
+  /// Creates an integer.
+  package init(integerLiteral value: Int) { self = .integer(value) }
+  /// Creates a boolean.
+  package init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// Creates a number.
+  package init(floatLiteral value: Double) { self = .number(value) }
+  /// Creates an array.
+  package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  /// Creates an object; a key that is listed twice keeps its last value.
+  package init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(Dictionary(elements) { $1 })
   }
-  /// Null.
-  public init(nilLiteral: ()) { self = .null }
+  /// Creates a null.
+  package init(nilLiteral: ()) { self = .null }
 }

@@ -1,11 +1,11 @@
 import Clips
 import Files
 
-/// What lossy encoding alone does to a clip.
+/// The loss that video encoding alone causes in a clip.
 package enum EncodingBaseline {
-  /// The clip after encoding as the official `export_to_video` encodes, and decoding.
+  /// Returns the clip after encoding it as the official `export_to_video` does, and decoding it.
   ///
-  /// The right clip cannot be expected to lie closer to a golden video than this lies to the clip itself.
+  /// A correct clip cannot be expected to be closer to a golden video than this result is to the clip itself.
   package static func roundTrip(_ clip: Clip, framesPerSecond: Int) throws -> Clip {
     let folder = try TemporaryFolder()
     let path = folder.path + "/clip.mp4"

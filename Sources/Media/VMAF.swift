@@ -2,9 +2,9 @@ import Clips
 import Files
 import Foundation
 
-/// VMAF (Netflix's video quality metric) by the program `ffmpeg`, where one with libvmaf is installed; Debian's has none.
+/// VMAF (Netflix's video quality metric), computed by an installed `ffmpeg` with libvmaf; Debian's build lacks it.
 public enum VMAF {
-  /// The program, when there is one that has the filter.
+  /// The first `ffmpeg` in `PATH` if it has the filter, otherwise nil.
   private static let program: URL? = {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
     let found = folders.map { URL(fileURLWithPath: "\($0)/ffmpeg") }.first {
@@ -16,13 +16,13 @@ public enum VMAF {
     return found
   }()
 
-  /// Whether it can be computed here.
+  /// Whether VMAF can be computed on this machine.
   public static var isAvailable: Bool { program != nil }
 
-  /// The VMAF of every frame against the reference, 0 to 100, by the program's default model.
+  /// Computes the VMAF of every frame against the reference, 0 to 100, with the program's default model.
   ///
   /// - Parameter reference: a clip of the same size and length.
-  /// - Returns: nil where it is not available or fails.
+  /// - Returns: nil if VMAF is not available or fails.
   package static func scores(of clip: Clip, reference: Clip) -> [Double]? {
     guard let program, let temporary = try? TemporaryFolder() else { return nil }
     let folder = temporary.path
@@ -43,18 +43,18 @@ public enum VMAF {
     return withExtendedLifetime(temporary) { scores.count == clip.count ? scores : nil }
   }
 
-  /// The column of that name.
+  /// Returns the `vmaf` column of the table.
   private static func scores(in table: String) -> [Double] {
     let rows = table.split(separator: "\n").map { $0.split(separator: ",") }
     guard let column = rows.first?.firstIndex(of: "vmaf") else { return [] }
     return rows.dropFirst().compactMap { column < $0.count ? Double($0[column]) : nil }
   }
 
-  /// What a program prints, or nil when it fails.
+  /// Runs a program and returns its standard output, or nil when it fails.
   private static func output(of program: URL, _ arguments: [String], in folder: String? = nil) -> String? {
     let process = Process()
     process.executableURL = program
-    // Names in the folder need no quoting in a graph of filters.
+    // Names relative to the folder need no quoting in a filter graph.
     if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice

@@ -39,7 +39,9 @@ struct NativeFormatTests {
     -> String
   {
     let output = folder.path + "/" + name
-    _ = try Conversion(plans: [plan], auxiliary: [], family: "miniflux", request: QuantizationOptions(type: nil)).write(
+    _ = try Conversion(
+      plans: [plan], auxiliary: [], family: "miniflux", request: QuantizationOptions(type: nil)
+    ).write(
       to: output, mayReplace: replace, version: "test"
     ) { _, _ in }
     return output

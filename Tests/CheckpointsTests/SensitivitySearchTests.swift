@@ -43,7 +43,9 @@ struct SensitivitySearchTests {
     #expect(search.plan(bytes: 1200) == [2, 2, 2])
   }
 
-  @Test(arguments: [(1e-3, 30.0), (1, 0), (2.5e-5, 46.02)]) func writesDecibels(nmse: Double, decibels: Double) {
+  @Test(arguments: [(1e-3, 30.0), (1, 0), (2.5e-5, 46.02)]) func writesDecibels(
+    nmse: Double, decibels: Double
+  ) {
     #expect(SensitivitySearch.decibels(nmse) == decibels)
   }
 

@@ -8,7 +8,6 @@ import Tensors
 import TestSupport
 import Testing
 
-
 extension CommandTests {
   @Test(arguments: ["miniflux", "shapes", "sd3"])
   func convertedModelComputesTheGoldenClip(fixture: String) throws {

@@ -32,7 +32,8 @@ struct FileSystemTests {
   }
 
   @Test(arguments: [
-    ("a/b", true), ("a", true), ("../a", false), ("a/../b", false), ("/a", false), ("a//b", false), ("", false),
+    ("a/b", true), ("a", true), ("../a", false), ("a/../b", false), ("/a", false), ("a//b", false),
+    ("", false),
     ("a\\b", false), ("a\0b", false), (".", false),
   ])
   func relativePathsStayInside(path: String, isInside: Bool) {

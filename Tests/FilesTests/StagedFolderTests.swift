@@ -5,7 +5,8 @@ import Testing
 @testable import Files
 
 struct StagedFolderTests {
-  private func staged(_ path: String, mayReplace: Bool = false, of kind: Bool = false) throws -> StagedFolder {
+  private func staged(_ path: String, mayReplace: Bool = false, of kind: Bool = false) throws -> StagedFolder
+  {
     try StagedFolder(destination: path, mayReplace: mayReplace) { _ in kind }
   }
 

@@ -62,7 +62,8 @@ import Testing
     var importers: [String: Set<String>] = [:]
     for module in Self.allowed.keys {
       for file in Self.files(of: module) {
-        for name in try Self.imports(in: file) where name.first == "C" && FileSystem.isFolder(Self.sources + "/" + name) {
+        for name in try Self.imports(in: file)
+        where name.first == "C" && FileSystem.isFolder(Self.sources + "/" + name) {
           if Self.allowed[name] == nil { importers[name, default: []].insert(module) }
         }
       }
@@ -92,9 +93,10 @@ import Testing
   @Test func filesAreShort() throws {
     for module in Self.allowed.keys {
       for file in Self.files(of: module) {
-        let lines = try String(contentsOfFile: file, encoding: .utf8).split(
-          separator: "\n", omittingEmptySubsequences: false
-        ).count - 1
+        let lines =
+          try String(contentsOfFile: file, encoding: .utf8).split(
+            separator: "\n", omittingEmptySubsequences: false
+          ).count - 1
         #expect(lines <= 300 || Self.longFiles[FileSystem.lastComponent(file)] != nil, "\(file): \(lines)")
       }
     }
@@ -102,9 +104,10 @@ import Testing
 
   @Test func theCommandIsAThinShell() throws {
     let lines = try Self.files(of: "benben").reduce(0) {
-      $0 + (try String(contentsOfFile: $1, encoding: .utf8)).split(
-        separator: "\n", omittingEmptySubsequences: false
-      ).count - 1
+      $0
+        + (try String(contentsOfFile: $1, encoding: .utf8)).split(
+          separator: "\n", omittingEmptySubsequences: false
+        ).count - 1
     }
     #expect(lines <= 1800)
   }

@@ -15,7 +15,10 @@ struct AttentionTests {
   func attentionSeesOnlyItsBlocks(heads: Int) throws {
     let (tokens, headDim) = (11, 8)
     let shape = [tokens, heads * headDim]
-    let (q, k, v) = (KernelReference.random(shape, seed: 1), KernelReference.random(shape, seed: 2), KernelReference.random(shape, seed: 3))
+    let (q, k, v) = (
+      KernelReference.random(shape, seed: 1), KernelReference.random(shape, seed: 2),
+      KernelReference.random(shape, seed: 3)
+    )
     let bias = KernelReference.random([heads, tokens, tokens], seed: 4)
     let blocks = [
       AttentionBlock(queries: 0..<4, keys: 4), .init(queries: 4..<9, keys: 9),
@@ -31,7 +34,10 @@ struct AttentionTests {
   @Test(arguments: [(1, 16), (3, 64), (5, 20)])
   func roundedAttention(heads: Int, headDim: Int) throws {
     let shape = [531, heads * headDim]
-    let (q, k, v) = (KernelReference.random(shape, seed: 1), KernelReference.random(shape, seed: 2), KernelReference.random(shape, seed: 3))
+    let (q, k, v) = (
+      KernelReference.random(shape, seed: 1), KernelReference.random(shape, seed: 2),
+      KernelReference.random(shape, seed: 3)
+    )
     let blocks = [
       AttentionBlock(queries: 0..<130, keys: 130), .init(queries: 130..<520, keys: 520),
       .init(queries: 520..<531, keys: 531),

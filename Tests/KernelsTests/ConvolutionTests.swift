@@ -14,8 +14,11 @@ struct ConvolutionTests {
   @Test(arguments: [([1, 1, 1], 2), ([1, 2, 2], 2), ([2, 1, 1], 1), ([1, 1, 1], 0)])
   func convolution(stride: [Int], timePadding: Int) throws {
     let x = KernelReference.random([4, 6, 8, 5], seed: 1)
-    let (weights, bias) = (KernelReference.random([6, 5, 3, 3, 3], seed: 2), KernelReference.random([6], seed: 3))
-    let layer = Convolution3D(weight: try KernelReference.weight(weights), bias: try KernelReference.weight(bias), stride: stride)
+    let (weights, bias) = (
+      KernelReference.random([6, 5, 3, 3, 3], seed: 2), KernelReference.random([6], seed: 3)
+    )
+    let layer = Convolution3D(
+      weight: try KernelReference.weight(weights), bias: try KernelReference.weight(bias), stride: stride)
     let result = try layer(x, timePadding: timePadding, in: context)
     let expected = KernelReference.convolution(
       x, weights, bias, stride: stride, timePadding: timePadding, output: result.shape)
@@ -32,7 +35,8 @@ struct ConvolutionTests {
   func roundedConvolution(shape: Shape, outputs: Int, timePadding: Int) throws {
     let x = KernelReference.random(shape, seed: 1)
     let (weights, bias) = (
-      KernelReference.random([outputs, shape[3], 3, 3, 3], seed: 2), KernelReference.random([outputs], seed: 3)
+      KernelReference.random([outputs, shape[3], 3, 3, 3], seed: 2),
+      KernelReference.random([outputs], seed: 3)
     )
     let layer = Convolution3D(
       weight: try KernelReference.weight(weights, .bf16).using(.bf16), bias: try KernelReference.weight(bias))

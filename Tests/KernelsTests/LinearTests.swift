@@ -83,9 +83,13 @@ struct LinearTests {
   /// Inputs side by side are those of one row, in every precision.
   @Test(arguments: InputPrecision.allCases)
   func inputsSideBySide(activations: InputPrecision) throws {
-    let (left, right) = (KernelReference.random([5, 24], seed: 1), KernelReference.random([5, 40], seed: 2).map { 3 * $0 })
+    let (left, right) = (
+      KernelReference.random([5, 24], seed: 1), KernelReference.random([5, 40], seed: 2).map { 3 * $0 }
+    )
     let rows = (0..<5).flatMap { left.rows($0..<$0 + 1).array + right.rows($0..<$0 + 1).array }
-    let layer = Linear(weight: try KernelReference.quantized(KernelReference.random([16, 64], seed: 3), activations), bias: nil)
+    let layer = Linear(
+      weight: try KernelReference.quantized(KernelReference.random([16, 64], seed: 3), activations), bias: nil
+    )
     let together = try layer(LinearInput(sideBySide: [left, right]), in: context)
     #expect(together.array == (try layer(Tensor([5, 64], rows), in: context)).array)
   }
@@ -106,7 +110,9 @@ struct LinearTests {
     let weight = try KernelReference.weight(KernelReference.random([outputs, inputs], seed: 2), .bf16)
     let residual = KernelReference.random([3, outputs], seed: 3)
     let output = residual.copy()
-    let expected = zip(KernelReference.product(x, weight.tensor(), nil), residual.array).map { $0 + Double($1) }
+    let expected = zip(KernelReference.product(x, weight.tensor(), nil), residual.array).map {
+      $0 + Double($1)
+    }
     try Linear(weight: weight, bias: nil)(
       LinearInput(x), into: output, then: [.residual], in: context)
     KernelReference.expectClose(output, expected)

@@ -18,11 +18,15 @@ struct LatentNormalizationTests {
 
   @Test func noiseIsScaledByTheDeviation() {
     let normalization = LatentNormalization.miniFLUX
-    let (zero, one) = (Tensor.zeros([16, 1, 1, 1]), Tensor([16, 1, 1, 1], Array(repeating: Float(1), count: 16)))
+    let (zero, one) = (
+      Tensor.zeros([16, 1, 1, 1]), Tensor([16, 1, 1, 1], Array(repeating: Float(1), count: 16))
+    )
     let quiet = normalization.imageLatent(mean: zero, deviation: zero, noise: one)
     let noisy = normalization.imageLatent(mean: zero, deviation: one, noise: one)
     let twice = normalization.imageLatent(mean: zero, deviation: one.map { 2 * $0 }, noise: one)
-    for ((a, b), c) in zip(zip(quiet.array, noisy.array), twice.array) { #expect(abs((c - b) - (b - a)) < 1e-5) }
+    for ((a, b), c) in zip(zip(quiet.array, noisy.array), twice.array) {
+      #expect(abs((c - b) - (b - a)) < 1e-5)
+    }
     #expect(noisy.array != quiet.array)
   }
 }

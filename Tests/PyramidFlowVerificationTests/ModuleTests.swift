@@ -14,7 +14,8 @@ struct ModuleTests {
   private static let bar = 1e-10
 
   private func parts(_ fixture: String) throws -> LoadedModel {
-    try LoadedModel(NativeModel(path: try #require(ConvertedModels.exact[fixture] ?? nil)), in: KernelContext())
+    try LoadedModel(
+      NativeModel(path: try #require(ConvertedModels.exact[fixture] ?? nil)), in: KernelContext())
   }
 
   private static func modules(_ fixture: String) -> [(fixture: String, path: String)] {

@@ -87,13 +87,16 @@ struct VerificationTests {
   @Test func reportsAreValues() async throws {
     let model = try VideoModel(at: try #require(ConvertedModels.int8))
     let report = try await model.verify(
-      against: GoldenTrace(at: Fixtures.trace("shapes")), options: VerificationOptions(modes: [.teacherForced]))
+      against: GoldenTrace(at: Fixtures.trace("shapes")),
+      options: VerificationOptions(modes: [.teacherForced]))
     #expect(report.passed && report.tensors.contains { $0.nmse > 1e-6 })
     let read = try JSONValue(encoding: report).decoded(as: ParityReport.self)
     #expect(read.tensors == report.tensors && read.clips == report.clips && read.model == model.subject)
   }
 
-  @Test(arguments: [(1, 3, ["a", "d"]), (2, 3, ["b", "e"]), (3, 3, ["c"]), (1, 1, ["a", "b", "c", "d", "e"])])
+  @Test(arguments: [
+    (1, 3, ["a", "d"]), (2, 3, ["b", "e"]), (3, 3, ["c"]), (1, 1, ["a", "b", "c", "d", "e"]),
+  ])
   func shardsCoverASuite(index: Int, count: Int, part: [String]) {
     #expect(SuiteShard(index, of: count)?.part(of: ["a", "b", "c", "d", "e"]) == part)
   }

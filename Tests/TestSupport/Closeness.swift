@@ -1,7 +1,7 @@
 import Tensors
 
 /// How close results must be, as a function of the type that they were computed in.
-public func tolerance(of type: ElementType) -> Double {
+package func tolerance(of type: ElementType) -> Double {
   switch type {
   case .f32: 1e-12
   case .f16: 1e-6
@@ -11,6 +11,6 @@ public func tolerance(of type: ElementType) -> Double {
 }
 
 /// The normalised mean squared error of values against a reference.
-public func nmse(_ values: some Collection<Float>, _ reference: some Collection<Float>) -> Double {
+package func nmse(_ values: some Collection<Float>, _ reference: some Collection<Float>) -> Double {
   ErrorMetrics(values, reference: reference).nmse
 }

@@ -17,7 +17,7 @@ public struct Randomness: RandomNumberGenerator {
   }
 
   /// A tensor of values in −1…1.
-  public mutating func tensor(_ shape: Shape) -> Tensor {
+  package mutating func tensor(_ shape: Shape) -> Tensor {
     Tensor(shape, (0..<shape.reduce(1, *)).map { _ in Float.random(in: -1...1, using: &self) })
   }
 }

@@ -5,7 +5,7 @@
 // Vector loops that oneDNN does not have. Every function works on whole rows, touches each element once or twice,
 // and is compiled for several instruction sets, the best of which is chosen when the program starts.
 
-/// out = (x − mean)·rsqrt(variance + eps)·(scale + 1) + shift, row by row; scale and shift may be null.
+/// out = (x − mean)·rsqrt(variance + eps)·(scale + 1) + shift, row by row; scale and shift may both be null.
 void bb_layer_norm_modulate(const float *x, const float *scale, const float *shift, float *out, size_t rows,
                             size_t width, float eps);
 
@@ -19,68 +19,69 @@ void bb_rms_norm(const float *x, const float *weight, float *out, size_t rows, s
 /// Rotates adjacent pairs of every head: x is [rows, heads·dim], cos and sin are [rows, dim/2].
 void bb_rotate_pairs(float *x, const float *cosines, const float *sines, size_t rows, size_t heads, size_t dim);
 
-/// Adds the sums and the sums of squares of every channel over pixels: x is [pixels, channels].
+/// Adds each channel's sum and sum of squares over the pixels to sum and square: x is [pixels, channels].
 void bb_channel_moments(const float *x, size_t pixels, size_t channels, double *sum, double *square);
 
-/// out = x·scale + shift with one scale and shift a channel: x is [pixels, channels].
+/// out = x·scale + shift with one scale and shift per channel: x is [pixels, channels].
 void bb_channel_affine(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
                        size_t channels);
 
-/// The same, then x·σ(x) with an exponential that is right to about one unit in the last place.
+/// out = y·σ(y) for y = x·scale + shift as in bb_channel_affine; the exponential is accurate to about one unit in the
+/// last place.
 void bb_channel_affine_silu(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
                             size_t channels);
 
-/// out += gate ⊙ x, one gate for all rows.
+/// out += gate ⊙ x, with one gate row for all rows.
 void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, size_t width);
 
 /// out = a·x + b·y.
 void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count);
 
-/// The bits of the largest magnitude; those of an infinity or a NaN where x holds one.
+/// Returns the bits of the largest magnitude; those of an infinity or a NaN if x contains one.
 uint32_t bb_largest_magnitude(const float *x, size_t width);
 
 /// q = 128 + x / scale rounded to the nearest integer, ties to even; the quotients must fit 8 bits.
 void bb_quantize(const float *x, float inverse_scale, uint8_t *q, size_t count);
 
-/// The same of quotients up to 127·256 + 127, as 256·(high − 128) + low − 128.
+/// q = x / scale rounded as in bb_quantize, for quotients up to 127·256 + 127, stored as 256·(high − 128) + low − 128.
 void bb_quantize_halves(const float *x, float inverse_scale, uint8_t *high, uint8_t *low, size_t count);
 
 /// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127, which is returned; x must be
 /// finite.
 float bb_quantize_weights(const float *x, size_t width, int8_t *q);
 
-/// Sums over a row, in double precision.
+/// Sums and maxima over a row, in double precision.
 typedef struct {
   double squared_error, absolute_error, largest_error, squared_reference, largest_reference;
 } bb_errors;
 
-/// How far q · scale is from x, which must be finite.
+/// Returns the errors of q · scale against x, which must be finite.
 bb_errors bb_weight_errors(const int8_t *q, float scale, const float *x, size_t width);
 
-/// Brings rows [rows, columns] into blocks [rows / 64][columns / 4][64][4].
+/// Reorders rows [rows, columns] into blocks [rows / 64][columns / 4][64][4].
 void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out);
 
-/// Copies rows, of which the first is given, out of blocks.
+/// Copies rows out of blocks, starting with row `first`.
 void bb_unpack_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out);
 
 /// sums = the sum of each row.
 void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums);
 
-/// The same of blocks of 64 rows.
+/// sums = the sum of each row of blocks of 64 rows.
 void bb_sum_blocked_rows(const int8_t *q, size_t blocks, size_t width, int32_t *sums);
 
-/// out = (sums − 128·weight sums) · row scale · column scale + bias, one row; bias may be null. With the sums of the low
-/// halves given, too, the sums are those of the high ones, which count 256 times.
+/// out = (sums − 128·weight sums) · row scale · column scale + bias for one row; bias may be null. If low_sums is not
+/// null, it holds the sums of the low halves, and sums holds those of the high halves, which count 256 times.
 void bb_scale_sums(const int32_t *sums, const int32_t *low_sums, const int32_t *weight_sums, float row_scale,
                    const float *column_scales, const float *bias, float *out, size_t width);
 
 /// x = x·σ(factor·x).
 void bb_swish(float *x, float factor, size_t count);
 
-/// x = GELU(x) by the error function.
+/// x = GELU(x), using the error function.
 void bb_gelu(float *x, size_t count);
 
-/// x = GELU(x) by the tanh approximation.
+/// x = GELU(x), using the tanh approximation.
 void bb_gelu_tanh(float *x, size_t count);
 
 /// out = out ⊙ x.
@@ -92,40 +93,42 @@ void bb_round_bfloat16(const float *x, uint16_t *out, size_t count);
 /// out = q · scale rounded to bfloat16; the products must be finite.
 void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count);
 
-/// out = exp(x − max x) of every row, rounded to bfloat16, and one over each row's sum of them.
+/// out = exp(x − max x) of every row, rounded to bfloat16; inverse_sums = one over each row's sum of them.
 void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width);
 
-/// out [rows, width] = factor · some columns of x, whose rows lie `stride` apart, rounded to bfloat16.
+/// out [rows, width] = factor · the first columns of x, whose rows are `stride` elements apart, rounded to bfloat16.
 void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width);
 
-/// Some columns of x, whose rows lie `stride` apart, rounded to bfloat16, as the right factor of a product: [rows, width] in
-/// blocks [width / 64][rows / 2][64][2], or, turned, [width, rows] in blocks [rows / 64][width / 2][64][2]. The columns are
-/// padded to 64 and the rows to 32 with zeros.
+/// Rounds the first columns of x, whose rows are `stride` elements apart, to bfloat16 as the right factor of a product:
+/// bb_block_columns as [rows, width] in blocks [width / 64][rows / 2][64][2], bb_block_turned_columns transposed, as
+/// [width, rows] in blocks [rows / 64][width / 2][64][2]. Zeros pad the factor's columns to 64 and its rows to 32.
 void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
 void bb_block_turned_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
 
-/// Every row of x times its factor, into rows that lie `stride` apart.
+/// Multiplies every row of x by its factor, into rows that are `stride` elements apart.
 void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width);
 
-/// Winograd's F(2×2, 3×3), the transform of an input: one tile of 4×4 pixels, each a row of channels, into sixteen rows of
-/// bfloat16 that lie `stride` apart.
+/// Applies the input transform of Winograd's F(2×2, 3×3) to one tile of 4×4 pixels, each a row of channels, writing
+/// sixteen rows of bfloat16 that are `stride` elements apart.
 void bb_winograd_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
 
-/// The same of pixels in bfloat16.
+/// Applies the input transform of bb_winograd_input to pixels in bfloat16.
 void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
 
-/// The transform of weights: one frame of the kernels [count, inputs, times, 3, 3] into [16, inputs, outputs] in bfloat16,
-/// of which they are the first `count` outputs.
+/// Applies the weight transform to one frame of the kernels [count, inputs, times, 3, 3], writing the first `count`
+/// outputs of [16, inputs, outputs] in bfloat16.
 void bb_winograd_weights(const float *x, uint16_t *out, size_t count, size_t outputs, size_t inputs, size_t times,
                          size_t time);
 
-/// The transform back: sixteen rows of channels that lie `stride` apart, and a bias, into four pixels, row by row; a pixel
-/// that is null is left out. The result is added to what the pixels hold when `adds` is not zero.
+/// Applies the output transform to sixteen rows of channels that are `stride` elements apart, and adds a bias, writing
+/// four pixels in row-major order; a null pixel is skipped. If adds is not zero, the result is added to the pixels'
+/// previous values.
 void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
                         int adds);
 
-/// out = every second number of x from the first on, other = every second from the second on.
+/// Deinterleaves x: out = its elements at even indices, other = those at odd indices.
 void bb_deal_two(const float *x, float *out, float *other, size_t count);
 
-/// The same with every fourth number: two rows of `count` to out, two to other.
+/// Deinterleaves groups of four elements of x: the first two of each go to two rows of `count` in out, the last two to
+/// two rows in other.
 void bb_deinterleave4(const float *x, float *out, float *other, size_t count);

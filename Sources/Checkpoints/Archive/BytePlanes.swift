@@ -1,11 +1,11 @@
 import CZstd
 import Tensors
 
-/// Numbers of several bytes apart: all first bytes, then all second ones, and so on.
+/// Byte planes of multi-byte numbers: all first bytes, then all second bytes, and so on.
 ///
-/// The exponents of weights, which are much alike, then stand together.
+/// The exponents of weights, which are much alike, are then adjacent.
 enum BytePlanes {
-  /// Splits whole numbers of `width` bytes; what is left over at the end stays as it is.
+  /// Splits numbers of `width` bytes into planes; bytes left over after the last whole number are not moved.
   static func split(_ bytes: [UInt8], width: Int) -> [UInt8] {
     rearranged(bytes, width: width) { numbers, planes, count in
       for plane in 0..<width {
@@ -14,7 +14,7 @@ enum BytePlanes {
     }
   }
 
-  /// The inverse of ``split(_:width:)``.
+  /// Joins planes into numbers; the inverse of ``split(_:width:)``.
   static func join(_ planes: [UInt8], width: Int) -> [UInt8] {
     rearranged(planes, width: width) { planes, numbers, count in
       for plane in 0..<width {

@@ -3,10 +3,10 @@ import JSON
 import Tensors
 
 extension Pack {
-  /// Unpacks a model: the very files that were packed, each checked against its hash, whole or not at all.
+  /// Unpacks a model, whole or not at all, into exactly the files that were packed, each checked against its hash.
   ///
   /// - Parameter progress: called with the number of packed bytes that were just read.
-  public static func unpack(
+  package static func unpack(
     _ path: String, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
   ) throws {
     let source = try InputFile(path: path)

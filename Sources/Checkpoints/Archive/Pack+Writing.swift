@@ -6,8 +6,8 @@ extension Pack {
   /// Packs a model into one file, whole or not at all.
   ///
   /// - Parameter progress: called with the number of the model's bytes that were just packed.
-  /// - Returns: the size of the model and of the pack.
-  public static func pack(
+  /// - Returns: the sizes of the model and of the pack, in bytes.
+  package static func pack(
     _ model: NativeModel, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
   ) throws -> (bytes: Int, packedBytes: Int) {
     let staged = try StagedFile(destination: output, mayReplace: mayReplace)
@@ -54,7 +54,7 @@ extension Pack {
     return (files.reduce(0) { $0 + $1.count }, position)
   }
 
-  /// The blocks of a file: those of its tensors, and what stands between them.
+  /// Returns the blocks of a file: those of its tensors, and those of the bytes between them.
   private static func blocks(of model: NativeModel, path: String, size: Int) throws -> [Block] {
     var blocks: [Block] = []
     func cut(_ count: Int, width: Int) {
@@ -76,7 +76,7 @@ extension Pack {
     return blocks
   }
 
-  /// A frame that zstd's readers pass over.
+  /// Returns a skippable frame, which zstd readers pass over.
   private static func skippable(_ payload: [UInt8]) -> [UInt8] {
     little(skippableMagic) + little(UInt32(payload.count)) + payload
   }

@@ -2,34 +2,34 @@ import Files
 import JSON
 import Tensors
 
-/// A native model in one file, for shipping: zstd frames, one for each tensor or 8 MiB of it, and an index of them.
+/// A native model in one file, for shipping: zstd frames, one for each tensor or 8 MiB of it, and their index.
 ///
 ///     frame …                  each the bytes of one block, wide numbers split into byte planes
 ///     skippable frame          the index: canonical JSON, schema `benben.pack/1`
 ///     skippable frame          56 bytes: where the index starts, its length, its SHA-256, and the magic `BENBENPK`
 ///
-/// Frames are cut by the tensors of the native format, so the same model gives the same bytes whatever the number of
-/// threads. Any zstd program can check the frames. Its schema is `schemas/benben-pack.schema.json`.
-public enum Pack {
+/// Frame boundaries follow the tensors of the native format, so the same model gives the same bytes whatever the number
+/// of threads. Any zstd program can check the frames. The schema of the index is `schemas/benben-pack.schema.json`.
+package enum Pack {
   static let schema = "benben.pack/1"
   static let magic = Array("BENBENPK".utf8)
-  /// Two numbers of eight bytes, a hash, and the magic.
+  /// The length of the trailer in bytes: two numbers of eight bytes, a hash, and the magic.
   static let trailerLength = 8 + 8 + 32 + 8
-  /// The frames that zstd's readers pass over start so.
+  /// The magic number of skippable frames, which zstd readers pass over.
   static let skippableMagic: UInt32 = 0x184D_2A50
-  /// Larger tensors are cut.
+  /// The maximum size of a block in bytes; larger tensors are split.
   static let blockSize = 8 << 20
   static let maximumIndexLength = 64_000_000
-  /// Weights never shrink so much: a pack that says it holds more is a bomb.
+  /// The maximum ratio of unpacked to packed bytes; weights never shrink this much, so a larger claim is a bomb.
   static let largestRatio = 256
 
   /// A run of bytes of a file, packed into one frame.
   struct Block: Sendable {
-    /// Bytes in the file.
+    /// The size in the file, in bytes.
     let count: Int
-    /// The width of its numbers, whose bytes are split into planes; 1 for what is not split.
+    /// The width in bytes of its numbers, which are split into byte planes; 1 when there is nothing to split.
     let width: Int
-    /// Bytes of the frame.
+    /// The size of the frame, in bytes.
     var packedCount = 0
   }
 
@@ -56,7 +56,7 @@ public enum Pack {
     ]
   }
 
-  /// Reads and checks an index; its frames fill the pack up to `dataLength` exactly.
+  /// Reads and checks an index, whose frames must fill the pack up to `dataLength` exactly.
   static func files(_ index: JSONValue, dataLength: Int, path: String) throws -> [File] {
     func fault(_ why: String) -> BenbenError { malformed("malformed pack", path, why) }
     guard index["schema"]?.string == schema, let rows = index["files"]?.array else {

@@ -2,19 +2,19 @@ import CZstd
 import Files
 import Tensors
 
-/// One zstd frame in, one out.
+/// Compression and decompression of single zstd frames.
 enum Zstd {
-  /// The level at which weights are packed: higher ones take several times as long for a percent.
+  /// The compression level for weights; higher levels take several times as long to save one percent.
   private static let level: Int32 = 3
 
-  /// The one funnel from zstd's results to an error.
+  /// Returns the result of a zstd call, or throws the error that it encodes.
   private static func checked(_ result: Int, _ operation: String, _ path: String) throws -> Int {
     guard ZSTD_isError(result) != 0 else { return result }
     let why = ZSTD_getErrorName(result).map { String(cString: $0) } ?? "zstd failed"
     throw malformed("\(operation) failed", path, why, "The file is damaged: copy or download it again.")
   }
 
-  /// A frame that holds these bytes and their number.
+  /// Returns a frame that holds the given bytes and their count.
   static func compress(_ bytes: [UInt8], _ path: String) throws -> [UInt8] {
     let bound = ZSTD_compressBound(bytes.count)
     var failure: (any Error)?
@@ -28,7 +28,7 @@ enum Zstd {
     return frame
   }
 
-  /// The bytes of a frame that must hold exactly `count`; no more memory is taken, whatever it says of itself.
+  /// Returns the bytes of a frame that must hold exactly `count`; whatever it declares, no more memory is taken.
   static func decompress(_ frame: [UInt8], count: Int, _ path: String) throws -> [UInt8] {
     guard ZSTD_getFrameContentSize(frame, frame.count) == UInt64(count),
       ZSTD_findFrameCompressedSize(frame, frame.count) == frame.count

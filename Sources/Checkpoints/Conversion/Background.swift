@@ -4,7 +4,7 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// A value that is computed while other work goes on.
+/// A value that is computed in the background.
 final class Background<Value: Sendable>: Sendable {
   private let result = Mutex<Result<Value, any Error>?>(nil)
   private let group = DispatchGroup()
@@ -16,7 +16,7 @@ final class Background<Value: Sendable>: Sendable {
     }
   }
 
-  /// The value, once it is there.
+  /// Waits for the value and returns it.
   func value() throws -> Value {
     group.wait()
     guard let result = result.withLock({ $0 }) else {

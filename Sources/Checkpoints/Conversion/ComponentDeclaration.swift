@@ -2,30 +2,30 @@ import Foundation
 import JSON
 import Tensors
 
-/// A model component as the importer needs to know it: which weights its own code declares, and which source tensors
-/// it knowingly leaves out.
-public struct ComponentDeclaration {
-  /// Why a source tensor is not consumed.
-  public struct IgnoreRule {
-    /// A short name, listed beside every tensor that it covers.
-    public let name: String
-    /// Whether a source tensor falls under the rule.
-    public let covers: (String) -> Bool
+/// The importer's view of a model component: the weights that its code declares, and the rules for source tensors that
+/// are deliberately left out.
+package struct ComponentDeclaration {
+  /// A reason for leaving out source tensors.
+  package struct IgnoreRule {
+    /// A short name, listed with every tensor that the rule covers.
+    package let name: String
+    /// Returns whether the rule covers the source tensor of a given name.
+    package let covers: (String) -> Bool
 
     /// Creates a rule.
-    public init(name: String, covers: @escaping (String) -> Bool) {
+    package init(name: String, covers: @escaping (String) -> Bool) {
       self.name = name
       self.covers = covers
     }
   }
 
   /// The weights in the model's own order.
-  public let weights: [WeightDeclaration]
-  /// What may be left out.
-  public let ignoreRules: [IgnoreRule]
+  package let weights: [WeightDeclaration]
+  /// The rules for the tensors that may be left out.
+  package let ignoreRules: [IgnoreRule]
 
   /// Creates a declaration.
-  public init(weights: [WeightDeclaration], ignoreRules: [IgnoreRule] = []) {
+  package init(weights: [WeightDeclaration], ignoreRules: [IgnoreRule] = []) {
     self.weights = weights
     self.ignoreRules = ignoreRules
   }

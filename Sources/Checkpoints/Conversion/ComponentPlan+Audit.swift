@@ -1,13 +1,13 @@
 import Tensors
 
-/// A look at a tensor's values before its type is settled: what would overflow, or lose too much, stays wider.
+/// An audit of a tensor's values before its type is final: a tensor that would overflow or lose too much stays wider.
 extension ComponentPlan.Row {
-  /// Less is left of a tensor that int8 does not suit; one of normal distribution has about 40 dB.
+  /// The minimum SQNR, in dB, of a tensor in int8; values of a normal distribution have about 40 dB.
   private static let leastQuantizedSQNR = 28.0
-  /// The same for the other values of a row with an outlier; below this they are hardly more than signs.
+  /// The minimum SQNR, in dB, of a row without its largest value; below it, the values are hardly more than signs.
   private static let leastRowSQNR = 6.0
 
-  /// The same row, or one with a wider type and the reason.
+  /// Returns the row, or a copy with a wider type and the reason for it.
   func audited() throws -> ComponentPlan.Row {
     guard let stored = source.weightType, type != stored else { return self }
     func wider(_ type: WeightType, _ reason: String) -> ComponentPlan.Row {

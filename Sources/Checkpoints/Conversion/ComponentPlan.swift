@@ -3,24 +3,24 @@ import Foundation
 import JSON
 import Tensors
 
-/// What happens to every tensor of one component.
-public struct ComponentPlan {
-  /// One row: a source tensor and what it becomes.
-  public struct Row: Sendable {
+/// The plan for one component: the type of every tensor in the native model, or the rule by which it is left out.
+package struct ComponentPlan {
+  /// A source tensor and its type in the native model.
+  package struct Row: Sendable {
     /// The official name in the native model.
-    public let name: String
+    package let name: String
     let source: TensorDescriptor
     /// The type in the native model.
-    public let type: WeightType
-    /// What products with it do with their input.
-    public let activations: InputPrecision
+    package let type: WeightType
+    /// The precision to which products with the tensor round their input.
+    package let activations: InputPrecision
     /// The rule that chose the type.
-    public let reason: String
+    package let reason: String
 
     /// Whether values may change: the type cannot hold every value of the stored one.
-    public var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
-    /// The type that it gets when f16 does not hold what products with it give: the stored one, or f32 instead of f16.
-    public var typeBeyondHalf: WeightType { source.weightType.flatMap { $0 == .f16 ? nil : $0 } ?? .f32 }
+    package var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
+    /// The replacement for f16 when products with the tensor overflow it: the stored type, or f32 instead of f16.
+    package var typeBeyondHalf: WeightType { source.weightType.flatMap { $0 == .f16 ? nil : $0 } ?? .f32 }
     var byteCount: Int { type.byteCount(of: source.shape) }
 
     init(name: String, source: TensorDescriptor, choice: QuantizationOptions.Choice) {
@@ -33,20 +33,20 @@ public struct ComponentPlan {
   }
 
   /// The component's name.
-  public var component: String { source.name }
-  /// What the component is made from.
-  public let source: SourceComponent
-  /// Bytes of its tensors in the native model.
-  public var byteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }
+  package var component: String { source.name }
+  /// The source of the component.
+  package let source: SourceComponent
+  /// The size of its tensors in the native model, in bytes.
+  package var byteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }
   /// The tensors in the model's own order.
-  public let rows: [Row]
+  package let rows: [Row]
   /// Source tensors that are left out, each with its rule.
-  public let ignored: [(name: String, rule: String)]
+  package let ignored: [(name: String, rule: String)]
 
-  /// Accounts for every tensor of a component: consumed by a declaration or ignored by a named rule.
+  /// Creates a plan in which every tensor of a component is consumed by a declaration or ignored by a named rule.
   ///
   /// - Throws: ``BenbenError`` that names what is missing, has another shape or is not accounted for.
-  public init(
+  package init(
     _ component: SourceComponent, declaration: ComponentDeclaration, request: QuantizationOptions
   ) throws {
     let path = component.weights.files.first?.path ?? component.name
@@ -117,8 +117,8 @@ public struct ComponentPlan {
     self.ignored = ignored
   }
 
-  /// The same plan with other types for some of the tensors, each with the reason.
-  public func retyped(
+  /// Returns the plan with other types for some of its tensors, each with the reason.
+  package func retyped(
     _ choose: (Row) -> (choice: SensitivitySearch.Choice, reason: String)?
   ) -> ComponentPlan {
     let changed = rows.map { row in
@@ -130,8 +130,8 @@ public struct ComponentPlan {
     return ComponentPlan(source: source, rows: changed, ignored: ignored)
   }
 
-  /// Writes the component to a file by itself, to be measured.
-  public func written(to path: String) throws -> NativeComponent {
+  /// Writes the component to a file of its own, for measurements.
+  package func written(to path: String) throws -> NativeComponent {
     _ = try Conversion.write(self, to: path) { _ in }
     return try NativeComponent(path: path)
   }

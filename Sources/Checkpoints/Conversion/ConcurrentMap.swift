@@ -3,13 +3,7 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// What there is to compute with.
-enum Concurrency {
-  /// Processors that may be used.
-  static let cores = ProcessInfo.processInfo.activeProcessorCount
-}
-
-/// The results for all inputs, in their order, computed on all cores.
+/// Returns the results for all inputs, in their order, computed on all cores.
 ///
 /// - Throws: the error of the first input, in order, that failed.
 func concurrentMap<Input: Sendable, Output: Sendable>(

@@ -2,28 +2,31 @@ import Files
 import JSON
 import Tensors
 
-/// Carries plans out: reads each source tensor once, converts, hashes and writes it with bounded memory.
+/// A conversion that carries out plans: reads, converts, hashes and writes each tensor with bounded memory.
+///
+/// The source files are read once more, in the background, to hash them.
 public struct Conversion {
-  /// What is known of a tensor after it was written.
+  /// A tensor's plan and, when its values may have changed, the measured error.
   struct Outcome {
     let row: ComponentPlan.Row
     let metrics: ErrorMetrics?
   }
 
   /// The plans of all components, in the order of the release.
-  public private(set) var plans: [ComponentPlan]
-  /// Files carried along byte for byte (tokenizers).
-  public let auxiliary: [CheckpointFolder.AuxiliaryFile]
+  package private(set) var plans: [ComponentPlan]
+  /// The files that are copied byte for byte (tokenizers).
+  package let auxiliary: [CheckpointFolder.AuxiliaryFile]
   /// The family, such as `miniflux`.
-  public let family: String
-  /// The request as it is written into the manifest.
-  public let request: QuantizationOptions
-  /// What was measured to choose types, for the report; nil when nothing was.
-  public var calibration: JSONValue?
+  package let family: String
+  /// The request as recorded in the manifest.
+  package let request: QuantizationOptions
+  /// The measurements by which types were chosen, for the report; nil when there were none.
+  package var calibration: JSONValue?
 
-  /// Gathers what a conversion does.
-  public init(
-    plans: [ComponentPlan], auxiliary: [CheckpointFolder.AuxiliaryFile], family: String, request: QuantizationOptions
+  /// Creates a conversion from its plans and files.
+  package init(
+    plans: [ComponentPlan], auxiliary: [CheckpointFolder.AuxiliaryFile], family: String,
+    request: QuantizationOptions
   ) {
     self.plans = plans
     self.auxiliary = auxiliary
@@ -31,21 +34,21 @@ public struct Conversion {
     self.request = request
   }
 
-  /// The same conversion with another plan for one of its components.
-  public func replacing(_ plan: ComponentPlan, calibration: JSONValue? = nil) -> Conversion {
+  /// Returns the conversion with another plan for one of its components.
+  package func replacing(_ plan: ComponentPlan, calibration: JSONValue? = nil) -> Conversion {
     var result = self
     result.plans = plans.map { $0.component == plan.component ? plan : $0 }
     result.calibration = calibration ?? self.calibration
     return result
   }
 
-  /// Bytes of all source tensors that are consumed.
+  /// The size of all source tensors that are consumed, in bytes.
   public var sourceByteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.source.byteCount } } }
-  /// Bytes of all tensors in the native model.
+  /// The size of all tensors in the native model, in bytes.
   public var byteCount: Int { plans.reduce(0) { $0 + $1.byteCount } }
 
-  /// The plan as JSON, without anything that only writing would tell.
-  public var dryRunJSON: JSONValue {
+  /// The plan as JSON, without the results that only writing provides.
+  package var dryRunJSON: JSONValue {
     Manifest.report(self, outcomes: plans.map { $0.rows.map { Outcome(row: $0, metrics: nil) } }, source: nil)
   }
 
@@ -56,8 +59,8 @@ public struct Conversion {
   ///   - mayReplace: whether an existing output is replaced.
   ///   - version: this program's version, for the manifest.
   ///   - progress: called with the number of source bytes that were just converted.
-  /// - Returns: the report, which is also what the manifest holds.
-  public func write(
+  /// - Returns: the report, whose members the manifest also holds.
+  package func write(
     to output: String, mayReplace: Bool, version: String,
     progress: (_ component: String, _ bytes: Int) throws -> Void
   ) throws -> JSONValue {
@@ -80,14 +83,14 @@ public struct Conversion {
     let report = Manifest.report(self, outcomes: outcomes, source: sources)
     let manifest = Manifest.json(self, report: report, components: components, version: version)
     try folder.write(Array(manifest.prettyText.utf8), to: Manifest.fileName)
-    // What cannot be read back is not put in place; opening maps and costs nothing.
+    // A model that cannot be read back is not put in place; opening maps files and costs nothing.
     let written = try NativeModel(path: folder.stagingPath)
     for name in written.componentNames { _ = try written.component(name) }
     try folder.commit()
     return report
   }
 
-  /// What a written component is.
+  /// The result of writing a component.
   struct Written {
     let outcomes: [Outcome]
     let source: [JSONValue]
@@ -95,7 +98,7 @@ public struct Conversion {
     let fileSize: Int
   }
 
-  /// What was written of a tensor.
+  /// The result of writing a tensor.
   private struct WrittenTensor: Sendable {
     let sha256: String
     let scalesSha256: String?
@@ -106,7 +109,7 @@ public struct Conversion {
     _ plan: ComponentPlan, to path: String, progress: (Int) throws -> Void
   ) throws -> Written {
     let sourceFiles = plan.source.weights.files
-    // The sources are hashed while the tensors are written; a hash has a fixed length, so the header's is known before.
+    // The sources are hashed while tensors are written; hashes have a fixed length, so the header's is known before.
     let hashes = Background { try concurrentMap(sourceFiles) { try $0.sha256() } }
     let pending = identities(plan, hashes: sourceFiles.map { _ in NativeHeader.pendingHash })
     let entries = NativeHeader.layOut(
@@ -140,8 +143,8 @@ public struct Conversion {
     )
   }
 
-  /// Tensors that are written side by side before progress is told: a quarter of a gigabyte, and one for each core at
-  /// least.
+  /// Returns the rows that are written concurrently before progress is reported: at least a quarter of a gigabyte and
+  /// one for each core.
   private static func batch(of rows: [ComponentPlan.Row], from start: Int) -> Range<Int> {
     var (end, bytes) = (start, 0)
     while end < rows.count, bytes < 1 << 28 || end - start < Concurrency.cores {
@@ -172,7 +175,7 @@ public struct Conversion {
       sha256: hash.finalize(), scalesSha256: scalesHash, metrics: conversion.metrics)
   }
 
-  /// Name, size and SHA-256 of each file that a component comes from.
+  /// Returns the name, size and SHA-256 of each file that a component comes from.
   private static func identities(_ plan: ComponentPlan, hashes: [String]) -> [JSONValue] {
     zip(plan.source.weights.files, hashes).map { file, hash in
       [

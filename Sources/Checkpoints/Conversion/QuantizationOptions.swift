@@ -1,17 +1,17 @@
 import Tensors
 
-/// Chooses the stored type of each tensor of a converted model.
+/// The options that determine the stored type of each tensor of a converted model.
 public struct QuantizationOptions {
-  /// The type of all tensors, or nil to keep each as it is stored.
+  /// The type of all tensors, or nil to keep each as stored.
   public let type: WeightType?
-  /// Why tensors get ``type``, as the manifest states it.
+  /// The reason for ``type`` as stated in the manifest.
   public let typeReason: String
-  /// Rules by name, used where no override matches; int8 has a recipe of its own when none is given.
+  /// Rules by name, used where no override matches; for int8, the built-in recipe by default.
   public let recipe: Recipe?
   /// Exceptions by name; the first whose expression is found in `component/tensor` wins.
   public let overrides: [Recipe.Rule]
 
-  /// Tensors with fewer values are not worth a scale.
+  /// The minimum number of values of a quantized tensor; smaller ones are not worth a scale.
   static let smallestQuantized = 4096
 
   /// Creates options; int8 without a recipe gets the built-in one.
@@ -24,7 +24,7 @@ public struct QuantizationOptions {
     self.overrides = overrides
   }
 
-  /// What was decided for a tensor.
+  /// The decision for a tensor.
   struct Choice: Sendable {
     let type: WeightType
     var activations = InputPrecision.float32
@@ -59,12 +59,12 @@ public struct QuantizationOptions {
       isAsked: false)
   }
 
-  /// Adjusts a choice that the tensor does not allow, or that would gain nothing.
+  /// Adjusts a choice that the tensor does not allow or that would gain nothing.
   private func possible(
     _ choice: Choice, for tensor: WeightDeclaration, stored: WeightType, isAsked: Bool
   ) -> Choice {
     var choice = choice
-    // Only products have inputs to be rounded: linear layers in 8 bits to integers, those and convolutions to bf16.
+    // Only products round inputs: to integers in 8-bit linear layers, to bf16 in linear layers and wider convolutions.
     let isPossible =
       switch choice.activations {
       case .float32: true
@@ -76,13 +76,13 @@ public struct QuantizationOptions {
       let activations = choice.activations.isInteger ? .float32 : choice.activations
       return Choice(type: type, activations: activations, reason: reason)
     }
-    // Widening what is stored makes a file larger and nothing better.
+    // A more precise type than the stored one makes the file larger and nothing better.
     if !isAsked, choice.type.precision > stored.precision { return kept(stored, "stored so") }
     guard choice.type == .int8 else { return choice }
     switch tensor.use {
     case .vector: return kept(stored, "kept as stored: norms and biases are not quantized")
     case .table where !isAsked || tensor.shape.count != 2:
-      // A table is looked up row by row: bf16 costs nothing to speak of.
+      // A table is looked up row by row, so bf16 costs next to nothing.
       return stored == .f32 ? kept(.bf16, "embeddings in bf16") : kept(stored, "embeddings stay as stored")
     case .matrix, .convolution, .table: break
     }

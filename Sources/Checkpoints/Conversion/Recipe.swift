@@ -2,25 +2,25 @@ import Files
 import JSON
 import Tensors
 
-/// A plan in general terms: which tensors get which type, by name; the first rule that matches decides.
+/// A general plan that assigns types to tensors by name; the first rule that matches decides.
 ///
 /// Its schema is `schemas/benben-recipe.schema.json`.
 public struct Recipe {
-  /// One rule.
+  /// A type for the tensors whose names match a pattern.
   public struct Rule {
-    /// A regular expression, looked for in `component/tensor`.
+    /// A regular expression, searched for in `component/tensor`.
     public let pattern: String
     let expression: Regex<AnyRegexOutput>
-    /// The type, or nil to keep what is stored.
+    /// The type, or nil to keep the stored one.
     public let type: WeightType?
-    /// What products with matrices do with their input.
+    /// The precision to which products with the tensors round their inputs.
     public let activations: InputPrecision
-    /// Why, for the report.
+    /// The reason, for the report.
     public let reason: String
 
     /// Creates a rule.
     ///
-    /// - Throws: ``BenbenError`` when the expression is none.
+    /// - Throws: ``BenbenError`` when the pattern is not a valid regular expression.
     public init(
       _ pattern: String, type: WeightType?, activations: InputPrecision = .float32, reason: String
     ) throws {
@@ -37,17 +37,17 @@ public struct Recipe {
     }
   }
 
-  /// What the recipe is called in reports.
+  /// The name of the recipe in reports.
   public let name: String
   /// The rules, first match first.
   public let rules: [Rule]
 
-  /// What the files of recipes say they are.
+  /// The schema that recipe files declare.
   static let schema = "benben.recipe/1"
-  /// Larger files are refused.
+  /// The maximum size of a recipe file, in bytes.
   static let maximumLength = 1_000_000
 
-  /// A recipe of one's own.
+  /// Creates a recipe from rules.
   public init(name: String, rules: [Rule]) {
     self.name = name
     self.rules = rules
@@ -79,10 +79,10 @@ public struct Recipe {
     }
   }
 
-  /// What `--type int8` means for the released models.
+  /// Returns the recipe that `--type int8` selects for the released models.
   ///
-  /// Measured on the fixtures (README): the transformer's blocks lose least when their inputs are quantized too, but not
-  /// those of the modulation, which is one row a sample.
+  /// Measured on the fixtures (README): the transformer's blocks lose least when their inputs are quantized too, except
+  /// for the modulation, whose input is one row per sample.
   public static func int8() throws -> Recipe {
     Recipe(
       name: "int8",

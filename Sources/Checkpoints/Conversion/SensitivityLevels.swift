@@ -2,17 +2,17 @@ import Files
 import JSON
 import Tensors
 
-/// One component's tensors in every type that a search may choose, written to files, so that a model can be built with any
-/// choice for any group.
-public struct SensitivityLevels {
-  /// The groups whose tensors a plan would round, not measured yet.
-  public private(set) var groups: [SensitivitySearch.Group] = []
+/// One component's tensors written to files in every type that a search may choose, so that a model can be built with
+/// any choice for any group.
+package struct SensitivityLevels {
+  /// The groups of tensors that a plan would round, not measured yet.
+  package private(set) var groups: [SensitivitySearch.Group] = []
   private let plan: ComponentPlan
   private var groupOf: [String: Int] = [:]
   private var levels: [WeightType: NativeComponent] = [:]
 
-  /// Writes the files into a folder.
-  public init(_ plan: ComponentPlan, folder: String) throws {
+  /// Creates the levels of a plan and writes their files into a folder.
+  package init(_ plan: ComponentPlan, folder: String) throws {
     self.plan = plan
     for rows in Self.grouped(plan.rows.filter(\.isLossy)) {
       let choices = Self.choices(rows[0])
@@ -37,12 +37,12 @@ public struct SensitivityLevels {
     }
   }
 
-  /// Rows that get one choice: the same name but for numbers, queries, keys and values together.
+  /// Groups the rows that share one choice: names that differ only in numbers, with queries, keys and values together.
   private static func grouped(_ rows: [ComponentPlan.Row]) -> [[ComponentPlan.Row]] {
     var order: [String] = []
     var members: [String: [ComponentPlan.Row]] = [:]
     for row in rows {
-      // What the audit kept, or what is stored otherwise, has other choices.
+      // Rows that the audit changed, or whose stored type differs, have other choices.
       let key =
         "\(pattern(row.name)) \(row.type) \(row.activations) \(row.source.weightType?.rawValue ?? "")"
       if members[key] == nil { order.append(key) }
@@ -56,11 +56,11 @@ public struct SensitivityLevels {
       .replacing(/add_(q|k|v)_proj/, with: "add_[qkv]_proj")
   }
 
-  /// From the cheapest, which the plan already has, to what is stored.
+  /// Returns the choices for a row, from the cheapest, which the plan already has, to the stored type.
   private static func choices(_ row: ComponentPlan.Row) -> [SensitivitySearch.Choice] {
     var choices = [SensitivitySearch.Choice(type: row.type, activations: row.activations)]
     switch row.activations {
-    // As near as wide inputs, and twice as fast.
+    // 16-bit inputs are as accurate as f32 inputs, and twice as fast.
     case .int8: choices.append(.init(type: row.type, activations: .int16))
     case .bf16: choices.append(.init(type: row.type, activations: .float32))
     case .int16, .float32: break
@@ -72,13 +72,13 @@ public struct SensitivityLevels {
     return choices
   }
 
-  /// The component's weights under a plan: the index of a choice for every group.
-  public func weights(_ plan: [Int]) -> any WeightSource {
+  /// Returns the component's weights under a plan, which holds the index of a choice for every group.
+  package func weights(_ plan: [Int]) -> any WeightSource {
     Mixed(levels: levels) { name in groupOf[name].map { groups[$0].choices[plan[$0]] } }
   }
 
-  /// The component's plan with what was chosen.
-  public func plan(_ chosen: [Int], measured search: SensitivitySearch) -> ComponentPlan {
+  /// Returns the component's plan with the chosen types.
+  package func plan(_ chosen: [Int], measured search: SensitivitySearch) -> ComponentPlan {
     plan.retyped { row in
       guard let group = groupOf[row.name] else { return nil }
       let left = SensitivitySearch.decibels(search.groups[group].errors[chosen[group]].max() ?? 0)
@@ -93,7 +93,7 @@ public struct SensitivityLevels {
 
     func weight(_ declaration: WeightDeclaration) throws -> Weight {
       let choice = choice(declaration.name)
-      // What no group holds is the same in all files.
+      // Tensors outside of all groups are the same in all files.
       guard let level = choice.map({ levels[$0.type] }) ?? levels.values.first else {
         throw malformed("the search has no weights", declaration.name, "nothing was written")
       }

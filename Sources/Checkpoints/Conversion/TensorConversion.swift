@@ -2,28 +2,28 @@ import Files
 import Foundation
 import Tensors
 
-/// Reads a tensor piece by piece and gives its bytes in another type, with what that cost.
+/// A conversion of a tensor to another type, one chunk at a time, that measures the error it causes.
 ///
-/// - Throws (while reading): ``BenbenError`` that names the tensor when it holds what is no finite number.
+/// Reading throws a ``BenbenError`` that names the tensor when it holds NaN or infinity.
 struct TensorConversion: ~Copyable {
   private let source: TensorDescriptor
   private let type: WeightType
   private let layout: WeightLayout
   private var chunks: TensorChunks
   private let floats = ScratchBuffer<Float>(), restored = ScratchBuffer<Float>()
-  /// The bytes of the new type, row-major, and in the new layout.
+  /// The bytes of the new type, in row-major order and in the new layout.
   private let converted = ScratchBuffer<UInt8>(), blocked = ScratchBuffer<Int8>()
   private var rowsRead = 0
-  /// How far the values are from the source's, so far.
+  /// The error of the values against the source, so far.
   private(set) var metrics = ErrorMetrics()
   /// The scales of the rows so far, for int8.
   private(set) var scales: [Float] = []
-  /// The row that int8 leaves least of beside its largest value, and how much, in decibels; nil for other types.
+  /// The row with the lowest SQNR in int8 when its largest value is left out, and that SQNR in dB; nil for other types.
   private(set) var worstRow: (row: Int, decibels: Double)?
 
-  /// Whether values may change: the type cannot hold every value of the stored one.
+  /// Returns whether values may change: the type cannot hold every value of the stored one.
   static func isLossy(_ source: TensorDescriptor, to type: WeightType) -> Bool {
-    // What 8-bit rows stand for is exact in f32 only.
+    // The values that 8-bit rows represent are exact in f32 only.
     source.weightType != type
       && (type == .int8
         || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
@@ -33,7 +33,7 @@ struct TensorConversion: ~Copyable {
     self.source = source
     self.type = type
     self.layout = layout
-    // Rows are quantized, and blocks of rows are packed, as a whole.
+    // Rows are quantized as a whole, and blocks of rows are packed as a whole.
     let rowSize = source.shape.dropFirst().reduce(1, *) * source.type.size
     let keepsRows = type == .int8 || source.weightType == .int8
     let rowsAtOnce = layout == .blocked ? WeightLayout.blockSize : 1
@@ -42,7 +42,7 @@ struct TensorConversion: ~Copyable {
 
   /// Lends the next bytes of the new type and layout.
   ///
-  /// - Returns: whether there were any.
+  /// - Returns: whether there were any bytes.
   mutating func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
     guard let bytes = try chunks.next() else { return false }
     let (layout, blocked, columns) = (layout, blocked, rowLength)
@@ -56,7 +56,7 @@ struct TensorConversion: ~Copyable {
     return true
   }
 
-  /// Lends stored bytes in the new type, row-major.
+  /// Lends stored bytes, converted to the new type, in row-major order.
   private mutating func convert(
     _ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
@@ -82,7 +82,7 @@ struct TensorConversion: ~Copyable {
       } else {
         FloatConversion.widen(bytes, source.type, into: floats)
       }
-      // Whatever can be computed with is exact in f32; every other change of type rounds.
+      // Every type that is used in computation is exact in f32; every other change of type rounds.
       if type == .f32 { return try body(UnsafeRawBufferPointer(floats)) }
       try converted.with(count: count * type.elementType.size) { output in
         round(UnsafeBufferPointer(floats), into: UnsafeMutableRawBufferPointer(output))
@@ -91,7 +91,7 @@ struct TensorConversion: ~Copyable {
     }
   }
 
-  /// Rounds values to the new type and measures what that costs.
+  /// Rounds values to the new type and measures the error.
   private mutating func round(
     _ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableRawBufferPointer
   ) {
@@ -105,7 +105,7 @@ struct TensorConversion: ~Copyable {
 
   private var rowLength: Int { source.shape.dropFirst().reduce(1, *) }
 
-  /// The scales of the next rows of a quantized source.
+  /// Reads the scales of the next rows of a quantized source.
   private mutating func nextSourceScales(count: Int) throws -> [Float] {
     guard source.weightType == .int8, rowLength > 0 else { return [] }
     defer { rowsRead += count / rowLength }

@@ -2,34 +2,34 @@ import Files
 import JSON
 import Tensors
 
-/// What any weights file or folder holds, as a table and as JSON.
-public struct Inspection {
+/// The contents of any weights file or folder, as a table and as JSON.
+package struct Inspection {
   /// One tensor.
-  public struct Row {
+  package struct Row {
     /// The component, or an empty string for a single file.
-    public let component: String
+    package let component: String
     /// The tensor's name.
-    public let name: String
+    package let name: String
     /// The shape.
-    public let shape: Shape
-    /// The stored type, as the field names it: that of plain numbers, or `int8` for quantized rows.
-    public let type: String
-    /// Bytes, scales included.
-    public let byteCount: Int
+    package let shape: Shape
+    /// The stored type by its common name: that of plain numbers, or `int8` for quantized rows.
+    package let type: String
+    /// The size in bytes, scales included.
+    package let byteCount: Int
   }
 
-  /// What kind of file or folder it is.
-  public let kind: String
+  /// The kind of the file or folder.
+  package let kind: String
   /// All tensors.
-  public let rows: [Row]
+  package let rows: [Row]
   /// The configs by component.
-  public let configs: [String: JSONValue]
-  /// For a native model: what it was made from and how.
-  public let provenance: JSONValue?
-  /// Components of a folder that lack a file, each with what it lacks.
-  public let incomplete: [(component: String, why: String)]
-  /// The files that a native model carries beside its components (tokenizers), each as `folder/name`.
-  public let auxiliaryFiles: [String]
+  package let configs: [String: JSONValue]
+  /// The manifest of a native model, with its source and plan; nil for anything else.
+  package let provenance: JSONValue?
+  /// The components of a folder that lack a file, each with the missing file.
+  package let incomplete: [(component: String, why: String)]
+  /// The auxiliary files of a native model (tokenizers), each as `folder/name`.
+  package let auxiliaryFiles: [String]
 
   private init(
     kind: String, rows: [Row], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
@@ -43,11 +43,11 @@ public struct Inspection {
     self.auxiliaryFiles = auxiliaryFiles
   }
 
-  /// Looks at a file of weights, a shard index, a `.benben` file, a native model, a released checkpoint, one component's
+  /// Inspects a weights file, a shard index, a `.benben` file, a native model, a released checkpoint, one component's
   /// folder, or a folder of single files.
   ///
   /// A missing file of a component is reported; a malformed one is an error.
-  public init(path: String) throws {
+  package init(path: String) throws {
     if FileSystem.isFolder(path) {
       self = try NativeModel.isModel(path) ? Self.model(path) : Self.folder(path)
     } else if path.hasSuffix(".benben") {
@@ -78,7 +78,7 @@ public struct Inspection {
       FileSystem.exists(path + "/" + $0 + "/config.json") || isComponentName($0)
     }
     guard isRelease else {
-      // A component's own folder, or files that someone keeps side by side.
+      // A component's own folder, or loose files in a folder.
       if FileSystem.exists(path + "/config.json") {
         let weights = try WeightFiles.openAny(path)
         return Inspection(kind: "component folder", rows: rows(weights, component: ""))
@@ -103,7 +103,7 @@ public struct Inspection {
       do {
         found.append(try folder.component(name))
       } catch let error as BenbenError where error.kind == .missing {
-        // A folder that is nobody's component (documentation, pictures) lacks nothing.
+        // A folder that is not a component (documentation, pictures) cannot be incomplete.
         if isComponentName(name) {
           incomplete.append((name, "\(FileSystem.lastComponent(error.subject)): \(error.why)"))
         }
@@ -135,8 +135,8 @@ public struct Inspection {
     }
   }
 
-  /// Components in order of first appearance, each with its sums.
-  public var summary: [(component: String, tensors: Int, parameters: Int, bytes: Int, types: [String])] {
+  /// The components in order of first appearance, each with its totals.
+  package var summary: [(component: String, tensors: Int, parameters: Int, bytes: Int, types: [String])] {
     var order: [String] = []
     var groups: [String: [Row]] = [:]
     for row in rows {
@@ -153,13 +153,13 @@ public struct Inspection {
     }
   }
 
-  /// The names and shapes of a component's tensors.
-  public func shapes(of component: String) -> [String: Shape] {
+  /// Returns the shapes of a component's tensors, by name.
+  package func shapes(of component: String) -> [String: Shape] {
     Dictionary(rows.filter { $0.component == component }.map { ($0.name, $0.shape) }) { first, _ in first }
   }
 
-  /// The whole inspection as JSON; ``rows`` and sums, what is incomplete, and where a native model comes from.
-  public var json: JSONValue {
+  /// The inspection as JSON: ``rows`` and totals, incomplete components, and the provenance of a native model.
+  package var json: JSONValue {
     var members: [String: JSONValue] = [
       "kind": .string(kind),
       "incomplete": .array(

@@ -1,29 +1,29 @@
 import Files
 import Tensors
 
-/// The tensors of anything that holds weights, by component and name.
-public struct WeightCollection {
+/// The tensors of any file or folder that holds weights, by component and name.
+package struct WeightCollection {
   /// One tensor.
-  public struct Item {
+  package struct Item {
     /// The component, or an empty string for a single file.
-    public let component: String
+    package let component: String
     let tensor: TensorDescriptor
 
     /// The official name.
-    public var name: String { tensor.name }
-    /// `component/name`, or the name alone.
-    public var path: String { component.isEmpty ? name : component + "/" + name }
+    package var name: String { tensor.name }
+    /// The path `component/name`, or the name alone for a single file.
+    package var path: String { component.isEmpty ? name : component + "/" + name }
     /// The shape.
-    public var shape: Shape { tensor.shape }
-    /// How the numbers are stored, as the field names it.
-    public var type: String { tensor.weightType?.rawValue ?? tensor.type.rawValue }
+    package var shape: Shape { tensor.shape }
+    /// The stored type by its common name.
+    package var type: String { tensor.weightType?.rawValue ?? tensor.type.rawValue }
   }
 
-  /// All of them, component by component, sorted by name.
-  public let items: [Item]
+  /// All tensors, component by component, sorted by name.
+  package let items: [Item]
 
   /// Opens a native model, a released checkpoint, a component's folder, or a file of weights.
-  public init(path: String) throws {
+  package init(path: String) throws {
     if FileSystem.isFolder(path), NativeModel.isModel(path) {
       let model = try NativeModel(path: path)
       items = try model.componentNames.flatMap { name in
@@ -46,10 +46,10 @@ public struct WeightCollection {
     }
   }
 
-  /// How far a tensor is from another of the same shape, the second being the reference.
+  /// Measures the error of a tensor against a reference of the same shape.
   ///
-  /// - Throws: ``BenbenError`` when one of them holds numbers that cannot be computed with.
-  public static func compare(_ item: Item, reference: Item) throws -> ErrorMetrics {
+  /// - Throws: ``BenbenError`` when the type of either cannot be used in computation.
+  package static func compare(_ item: Item, reference: Item) throws -> ErrorMetrics {
     var metrics = ErrorMetrics()
     var first = try FloatReader(item.tensor)
     var second = try FloatReader(reference.tensor)
@@ -61,7 +61,7 @@ public struct WeightCollection {
   }
 }
 
-/// Reads a tensor's values as f32, the same number at a time whatever its type.
+/// A reader of a tensor's values as f32, in pieces of the same length whatever the type.
 private struct FloatReader: ~Copyable {
   private var conversion: TensorConversion
   private let piece: Int

@@ -1,12 +1,12 @@
 import JSON
 import Tensors
 
-/// Something in a model that is not as it was written.
-public struct IntegrityIssue: Equatable, Sendable {
-  /// The file.
-  public let file: String
+/// A part of a model that is not as it was written.
+package struct IntegrityIssue: Equatable, Sendable {
+  /// The path of the file.
+  package let file: String
   /// The tensor, or nil when the damage is outside of tensors.
-  public let tensor: String?
-  /// What was found.
-  public let why: String
+  package let tensor: String?
+  /// The fault that was found.
+  package let why: String
 }

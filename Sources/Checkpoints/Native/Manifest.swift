@@ -2,7 +2,7 @@ import Files
 import JSON
 import Tensors
 
-/// `manifest.json`: what a model is, what it was made from, with which plan.
+/// The `manifest.json` of a model: its family and components, its source, and its plan.
 ///
 /// Its schema is `schemas/benben-manifest.schema.json`.
 enum Manifest {
@@ -10,7 +10,7 @@ enum Manifest {
   static let schema = "benben.model/1"
   static let maximumLength = 64_000_000
 
-  /// The part of the manifest that `convert --json` reports too.
+  /// Returns the part of the manifest that `convert --json` also reports.
   static func report(
     _ conversion: Conversion, outcomes: [[Conversion.Outcome]], source: [String: JSONValue]?
   ) -> JSONValue {
@@ -46,14 +46,14 @@ enum Manifest {
     }
     if row.source.storedName != row.name { members["sourceName"] = .string(row.source.storedName) }
     if let metrics = outcome.metrics {
-      // No error at all has no finite ratio: null.
+      // Without any error, the ratio is infinite: null.
       members["sqnrDb"] = metrics.sqnrDb.isFinite ? .number(metrics.sqnrDb) : .null
       members["maxAbsError"] = .number(metrics.maxAbs)
     }
     return .object(members)
   }
 
-  /// One written component.
+  /// Returns the manifest's entry of a written component.
   static func component(_ plan: ComponentPlan, file: String, bytes: Int, identity: String) -> JSONValue {
     var members: [String: JSONValue] = [
       "name": .string(plan.component), "file": .string(file), "bytes": .integer(bytes),

@@ -2,16 +2,16 @@ import Files
 import JSON
 import Tensors
 
-/// One component of a native model, opened by mapping: only the preamble and the header are read and hashed.
-public final class NativeComponent: WeightSource {
+/// One component of a native model, memory-mapped; opening it reads and hashes only the preamble and the header.
+package final class NativeComponent: WeightSource {
   /// The path of the `.benben` file.
-  public let path: String
+  package let path: String
   /// The component's official name, such as `text_encoder_2`.
-  public var name: String { header.component }
+  package var name: String { header.component }
   /// The component's `config.json` as it was released.
-  public var config: JSONValue { header.config }
+  package var config: JSONValue { header.config }
   /// SHA-256 of the header, which holds the hash of every tensor: the identity of the whole file.
-  public let identity: String
+  package let identity: String
   private let file: MappedFile
   private let header: NativeHeader
   private let headerLength: Int
@@ -19,7 +19,7 @@ public final class NativeComponent: WeightSource {
   private let indexByName: [String: Int]
 
   /// Opens and validates a file.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let file = try MappedFile(path: path)
     let preambleRange = 0..<min(NativePreamble.length, file.size)
     let preamble = try file.withBytes(preambleRange) {
@@ -47,15 +47,15 @@ public final class NativeComponent: WeightSource {
   }
 
   /// The names, shapes and types of all tensors, in the order of the file.
-  public var tensors: [(name: String, shape: Shape, type: WeightType)] {
+  package var tensors: [(name: String, shape: Shape, type: WeightType)] {
     header.entries.map { ($0.name, $0.shape, $0.type) }
   }
 
-  /// Bytes of all tensors together.
-  public var byteCount: Int { header.entries.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.byteCount } } }
+  /// The size of all tensors, scales included, in bytes.
+  package var byteCount: Int { header.entries.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.byteCount } } }
 
-  /// The weight of that name and shape, looking into the mapping.
-  public func weight(_ declaration: WeightDeclaration) throws -> Weight {
+  /// Returns the weight with the declared name and shape, as a view of the mapping.
+  package func weight(_ declaration: WeightDeclaration) throws -> Weight {
     guard let index = indexByName[declaration.name] else {
       throw malformed("weight \(quoted(declaration.name)) is missing", path, "the model needs it")
     }
@@ -83,7 +83,7 @@ public final class NativeComponent: WeightSource {
     return weight
   }
 
-  /// Where the tensors' data and scales lie in the file, in order, with the width of their numbers in bytes.
+  /// The ranges of the tensors' data and scales in the file, in order, with the width of their numbers in bytes.
   var parts: [(range: Range<Int>, width: Int)] {
     header.entries.flatMap { entry in
       entry.parts.enumerated().map { index, part in
@@ -92,7 +92,7 @@ public final class NativeComponent: WeightSource {
     }
   }
 
-  /// Its tensors as those of any other file of weights.
+  /// Returns the tensors in the form shared by all weights files.
   func weightFiles() throws -> WeightFiles {
     let file = try InputFile(path: path)
     return WeightFiles(
@@ -106,10 +106,12 @@ public final class NativeComponent: WeightSource {
       }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
   }
 
-  /// Hashes every tensor and looks at the padding between them.
+  /// Hashes every tensor and checks the padding between tensors.
   ///
-  /// - Returns: what is damaged, with the tensor it belongs to; empty when the file is sound.
-  public func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) rethrows -> [IntegrityIssue] {
+  /// - Returns: the damage, each with the tensor that it belongs to; empty when the file is sound.
+  package func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) rethrows
+    -> [IntegrityIssue]
+  {
     var found: [IntegrityIssue] = []
     var end = NativePreamble.length + headerLength
     for entry in header.entries {
@@ -117,7 +119,8 @@ public final class NativeComponent: WeightSource {
         let start = dataStart + part.offset
         let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false
         if !isPaddingClean {
-          found.append(IntegrityIssue(file: path, tensor: entry.name, why: "the padding before it is not zero"))
+          found.append(
+            IntegrityIssue(file: path, tensor: entry.name, why: "the padding before it is not zero"))
         }
         end = start + part.byteCount
         let hash = file.withBytes(start..<end) { Digest.sha256($0) }

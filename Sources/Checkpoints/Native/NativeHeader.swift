@@ -12,22 +12,22 @@ struct NativeHeader {
     let shape: Shape
     let type: WeightType
     let layout: WeightLayout
-    /// What a product with it does with its input.
+    /// The precision to which products with the tensor round their input.
     let activations: InputPrecision
     var data: Part
-    /// The f32 scales of the rows, right behind the data, for 8-bit weights.
+    /// The f32 scales of the rows, stored after the data, for 8-bit weights.
     var scales: Part?
 
-    /// Both of its parts, in order.
+    /// The data and the scales, if any, in the order of the file.
     var parts: [Part] { [data] + (scales.map { [$0] } ?? []) }
   }
 
-  /// A run of bytes of the data.
+  /// A range of bytes in the data.
   struct Part: Sendable {
-    /// Where it starts, counted from the start of the data.
+    /// The offset of its first byte from the start of the data.
     let offset: Int
     let byteCount: Int
-    /// SHA-256 in hexadecimal.
+    /// The SHA-256 of the bytes, in hexadecimal.
     var sha256 = NativeHeader.pendingHash
 
     var end: Int { offset + byteCount }
@@ -36,7 +36,7 @@ struct NativeHeader {
       ["offset": .integer(offset), "bytes": .integer(byteCount), "sha256": .string(sha256)]
     }
 
-    /// The part that starts at the next aligned place.
+    /// Creates the part that starts at the next aligned offset.
     fileprivate init(after end: Int, byteCount: Int) {
       let alignment = byteCount >= NativeHeader.pagedSize ? NativeHeader.page : NativeHeader.alignment
       offset = NativeHeader.roundUp(end, alignment)
@@ -44,21 +44,21 @@ struct NativeHeader {
     }
   }
 
-  /// Tensors start at multiples of this.
+  /// The alignment of tensors, in bytes.
   static let alignment = 64
-  /// Tensors of at least ``pagedSize`` bytes start at multiples of this, and so does the data itself.
+  /// The alignment, in bytes, of tensors of at least ``pagedSize`` bytes and of the data itself.
   static let page = 4096
   static let pagedSize = 65536
-  /// Stands in for a hash that is not known yet; as long as a real one.
+  /// A placeholder for a hash that is not known yet, as long as a real one.
   static let pendingHash = String(repeating: "0", count: 64)
 
   let component: String
   let config: JSONValue
-  /// Name, size and SHA-256 of each file that the tensors came from.
+  /// The name, size and SHA-256 of each file that the tensors came from.
   var source: [JSONValue]
   var entries: [Entry]
 
-  /// Lays tensors out in the given order.
+  /// Returns the entries of tensors that are laid out in the given order.
   static func layOut(
     _ tensors: [(name: String, shape: Shape, type: WeightType, activations: InputPrecision)]
   ) -> [Entry] {
@@ -79,7 +79,7 @@ struct NativeHeader {
 
   static func roundUp(_ value: Int, _ multiple: Int) -> Int { (value + multiple - 1) / multiple * multiple }
 
-  /// Where the data starts in a file whose header has this length.
+  /// Returns the offset of the data in a file whose header has the given length.
   static func dataStart(headerLength: Int) -> Int { roundUp(NativePreamble.length + headerLength, page) }
 
   var dataLength: Int { entries.last?.parts.last?.end ?? 0 }
@@ -119,7 +119,7 @@ struct NativeHeader {
     self.entries = entries
   }
 
-  /// Reads and checks a header; every range it declares lies in the data, in order, without overlap.
+  /// Reads and checks a header, whose ranges must lie in the data, in order and without overlap.
   init(parsing bytes: UnsafeRawBufferPointer, path: String, fileSize: Int) throws {
     func fault(_ subject: String, _ why: String) -> BenbenError {
       malformed("malformed header", path, subject + why)
@@ -189,7 +189,7 @@ struct NativeHeader {
     self.init(component: component, config: config, source: source, entries: entries)
   }
 
-  /// The scheme of a quantized tensor must be the one that is known; a plain one must have none.
+  /// Returns the input precision of a tensor; a quantized one must have the known scheme, a plain one none.
   private static func activations(
     _ row: JSONValue, of type: WeightType, _ fault: (String) -> BenbenError
   ) throws -> InputPrecision {

@@ -4,13 +4,13 @@ import JSON
 import Tensors
 
 /// A native model: a folder with `manifest.json`, one `.benben` file per component, and the tokenizers' files.
-public struct NativeModel: Sendable {
+package struct NativeModel: Sendable {
   /// The folder.
-  public let path: String
-  /// The manifest as it stands in the file.
-  public let manifest: JSONValue
+  package let path: String
+  /// The manifest as stored in the file.
+  package let manifest: JSONValue
   /// The family, such as `miniflux`.
-  public let family: String
+  package let family: String
   private let components: [Listed]
   private let files: [Listed]
 
@@ -22,13 +22,13 @@ public struct NativeModel: Sendable {
     let sha256: String
   }
 
-  /// Whether a path looks like a native model.
-  public static func isModel(_ path: String) -> Bool {
+  /// Returns whether a path looks like a native model.
+  package static func isModel(_ path: String) -> Bool {
     FileSystem.exists(path + "/" + Manifest.fileName)
   }
 
-  /// Reads the manifest; components are opened when they are asked for.
-  public init(path: String) throws {
+  /// Reads the manifest; components are opened on demand.
+  package init(path: String) throws {
     guard FileSystem.exists(path) else {
       throw BenbenError(.missing, "cannot open the model", at: path, because: "there is no such folder")
     }
@@ -63,13 +63,15 @@ public struct NativeModel: Sendable {
     }
   }
 
-  /// Whether a folder holds a native model and nothing besides, so that replacing it loses nothing else.
+  /// Returns whether a folder holds a native model and no other entry, so that replacing it loses nothing else.
+  ///
+  /// Only the top level of the folder is compared with the manifest.
   static func isNothingElse(_ folder: String) -> Bool {
     guard let model = try? NativeModel(path: folder) else { return false }
     return FileSystem.entries(of: folder).allSatisfy(model.topLevelEntries.contains)
   }
 
-  /// The names directly in the model's folder.
+  /// The names of the entries directly in the model's folder.
   var topLevelEntries: Set<String> {
     let paths = (components + files).map(\.path) + [Manifest.fileName]
     return Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) })
@@ -98,26 +100,26 @@ public struct NativeModel: Sendable {
     return Listed(name: name, path: path, bytes: bytes, sha256: hash)
   }
 
-  /// The components by name, with the bytes of their files.
-  public var componentSizes: [(name: String, bytes: Int)] { components.map { ($0.name, $0.bytes) } }
+  /// The names of the components, with the sizes of their files in bytes.
+  package var componentSizes: [(name: String, bytes: Int)] { components.map { ($0.name, $0.bytes) } }
 
-  /// The bytes of its components' files and of what is carried along.
-  public var byteCount: Int { (components + files).reduce(0) { $0 + $1.bytes } }
+  /// The size of its component and auxiliary files, in bytes.
+  package var byteCount: Int { (components + files).reduce(0) { $0 + $1.bytes } }
 
-  /// The paths of all files of the model inside its folder: the manifest, the components, and what is carried along.
+  /// The paths of all files inside the model's folder: the manifest, the components, and the auxiliary files.
   var filePaths: [String] { [Manifest.fileName] + (components + files).map(\.path) }
 
   /// The names of all components, in the order of the release.
-  public var componentNames: [String] { components.map(\.name) }
+  package var componentNames: [String] { components.map(\.name) }
 
-  /// The paths of the files that are carried along, inside the model.
-  public var auxiliaryFileNames: [String] { files.map(\.path) }
+  /// The paths of the auxiliary files inside the model.
+  package var auxiliaryFileNames: [String] { files.map(\.path) }
 
-  /// Whether a tensor of the model may differ from its source: the plan stores it in a narrower type.
+  /// The least precise type among the tensors that were rounded; nil when none was.
   ///
-  /// Nil when nothing was narrowed, else the least precise type among the narrowed ones.
-  public var coarsestLossyType: WeightType? {
-    // 8-bit weights were rounded by somebody, also when this model only copied them.
+  /// A tensor counts as rounded when the manifest records an error for it, or when it is stored in 8 bits.
+  package var coarsestLossyType: WeightType? {
+    // 8-bit weights are the result of rounding, even where this model only copied them.
     (manifest["tensors"]?.array ?? []).filter {
       $0["maxAbsError"]?.double ?? 0 > 0 || $0["type"]?.string == WeightType.int8.rawValue
     }
@@ -126,14 +128,14 @@ public struct NativeModel: Sendable {
   }
 
   /// Whether products with some of its weights round their inputs to bf16.
-  public var computesInBFloat16: Bool {
+  package var computesInBFloat16: Bool {
     (manifest["tensors"]?.array ?? []).contains {
       $0["activations"]?.string == InputPrecision.bf16.rawValue
     }
   }
 
-  /// Opens a component and makes sure that it is the one the manifest lists.
-  public func component(_ name: String) throws -> NativeComponent {
+  /// Opens a component and verifies that it is the one that the manifest lists.
+  package func component(_ name: String) throws -> NativeComponent {
     guard let listed = components.first(where: { $0.name == name }) else {
       throw BenbenError(
         .missing, "the model has no component \(quoted(name))", at: path,
@@ -148,14 +150,14 @@ public struct NativeModel: Sendable {
     return component
   }
 
-  /// A component as the source of another conversion.
-  public func sourceComponent(_ name: String) throws -> SourceComponent {
+  /// Opens a component as the source of another conversion.
+  package func sourceComponent(_ name: String) throws -> SourceComponent {
     let component = try component(name)
     return SourceComponent(name: name, config: component.config, weights: try component.weightFiles())
   }
 
-  /// Reads an auxiliary file, and its hash with it; nil when the model has none of that name.
-  public func auxiliaryFile(_ file: String) throws -> [UInt8]? {
+  /// Reads an auxiliary file and verifies its hash; returns nil when the model has none of that name.
+  package func auxiliaryFile(_ file: String) throws -> [UInt8]? {
     guard let listed = files.first(where: { $0.path == file }) else { return nil }
     try requireOwn(listed)
     let bytes = try InputFile.contents(of: path + "/" + file, limit: CheckpointFolder.maximumAuxiliaryLength)
@@ -168,8 +170,9 @@ public struct NativeModel: Sendable {
 
   /// Checks every hash and invariant of the model.
   ///
-  /// - Parameter progress: called with the bytes of every tensor; what it throws ends the check.
-  public func integrityIssues(
+  /// - Parameter progress: called with a component's file and the number of bytes just checked; an error that it throws
+  ///   ends the check.
+  package func integrityIssues(
     progress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
   ) rethrows -> [IntegrityIssue] {
     var found: [IntegrityIssue] = []

@@ -18,7 +18,7 @@ struct NativePreamble {
   static let magic: [UInt8] = [0x89] + Array("BENBEN\n".utf8)
   static let version: UInt32 = 1
   static let byteOrderMark: UInt32 = 0x0102_0304
-  /// The largest header that is read; a released T5 has 0.1 MB.
+  /// The maximum length of a header in bytes; that of a released T5 takes 0.1 MB.
   static let maximumHeaderLength = 64_000_000
 
   let headerLength: Int
@@ -44,7 +44,7 @@ struct NativePreamble {
     self.totalLength = totalLength
   }
 
-  /// Reads and checks a preamble; the header it announces lies in the file.
+  /// Reads and checks a preamble, whose header must lie in the file.
   init(_ bytes: UnsafeRawBufferPointer, path: String, fileSize: Int) throws {
     func fault(_ why: String, _ remedies: String...) -> BenbenError {
       BenbenError(.malformed, "not a sound .benben file", at: path, because: why, remedies: remedies)

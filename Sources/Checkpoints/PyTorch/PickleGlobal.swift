@@ -6,7 +6,7 @@ enum PickleGlobal: Equatable {
   case rebuildTensor
   case storage(ElementType)
 
-  /// Nil for every name that is not allowed.
+  /// Creates the global with the given name; returns nil for every name that is not allowed.
   init?(module: String, name: String) {
     switch (module, name) {
     case ("collections", "OrderedDict"): self = .orderedDictionary

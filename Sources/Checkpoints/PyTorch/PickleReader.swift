@@ -1,17 +1,17 @@
 import Files
 import Tensors
 
-/// Reads a pickle as data: a small stack machine that knows what a state dict needs and refuses everything else.
+/// A reader of pickles as data: a small stack machine for what a state dict needs that refuses everything else.
 ///
-/// Nothing is imported, called or opened. Protocols 2 to 5, as `torch.save` writes them.
+/// Nothing is imported, called or opened. The supported protocols are 2 to 5, as `torch.save` writes them.
 struct PickleReader {
-  /// The largest pickle that is read; that of the largest release takes 300 KB.
+  /// The maximum length of a pickle in bytes; that of the largest release takes 300 KB.
   static let maximumLength = 64_000_000
-  /// More values than any checkpoint's pickle holds, counting the stack, the memo and all containers; a tensor takes
-  /// about fifty.
+  /// The maximum number of values, counting the stack, the memo and all containers: more than any checkpoint's pickle
+  /// holds, at about fifty for each tensor.
   static let maximumValueCount = 1_000_000
 
-  /// Where messages say that something is: the file and the entry.
+  /// The file and the entry, for messages.
   private let subject: String
   private var reader: ByteReader
   private var stack: [PickleValue] = []
@@ -23,9 +23,9 @@ struct PickleReader {
   private var storages: [PickleStorage] = []
   private var tensors: [PickleTensor] = []
   private var valueCount = 0
-  /// The byte of the opcode that is carried out.
+  /// The offset of the current opcode.
   private var start = 0
-  /// Where the frame that is being read ends.
+  /// The end of the current frame; nil outside of frames.
   private var frameEnd: Int?
 
   /// Reads the whole pickle.
@@ -45,13 +45,13 @@ struct PickleReader {
     guard stack.count == 1, marks.isEmpty else { throw fault("its end leaves \(stack.count) values") }
   }
 
-  /// The value that the pickle stands for.
+  /// The value that the pickle represents.
   var result: PickleValue { stack.first ?? .none }
 
-  /// The items of a dictionary, in order.
+  /// Returns the items of a dictionary, in order.
   func items(_ dictionary: Int) -> [(key: PickleValue, value: PickleValue)] { dictionaries[dictionary] }
 
-  /// A tensor that a value stands for.
+  /// Returns the tensor that a value refers to.
   func tensor(_ index: Int) -> PickleTensor { tensors[index] }
 
   private func fault(_ why: String) -> BenbenError {
@@ -82,7 +82,7 @@ struct PickleReader {
     return value
   }
 
-  /// The values above the last mark, which is taken away.
+  /// Removes the last mark and the values above it, and returns the values.
   private mutating func popToMark() throws -> [PickleValue] {
     guard let mark = marks.popLast() else { throw fault("there is no mark on the stack") }
     defer { stack.removeSubrange(mark...) }
@@ -111,7 +111,7 @@ struct PickleReader {
     }
   }
 
-  /// Lists hold nothing that a checkpoint needs: only their lengths are kept.
+  /// Appends values to a list, of which only the length is kept: lists hold nothing that a checkpoint needs.
   private mutating func append(_ values: Int) throws {
     guard case .list(let index)? = stack.last, stack.count > marks.last ?? 0 else {
       throw fault("something is appended to what is no list")
@@ -134,7 +134,7 @@ struct PickleReader {
     return text
   }
 
-  /// A line of ASCII, as old opcodes have it.
+  /// Reads a line of text, the form of argument that old opcodes take.
   private mutating func line() throws -> String {
     var bytes: [UInt8] = []
     while let byte = reader.byte(), byte != UInt8(ascii: "\n") {
@@ -144,7 +144,7 @@ struct PickleReader {
     return try argument(String(validating: bytes, as: UTF8.self))
   }
 
-  /// A little-endian two's complement number of up to eight bytes.
+  /// Reads a little-endian two's complement number of up to eight bytes.
   private mutating func long(_ length: Int) throws -> Int {
     guard 0...8 ~= length else { throw fault("an integer of \(length) bytes") }
     let bits = try argument(reader.unsigned(length))
@@ -163,7 +163,7 @@ struct PickleReader {
   private mutating func remember(_ key: Int) throws {
     guard let value = stack.last else { throw fault("the stack is empty") }
     try count()
-    // Picklers number what they remember one after the other.
+    // Picklers number their memo entries consecutively.
     guard key <= memo.count else { throw fault("\(key) is remembered before \(memo.count)") }
     if key == memo.count { memo.append(value) } else { memo[key] = value }
   }
@@ -175,7 +175,7 @@ struct PickleReader {
 
   // MARK: The machine
 
-  /// Carries out one opcode; false at the end.
+  /// Executes one opcode; returns false at the end.
   private mutating func step() throws -> Bool {
     start = reader.position
     guard let opcode = reader.byte() else { throw fault("it has no end") }
@@ -260,7 +260,7 @@ struct PickleReader {
     try push(.bytes)
   }
 
-  /// A persistent id is the tuple ("storage", storage type, key, device, number of elements).
+  /// Pushes the storage of a persistent id, the tuple ("storage", storage type, key, device, number of elements).
   private mutating func persistentStorage(_ id: PickleValue) throws {
     guard case .tuple(let index) = id, tuples[index].count == 5, case .string("storage") = tuples[index][0],
       case .global(.storage(let type)) = tuples[index][1], case .string(let key) = tuples[index][2],
@@ -286,7 +286,9 @@ struct PickleReader {
     }
   }
 
-  /// The arguments of `_rebuild_tensor_v2`: storage, offset, size, stride, requires_grad, hooks, and metadata or none.
+  /// Returns the tensor that the arguments of `_rebuild_tensor_v2` describe.
+  ///
+  /// They are storage, offset, size, stride, requires_grad, hooks, and metadata or none.
   private func tensor(_ arguments: [PickleValue]) throws -> PickleTensor {
     guard 6...7 ~= arguments.count, case .storage(let storage) = arguments[0],
       case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
@@ -309,7 +311,7 @@ struct PickleReader {
     return numbers.count == tuples[index].count ? numbers : nil
   }
 
-  /// A state dict carries its modules' versions as an attribute; it is left out.
+  /// Discards the attributes of a state dict, which hold its modules' versions.
   private mutating func build() throws {
     guard case .dictionary = try pop(), case .dictionary? = stack.last, stack.count > marks.last ?? 0 else {
       throw fault("it sets the state of something that is no dictionary")

@@ -2,15 +2,15 @@ import Tensors
 
 /// A value of a pickle, as data.
 ///
-/// Containers, storages and tensors are numbers into the reader's own store: values never own one another, so neither
-/// depth nor cycles can hurt, whatever a file builds.
+/// Containers, storages and tensors are indices into the reader's own store: values never own one another, so neither
+/// deep nesting nor cycles can do harm, whatever a file builds.
 enum PickleValue {
   case none
   case bool(Bool)
   case integer(Int)
   case float(Double)
   case string(String)
-  /// Bytes, which no checkpoint needs; only their being there is kept.
+  /// A byte string, which no checkpoint needs; its content is not kept.
   case bytes
   case tuple(Int)
   case list(Int)

@@ -1,21 +1,22 @@
 import Files
 import Tensors
 
-/// Weights that `torch.save` wrote: a zip archive with a pickle that describes tensors, and a record for each storage.
+/// Weights written by `torch.save`: a zip archive with a pickle that describes tensors, and one record per storage.
 ///
 /// The pickle is read as data (``PickleReader``), the storages in place. A tensor may be any view of its storage:
-/// transposed, sliced, expanded, shared. Decisions: big-endian archives and expanded tensors that would take more than the
-/// file (or 64 MiB) are refused; a state dict may stand under `state_dict` or `model`, what stands beside it is not read.
-public enum PyTorchArchive {
-  /// An expanded tensor may take this much even in a smaller file.
+/// transposed, sliced, expanded, shared. By decision, big-endian archives are refused, as are expanded tensors larger
+/// than both the file and 64 MiB; a state dict may be nested under `state_dict` or `model`, and anything beside it is
+/// not read.
+package enum PyTorchArchive {
+  /// The size in bytes that an expanded tensor may take even in a smaller file.
   private static let smallExpansion = 1 << 26
-  /// Where training code puts the state dict.
+  /// The keys under which training code stores the state dict.
   private static let nestedKeys = ["state_dict", "model"]
 
   /// Opens and validates a file.
   ///
   /// - Throws: ``BenbenError`` that names the file, the entry or tensor, and the offset.
-  public static func open(_ path: String) throws -> WeightFiles {
+  package static func open(_ path: String) throws -> WeightFiles {
     let file = try InputFile(path: path)
     try refuseOtherFormats(file)
     let records = try records(ZipDirectory(file), path: path)
@@ -28,7 +29,7 @@ public enum PyTorchArchive {
       }
       return try file.bytes(at: entry.offset, count: entry.size)
     }
-    // Archives from before the entry existed were only written on little-endian machines.
+    // Archives that predate the entry were only written on little-endian machines.
     if records["byteorder"] != nil {
       let order = String(decoding: try record("byteorder", limit: 64), as: UTF8.self)
       guard order == "little" else {
@@ -64,7 +65,7 @@ public enum PyTorchArchive {
       format: "PyTorch archive")
   }
 
-  /// Whether a file starts like a zip archive.
+  /// Returns whether a file starts like a zip archive.
   static func isArchive(_ head: [UInt8]) -> Bool { head.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
 
   private static func refuseOtherFormats(_ file: InputFile) throws {
@@ -93,7 +94,7 @@ public enum PyTorchArchive {
       "Load it in a current PyTorch, in a safe place, and save its state dict again, best as safetensors.")
   }
 
-  /// The entries by their path below the archive's one top folder.
+  /// Returns the entries by their path below the archive's one top folder.
   private static func records(
     _ directory: ZipDirectory, path: String
   ) throws -> [String: ZipDirectory.Entry] {
@@ -154,14 +155,14 @@ public enum PyTorchArchive {
       throw fault("it is expanded to \(byteCount) bytes, the whole file has \(file.size)")
     }
     let start = byteCount == 0 ? 0 : tensor.offset * type.size
-    // The stride of a dimension of one element is never taken, and may be anything.
+    // The stride of a dimension of one element is never used, and may have any value.
     let strides = zip(shape, tensor.strides).map { $0 > 1 ? $1 : 0 }
     return TensorDescriptor(
       name: name, type: type, shape: shape, file: file, offset: storage.offset + start, byteCount: byteCount,
       strides: shape.isContiguous(strides: strides) ? nil : strides)
   }
 
-  /// The place of a tensor's last element in its storage, or nil when it overflows.
+  /// Returns the index of a tensor's last element in its storage, or nil on overflow.
   private static func lastElement(_ tensor: PickleTensor) -> Int? {
     var last = tensor.offset
     for (dimension, stride) in zip(tensor.shape, tensor.strides) where dimension > 1 {

@@ -1,7 +1,7 @@
 import Tensors
 
 extension Shape {
-  /// Whether these strides, in elements, are those of a row-major layout without gaps.
+  /// Returns whether strides, in elements, are those of a row-major layout without gaps.
   func isContiguous(strides: [Int]) -> Bool {
     if contains(0) { return true }
     var expected = 1

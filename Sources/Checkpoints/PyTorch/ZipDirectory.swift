@@ -2,17 +2,17 @@ import CZlib
 import Files
 import Tensors
 
-/// The directory of a zip archive as PyTorch writes it: entries stored without compression, one after the other, the
-/// directory behind them, and nothing else.
+/// The directory of a zip archive as PyTorch writes it: uncompressed entries one after the other, followed by the
+/// directory and nothing else.
 ///
-/// Stricter than zip demands, so that no two readers can see two contents: nothing stands before the first entry or
-/// between entries but padding, the directory ends where the end record starts, the end record ends the file, local and
-/// central headers agree, and every entry's CRC-32 was computed. ZIP64 is read.
+/// The checks are stricter than zip demands, so that no two readers can see different contents: nothing precedes the
+/// first entry, nothing but data descriptors lies between entries, the directory ends where the end record starts, the
+/// end record ends the file, local and central headers agree, and every entry's CRC-32 is verified. ZIP64 is supported.
 struct ZipDirectory {
   /// One stored entry.
   struct Entry {
     let name: String
-    /// Where its data starts in the file.
+    /// The offset of its data in the file.
     let offset: Int
     let size: Int
   }
@@ -20,12 +20,12 @@ struct ZipDirectory {
   /// The entries by name.
   let entries: [String: Entry]
 
-  /// The directory of the largest release takes 100 KB.
+  /// The maximum length of the directory in bytes; that of the largest release takes 100 KB.
   private static let maximumDirectoryLength = 64_000_000
   private static let endLength = 22, locatorLength = 20, end64Length = 56
   private static let localLength = 30, centralLength = 46
 
-  /// An entry as the directory lists it.
+  /// An entry as listed in the directory.
   private struct Listed {
     let name: String
     let flags: Int
@@ -34,7 +34,7 @@ struct ZipDirectory {
     let header: Int
   }
 
-  /// Reads and checks the directory and the CRC of every entry.
+  /// Reads the directory and checks it, and the CRC of every entry.
   ///
   /// - Throws: ``BenbenError`` that names the file, the entry and the offset.
   init(_ file: InputFile) throws {
@@ -78,7 +78,7 @@ struct ZipDirectory {
     self.entries = entries
   }
 
-  /// Finds the end record, and the ZIP64 one before it.
+  /// Finds the end record and, where present, the ZIP64 end record before it.
   private static func findEnd(_ file: InputFile) throws -> (directory: Int, directoryLength: Int, count: Int)
   {
     func fault(_ offset: Int, _ why: String) -> BenbenError {
@@ -112,7 +112,7 @@ struct ZipDirectory {
           let here64 = record.integer(8), let count64 = record.integer(8), here64 == count64,
           let length64 = record.integer(8), let start64 = record.integer(8)
         else { throw fault(expected, "the ZIP64 end record is malformed") }
-        // The short record holds the same values, or all ones where they have no room.
+        // The short record holds the same values, or all ones where they do not fit.
         guard count == count64 || count == 0xFFFF, length == length64 || length == 0xFFFF_FFFF,
           start == start64 || start == 0xFFFF_FFFF
         else { throw fault(expected, "the two end records differ") }
@@ -126,7 +126,7 @@ struct ZipDirectory {
     return (start, length, count)
   }
 
-  /// The next entry of the directory; nil when it is cut short.
+  /// Reads the next entry of the directory; returns nil when the directory is cut short.
   private static func listed(
     _ reader: inout ByteReader, _ fault: (String) -> BenbenError
   ) throws -> Listed? {
@@ -142,7 +142,7 @@ struct ZipDirectory {
     guard let name = String(validating: nameBytes, as: UTF8.self), isSafe(name) else {
       throw fault("an entry's name is no plain path inside the archive")
     }
-    // Bit 0: encrypted; bit 6: strongly so; bit 13: hidden headers.
+    // Bit 0: encryption; bit 6: strong encryption; bit 13: hidden headers.
     guard flags & 0b10_0000_0100_0001 == 0 else { throw fault("entry \(quoted(name)) is encrypted") }
     guard method == 0 else {
       throw fault(
@@ -166,7 +166,7 @@ struct ZipDirectory {
     return Listed(name: name, flags: flags, crc: UInt32(truncatingIfNeeded: crc), size: size, header: header)
   }
 
-  /// The ZIP64 field of an extra field: the numbers that have no room in 32 bits, in their fixed order.
+  /// Returns the ZIP64 field of an extra field: the numbers that do not fit into 32 bits, in their fixed order.
   private static func zip64Field(_ extra: ArraySlice<UInt8>) -> ByteReader? {
     var fields = ByteReader(extra)
     while let id = fields.integer(2), let length = fields.integer(2), let field = fields.run(length) {
@@ -175,16 +175,16 @@ struct ZipDirectory {
     return nil
   }
 
-  /// Whether a name stays inside the archive whoever unpacks it.
+  /// Returns whether a name stays inside the archive's folder, whatever program unpacks it.
   private static func isSafe(_ name: String) -> Bool {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     return !name.unicodeScalars.contains { $0.value < 0x20 || $0 == "\\" || $0 == ":" }
       && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
   }
 
-  /// Where an entry's data lies, after its local header was compared with the directory.
+  /// Returns the range of an entry's data, after comparing its local header with the directory.
   ///
-  /// - Parameter limit: where the next entry or the directory starts.
+  /// - Parameter limit: the offset of the next entry or of the directory.
   private static func data(
     of entry: Listed, in file: InputFile, limit: Int, _ fault: (String) -> BenbenError
   ) throws -> Range<Int> {
@@ -209,7 +209,7 @@ struct ZipDirectory {
       throw fault("entry \(name) has another method or other flags in its local header")
     }
     let end = start + entry.size
-    // With bit 3 the sizes stand behind the data, where the local header may leave them out.
+    // With bit 3, the sizes follow the data, and the local header may leave them out.
     let isDescribedBehind = flags & 8 != 0
     var wide = zip64Field(
       try file.bytes(at: start - extraLength, count: extraLength)[...])

@@ -3,36 +3,36 @@ import Foundation
 import JSON
 import Tensors
 
-/// A released checkpoint: a folder with one sub-folder per component, as the official repositories are laid out.
-public struct CheckpointFolder {
-  /// A small file that is carried along byte for byte.
-  public struct AuxiliaryFile {
-    /// The path inside the checkpoint, `/` between components.
-    public let path: String
-    /// Its whole content.
-    public let contents: [UInt8]
+/// A released checkpoint: a folder with one sub-folder per component, laid out like the official repositories.
+package struct CheckpointFolder {
+  /// A small file that is copied byte for byte.
+  package struct AuxiliaryFile {
+    /// The path inside the checkpoint, with `/` between components.
+    package let path: String
+    /// The whole content of the file.
+    package let contents: [UInt8]
 
-    /// A file of the given content.
-    public init(path: String, contents: [UInt8]) {
+    /// Creates a file with the given content.
+    package init(path: String, contents: [UInt8]) {
       self.path = path
       self.contents = contents
     }
   }
 
-  /// The folder, as it was given.
-  public let path: String
-  /// Where a missing file is to be had, for messages.
-  public var source = "the repository that the checkpoint is from"
-  /// Files may lie below these real paths and nowhere else.
+  /// The path of the folder as passed to the initialiser, less a trailing slash.
+  package let path: String
+  /// The place from which a missing file can be downloaded, for messages.
+  package var source = "the repository that the checkpoint is from"
+  /// The real paths below which all files must lie.
   private let allowedRoots: [String]
 
-  /// The config files that are read are a few kilobytes.
+  /// The maximum size of a config file in bytes; released ones are a few kilobytes.
   static let maximumConfigLength = 1_000_000
-  /// A tokenizer's largest file, the full CLIP vocabulary, is one megabyte.
+  /// The maximum size of an auxiliary file in bytes; a tokenizer's largest, the full CLIP vocabulary, is one megabyte.
   static let maximumAuxiliaryLength = 64_000_000
 
-  /// Opens a folder without looking into it.
-  public init(path: String) throws {
+  /// Opens a folder without reading its contents.
+  package init(path: String) throws {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     guard FileSystem.exists(path) else {
       throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
@@ -55,7 +55,7 @@ public struct CheckpointFolder {
   }
 
   /// The names of the sub-folders, sorted.
-  public var subfolders: [String] {
+  package var subfolders: [String] {
     FileSystem.folders(in: path)
   }
 
@@ -64,7 +64,7 @@ public struct CheckpointFolder {
   /// Files are looked for under their official names first, then by content, so that a renamed file is found.
   ///
   /// - Throws: ``BenbenError`` that names the file that is missing or malformed.
-  public func component(_ name: String) throws -> SourceComponent {
+  package func component(_ name: String) throws -> SourceComponent {
     let folder = path + "/" + name
     guard FileSystem.isFolder(folder) else { throw missing(name) }
     let files = ComponentFiles(folder: folder)
@@ -75,7 +75,7 @@ public struct CheckpointFolder {
   }
 
   /// Opens the weights of one component without its config.
-  public func weights(of name: String) throws -> WeightFiles {
+  package func weights(of name: String) throws -> WeightFiles {
     try weights(ComponentFiles(folder: path + "/" + name), name: name)
   }
 
@@ -91,13 +91,13 @@ public struct CheckpointFolder {
       because: "the index of \(files.shards.count) shards is not there")
   }
 
-  /// Reads a file that is carried along, found under its name or else by content among the files of its folder.
+  /// Reads an auxiliary file, found by its name or, failing that, by content among the files of its folder.
   ///
   /// - Parameters:
   ///   - file: the path inside the checkpoint.
-  ///   - officialNames: the names that the folder's files have in a release; a file of such a name is nothing else.
-  ///   - matches: tells the file by its content.
-  public func auxiliaryFile(
+  ///   - officialNames: the official names of the folder's files; files with these names are not searched by content.
+  ///   - matches: returns whether the content is that of the file.
+  package func auxiliaryFile(
     _ file: String, officialNames: [String], matches: ([UInt8]) -> Bool
   ) throws -> AuxiliaryFile {
     let full = path + "/" + file
@@ -115,21 +115,22 @@ public struct CheckpointFolder {
     throw missing(file)
   }
 
-  /// The `config.json` that lies beside a file of weights, or in a folder of them; nil when there is none.
-  public static func configBeside(_ path: String) throws -> JSONValue? {
-    let directory = FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+  /// Reads the `config.json` beside a weights file or inside a folder of weights; returns nil when there is none.
+  package static func configBeside(_ path: String) throws -> JSONValue? {
+    let directory =
+      FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     let config = directory + "config.json"
     return FileSystem.exists(config) ? try parseJSON(config, limit: maximumConfigLength) : nil
   }
 
-  /// The error for a file of the release that is not there.
+  /// Returns the error for a missing file of the release.
   private func missing(_ file: String, because why: String = "it is not there") -> BenbenError {
     BenbenError(
       .missing, "the checkpoint is not complete", at: path + "/" + file, because: why,
       remedies: ["Download \(file) from \(source)."])
   }
 
-  /// Throws when a path leads, through links, out of the checkpoint.
+  /// Throws when a path leads out of the checkpoint through links.
   func requireInside(_ path: String) throws {
     let real = FileSystem.realPath(path)
     guard allowedRoots.contains(where: { real == $0 || real.hasPrefix($0 + "/") }) else {

@@ -2,12 +2,12 @@ import Files
 import JSON
 import Tensors
 
-/// The files of a component's folder, told by their official names or else by their content.
+/// The files of a component's folder, identified by their official names or, failing that, by their content.
 struct ComponentFiles {
   private let folder: String
   private let names: [String]
 
-  /// The names that weights in one file have, best first.
+  /// The official names of weights in a single file, in order of preference.
   private static let singleNames = ["diffusion_pytorch_model", "model", "pytorch_model"].flatMap {
     [$0 + ".safetensors", $0 + ".bin"]
   }
@@ -17,29 +17,31 @@ struct ComponentFiles {
     names = FileSystem.files(in: folder)
   }
 
-  /// What the libraries that made the releases call the weights of a component: as safetensors, and as an archive.
+  /// Returns the official names of a component's weights, as safetensors and as a PyTorch archive.
+  ///
+  /// These are the names given by the libraries that made the releases.
   static func officialWeights(of component: String) -> [String] {
     component.hasPrefix("text_encoder")
       ? ["model.safetensors", "pytorch_model.bin"]
       : ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"]
   }
 
-  /// Files whose names say that they are shards, `…-00001-of-00003.…`.
+  /// The files whose names mark them as shards, `…-00001-of-00003.…`.
   var shards: [String] { names.filter { $0.contains(/-\d{5}-of-\d{5}\./) } }
 
   private func official(_ candidates: [String]) -> String? {
     candidates.first(where: names.contains).map { folder + "/" + $0 }
   }
 
-  /// The config of the component's class.
+  /// Returns the path of the component's config, or nil when there is none.
   func config(in checkpoint: CheckpointFolder) throws -> String? {
     if let named = official(["config.json"]) { return try inside(named, checkpoint) }
     return try json(in: checkpoint) { $0["_class_name"] != nil || $0["architectures"] != nil }
   }
 
-  /// The index of sharded weights.
+  /// Returns the path of the index of sharded weights, or nil when there is none.
   func index(in checkpoint: CheckpointFolder) throws -> String? {
-    // Where both lie side by side, a single file of an earlier name goes first.
+    // In a folder with both, a single file takes precedence over an index of the same or a later name.
     for name in Self.singleNames {
       if names.contains(name) { return nil }
       if let named = official([name + ".index.json"]) { return try inside(named, checkpoint) }
@@ -47,7 +49,7 @@ struct ComponentFiles {
     return try json(in: checkpoint) { $0["weight_map"] != nil }
   }
 
-  /// The only file of weights.
+  /// Returns the path of the single weights file, or nil when there is none.
   func weights(in checkpoint: CheckpointFolder) throws -> String? {
     if let named = official(Self.singleNames) { return try inside(named, checkpoint) }
     if !shards.isEmpty { return nil }

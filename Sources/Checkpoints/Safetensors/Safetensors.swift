@@ -4,16 +4,16 @@ import Tensors
 
 /// The safetensors format: eight bytes of header length, a JSON header, then the tensors' bytes without holes.
 ///
-/// Everything is checked before a descriptor is handed out. Decisions where the format leaves room: white space
+/// Everything is checked before a descriptor is returned. Where the format leaves room for a decision, white space
 /// before the header's `{` is refused; a rank above ``maximumRank`` is refused; tensors without elements are accepted
-/// wherever they stand; data that is not aligned for its type is accepted and read correctly.
-public enum Safetensors {
-  /// Larger headers are refused before any memory is taken, as the format's own reader does.
-  public static let maximumHeaderLength = 100_000_000
-  /// More dimensions than any checkpoint has.
-  public static let maximumRank = 16
+/// at any boundary between tensors; data that is not aligned for its type is accepted and read correctly.
+package enum Safetensors {
+  /// The maximum header length in bytes; longer ones are refused before memory is taken, as by the format's own reader.
+  package static let maximumHeaderLength = 100_000_000
+  /// The maximum number of dimensions, more than any checkpoint has.
+  package static let maximumRank = 16
 
-  /// Whether the first nine bytes are those of a header's length, of sane size, and of the header.
+  /// Returns whether the first nine bytes are a header length of plausible size and the start of a header.
   static func looksLikeOne(_ head: [UInt8]) -> Bool {
     head.count >= 9 && head[8] == UInt8(ascii: "{") && head[4..<8].allSatisfy { $0 == 0 }
   }
@@ -21,7 +21,7 @@ public enum Safetensors {
   /// Opens and validates a file.
   ///
   /// - Throws: ``BenbenError`` that names file, tensor and offset.
-  public static func open(_ path: String) throws -> WeightFiles {
+  package static func open(_ path: String) throws -> WeightFiles {
     let file = try InputFile(path: path)
     guard file.size >= 8 else {
       try refuseKnownImpostors(file)
@@ -60,7 +60,7 @@ public enum Safetensors {
       files: [file], tensors: tensors, format: "safetensors", metadata: metadata.compactMapValues(\.string))
   }
 
-  /// Files that are often saved under a weights file's name by mistake.
+  /// Throws for files that are often saved under a weights file's name by mistake.
   static func refuseKnownImpostors(_ file: InputFile) throws {
     let head = String(decoding: try file.bytes(at: 0, count: min(file.size, 64)), as: UTF8.self)
     if head.hasPrefix("version https://git-lfs") {

@@ -2,11 +2,11 @@ import Files
 import JSON
 import Tensors
 
-/// Writes weights as a safetensors file that other tools can read.
+/// An export of weights to a safetensors file that other tools can read.
 ///
-/// Names are the official ones, with `component.` in front where there are several components. An 8-bit tensor becomes f32
-/// values, or is written as I8 beside `NAME_scale`, one f32 for each outermost row (w = q·s).
-public struct SafetensorsExport {
+/// Names are the official ones, prefixed with `component.` when there are several components. An 8-bit tensor is
+/// converted to f32, or written as I8 together with `NAME_scale`, one f32 for each outermost row (w = q·s).
+package struct SafetensorsExport {
   private struct Part {
     let name: String
     let type: ElementType
@@ -17,8 +17,8 @@ public struct SafetensorsExport {
   private let items: [WeightCollection.Item]
   private let dequantizes: Bool
 
-  /// What to write, and whether 8-bit tensors are expanded.
-  public init(_ collection: WeightCollection, dequantizes: Bool) {
+  /// Creates an export of a collection; `dequantizes` selects whether 8-bit tensors are converted to f32.
+  package init(_ collection: WeightCollection, dequantizes: Bool) {
     items = collection.items
     self.dequantizes = dequantizes
   }
@@ -45,7 +45,7 @@ public struct SafetensorsExport {
   /// Writes the file, whole or not at all.
   ///
   /// - Parameter progress: called with the number of bytes that were just written.
-  public func write(to path: String, mayReplace: Bool, progress: (Int) throws -> Void) throws {
+  package func write(to path: String, mayReplace: Bool, progress: (Int) throws -> Void) throws {
     let hasComponents = Set(items.map(\.component)).count > 1
     let parts = try items.map { try self.parts(of: $0, hasComponents: hasComponents) }
     let header = SafetensorsHeader(
@@ -68,8 +68,8 @@ public struct SafetensorsExport {
     try staged.commit()
   }
 
-  /// Bytes of all tensors as they are written.
-  public var byteCount: Int {
+  /// The size of all tensors as written, in bytes.
+  package var byteCount: Int {
     get throws {
       try items.reduce(0) { $0 + (try parts(of: $1, hasComponents: false).reduce(0) { $0 + $1.byteCount }) }
     }

@@ -1,11 +1,11 @@
 import JSON
 import Tensors
 
-/// The start of a safetensors file: how long its header is, and the header.
+/// The start of a safetensors file: the length of the header, and the header.
 struct SafetensorsHeader {
-  /// With spaces at the end that align the data, as the format's own writer does.
+  /// The bytes of both, padded with spaces that align the data, as by the format's own writer.
   let bytes: [UInt8]
-  /// Bytes of all tensors.
+  /// The size of all tensors, in bytes.
   let dataSize: Int
 
   init(_ tensors: [(name: String, type: ElementType, shape: Shape)], metadata: [String: String]) {

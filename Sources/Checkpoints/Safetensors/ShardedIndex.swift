@@ -6,14 +6,14 @@ import Tensors
 ///
 /// Decision: `metadata.total_size` is not checked, since released indexes count tied tensors differently; every
 /// tensor is checked against its shard instead.
-public enum ShardedIndex {
-  /// Indexes larger than this are refused; the largest released one is 20 KB.
-  public static let maximumLength = 16_000_000
-  /// More shards than any checkpoint has.
-  public static let maximumShardCount = 1000
+package enum ShardedIndex {
+  /// The maximum size of an index in bytes; the largest released one is 20 KB.
+  package static let maximumLength = 16_000_000
+  /// The maximum number of shards, more than any checkpoint has.
+  package static let maximumShardCount = 1000
 
   /// Opens the index and every shard it names; all shards must lie in the index's own folder.
-  public static func open(_ path: String, in folder: CheckpointFolder) throws -> WeightFiles {
+  package static func open(_ path: String, in folder: CheckpointFolder) throws -> WeightFiles {
     let index = try parseJSON(path, limit: maximumLength)
     guard let weightMap = index["weight_map"]?.object, !weightMap.isEmpty else {
       throw malformed("malformed shard index", path, "weight_map is not an object of names")
@@ -62,7 +62,7 @@ public enum ShardedIndex {
 }
 
 extension ShardedIndex {
-  /// Opens the shards that an index names; where none of them has its name any more, the files of the folder that hold
+  /// Opens the shards that an index names or, where no file has any of these names, the files of the folder that hold
   /// their tensors.
   private static func shards(
     _ names: [String], of shardOfTensor: [String: String], in directory: String, index: String,

@@ -2,13 +2,13 @@ import Files
 import JSON
 import Tensors
 
-/// What one run keeps for a later one: tensors of f32 in a safetensors file, with a text that says what they were computed
-/// from.
-public enum TensorArchive {
+/// A safetensors file in which one run keeps f32 tensors for a later one, with a text that identifies the inputs from
+/// which they were computed.
+package enum TensorArchive {
   private static let originKey = "origin"
 
   /// Writes the file, whole or not at all.
-  public static func write(
+  package static func write(
     _ tensors: [(name: String, values: Tensor)], origin: String, to path: String, mayReplace: Bool = false
   ) throws {
     let header = SafetensorsHeader(
@@ -24,10 +24,10 @@ public enum TensorArchive {
     try withExtendedLifetime(tensors) { try staged.commit() }
   }
 
-  /// The tensors of a file by name; nil when there is none.
+  /// Reads the tensors of a file, by name; returns nil when the file does not exist.
   ///
   /// - Throws: ``BenbenError`` when the file is damaged, or its tensors were computed from something else.
-  public static func read(_ path: String, origin: String) throws -> [String: Tensor]? {
+  package static func read(_ path: String, origin: String) throws -> [String: Tensor]? {
     guard FileSystem.exists(path) else { return nil }
     let files = try Safetensors.open(path)
     guard files.metadata[originKey] == origin else {

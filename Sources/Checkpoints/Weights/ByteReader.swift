@@ -1,4 +1,4 @@
-/// Reads little-endian numbers and runs of bytes from a buffer; nil at its end.
+/// A reader of little-endian numbers and runs of bytes from a buffer; every read returns nil past the end.
 struct ByteReader {
   private let bytes: ArraySlice<UInt8>
   /// The index of the next byte.
@@ -25,11 +25,11 @@ struct ByteReader {
     return bytes[position..<position + count]
   }
 
-  /// An unsigned number of up to eight bytes.
+  /// Reads an unsigned number of up to eight bytes.
   mutating func unsigned(_ count: Int) -> UInt64? {
     run(count)?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// An unsigned number as an integer; also nil when it has no room in one.
+  /// Reads an unsigned number as an integer; also returns nil when it does not fit into one.
   mutating func integer(_ count: Int) -> Int? { unsigned(count).flatMap(Int.init(exactly:)) }
 }

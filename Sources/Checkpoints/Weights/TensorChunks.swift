@@ -1,26 +1,26 @@
 import Files
 import Tensors
 
-/// Reads a tensor's bytes in row-major order piece by piece.
+/// A reader of a tensor's bytes in row-major order, one chunk at a time.
 ///
-/// Memory stays bounded whatever the tensor's size, unless it is a view with strides: then the part of the storage that
+/// Memory stays bounded whatever the tensor's size, except for a view with strides, where the part of the storage that
 /// it spans is held.
 struct TensorChunks: ~Copyable {
-  /// A multiple of every element size.
+  /// The size of a chunk in bytes, a multiple of every element size.
   static let chunkSize = 8 << 20
 
   private let tensor: TensorDescriptor
   private let chunkSize: Int
   private let buffer: UnsafeMutableRawBufferPointer
-  /// Holds what is read of a blocked tensor until it is brought into row-major order.
+  /// The bytes of a blocked tensor as stored, before they are rearranged into row-major order.
   private let blocks: UnsafeMutableRawBufferPointer?
   private var offset = 0
-  /// What a tensor with strides spans.
+  /// The part of the storage that a tensor with strides spans.
   private let span: [UInt8]?
 
-  /// Starts at the first byte.
+  /// Creates a reader at the tensor's first byte.
   ///
-  /// - Parameter unit: bytes that stay together; every piece but the last is a multiple of it.
+  /// - Parameter unit: the number of bytes that stay together; every chunk but the last is a multiple of it.
   init(_ tensor: TensorDescriptor, unit: Int = 8) throws {
     self.tensor = tensor
     let rowLength = tensor.shape.dropFirst().reduce(1, *) * tensor.type.size
@@ -40,7 +40,7 @@ struct TensorChunks: ~Copyable {
     blocks?.deallocate()
   }
 
-  /// The next bytes, valid until the next call; nil at the end.
+  /// Returns the next bytes, valid until the next call, or nil at the end.
   mutating func next() throws -> UnsafeRawBufferPointer? {
     guard offset < tensor.byteCount else { return nil }
     let part = UnsafeMutableRawBufferPointer(
@@ -64,7 +64,7 @@ struct TensorChunks: ~Copyable {
 
   private func gather(_ span: [UInt8], _ strides: [Int], into part: UnsafeMutableRawBufferPointer) {
     let size = tensor.type.size
-    // Where the first element stands, dimension by dimension; the others are counted on from it.
+    // The first element's index in each dimension; the indices of the others follow by counting.
     var index = [Int](repeating: 0, count: tensor.shape.count)
     var rest = offset / size
     for dimension in tensor.shape.indices.reversed() {

@@ -2,16 +2,16 @@ import JSON
 import Tensors
 
 extension TensorDescriptor {
-  /// The same tensor under another name.
-  public func renamed(_ name: String) -> TensorDescriptor {
+  /// Returns a descriptor of the tensor under another name.
+  package func renamed(_ name: String) -> TensorDescriptor {
     TensorDescriptor(
       name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
       strides: strides,
       storedName: storedName)
   }
 
-  /// One of `count` equal parts along the outermost dimension, or nil when it cannot be cut so.
-  public func part(_ index: Int, of count: Int, named name: String) -> TensorDescriptor? {
+  /// Returns one of `count` equal parts along the outermost dimension, or nil for a tensor that cannot be divided.
+  package func part(_ index: Int, of count: Int, named name: String) -> TensorDescriptor? {
     guard let rows = shape.first, rows > 0, rows.isMultiple(of: count), strides == nil else { return nil }
     let length = byteCount / count
     return TensorDescriptor(
@@ -19,8 +19,8 @@ extension TensorDescriptor {
       offset: offset + index * length, byteCount: length, storedName: storedName)
   }
 
-  /// A matrix with its two dimensions exchanged; nil for any other rank.
-  public func transposed(named name: String) -> TensorDescriptor? {
+  /// Returns the matrix with its two dimensions exchanged, or nil for any other rank.
+  package func transposed(named name: String) -> TensorDescriptor? {
     guard shape.count == 2, byteCount > 0 else { return nil }
     let transposed = Array((strides ?? [shape[1], 1]).reversed())
     let shape = Array(shape.reversed())

@@ -2,32 +2,33 @@ import Files
 import JSON
 import Tensors
 
-/// A tensor in a weights file of any format: what it is and where its bytes lie.
+/// A tensor in a weights file of any format: its name, type and shape, and the location of its bytes.
 ///
-/// Readers hand these out only after the whole file was validated: the range lies in the file, has exactly the
-/// length that shape and type demand, and overlaps no other.
-public struct TensorDescriptor: Sendable {
-  /// The name, as it stands in the file unless it was translated.
-  public let name: String
-  /// The name as it stands in the file.
-  public let storedName: String
+/// Readers create descriptors only after validating the whole file: the range lies in the file and, for a tensor
+/// without strides, has exactly the length that shape and type demand. No two ranges overlap, except in PyTorch
+/// archives, whose tensors may share storage.
+package struct TensorDescriptor: Sendable {
+  /// The name, which is the stored one unless it was translated.
+  package let name: String
+  /// The name as stored in the file.
+  package let storedName: String
   /// The stored type.
-  public let type: ElementType
+  package let type: ElementType
   /// The shape, outermost dimension first.
-  public let shape: Shape
+  package let shape: Shape
   /// The file that holds the bytes.
-  public let file: InputFile
-  /// Where they start in the file.
-  public let offset: Int
-  /// How many there are; more or fewer may be stored when there are strides.
-  public let byteCount: Int
+  package let file: InputFile
+  /// The offset of its first byte in the file.
+  package let offset: Int
+  /// The size of its elements in bytes; a tensor with strides may occupy more or fewer in the file.
+  package let byteCount: Int
   /// The distance between neighbours along each dimension, in elements, or nil for a row-major tensor without gaps.
-  public let strides: [Int]?
-  /// Where the f32 scales of its outermost rows start in the file, for 8-bit integers that stand for q·s.
-  public let scaleOffset: Int?
+  package let strides: [Int]?
+  /// The offset in the file of the f32 scales s of its outermost rows, for 8-bit integers q that represent q·s.
+  package let scaleOffset: Int?
   /// The order of the stored numbers.
   let layout: WeightLayout
-  /// What products with it do with their input, where a native model says so.
+  /// The precision to which inputs are rounded before multiplication, where a native model specifies it.
   let activations: InputPrecision
 
   init(
@@ -48,12 +49,12 @@ public struct TensorDescriptor: Sendable {
     self.activations = activations
   }
 
-  /// How it is stored in the terms of a native model, or nil when its numbers cannot be computed with.
+  /// The storage type in the terms of a native model, or nil when the element type cannot be used in computation.
   var weightType: WeightType? {
     type == .i8 && scaleOffset != nil ? .int8 : WeightType(keeping: type)
   }
 
-  /// The scales of the given outermost rows of quantized values.
+  /// Reads the scales of the given outermost rows of quantized values; empty for a tensor without scales.
   func scales(of rows: Range<Int>) throws -> [Float] {
     guard let scaleOffset else { return [] }
     var scales = [Float](repeating: 0, count: rows.count)

@@ -2,32 +2,32 @@ import Files
 import JSON
 import Tensors
 
-/// The opened weights of one component, whatever files they were spread over.
-public struct WeightFiles {
-  /// The files in the order they were named.
-  public let files: [InputFile]
+/// The opened weights of one component, whatever files they are spread over.
+package struct WeightFiles {
+  /// The opened files: a single one, or the shards in the order of their names.
+  package let files: [InputFile]
   /// All tensors, sorted by name.
-  public let tensors: [TensorDescriptor]
-  /// What the files are called in the field.
-  public let format: String
-  /// What else a safetensors file says, by key.
-  public var metadata: [String: String] = [:]
+  package let tensors: [TensorDescriptor]
+  /// The common name of the files' format.
+  package let format: String
+  /// The metadata of a single safetensors file, by key.
+  package var metadata: [String: String] = [:]
 
-  /// The same files with other names or cuts of their tensors.
-  public func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {
+  /// Returns weights in which each tensor is replaced by its translations, under other names or cut into parts.
+  package func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {
     WeightFiles(
       files: files,
       tensors: tensors.flatMap(translate).sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
       format: format)
   }
 
-  /// Whether the first nine bytes of a file are those of a file of weights.
+  /// Returns whether the first nine bytes of a file are those of a weights file.
   static func looksLikeWeights(_ head: [UInt8]) -> Bool {
     Safetensors.looksLikeOne(head) || PyTorchArchive.isArchive(head)
   }
 
-  /// Opens a file of weights, the index of a sharded one, or a folder that holds either.
-  public static func openAny(_ path: String) throws -> WeightFiles {
+  /// Opens a weights file, the index of sharded weights, or a folder that holds either.
+  package static func openAny(_ path: String) throws -> WeightFiles {
     if FileSystem.isFolder(path) {
       let parts = path.split(separator: "/").map(String.init)
       let parent = (path.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
@@ -38,10 +38,10 @@ public struct WeightFiles {
     return try ShardedIndex.open(path, in: CheckpointFolder(path: parent))
   }
 
-  /// Opens a file of weights, told by its content: a safetensors file or a PyTorch archive.
+  /// Opens a weights file, identified by its content as a safetensors file or a PyTorch archive.
   ///
-  /// - Throws: ``BenbenError`` that names what else the file is, where that can be told.
-  public static func open(_ path: String) throws -> WeightFiles {
+  /// - Throws: ``BenbenError`` that names the file's actual format, where that can be recognised.
+  package static func open(_ path: String) throws -> WeightFiles {
     let file = try InputFile(path: path)
     let head = try file.bytes(at: 0, count: min(file.size, 9))
     if Safetensors.looksLikeOne(head) { return try Safetensors.open(path) }

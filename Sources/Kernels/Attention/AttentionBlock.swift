@@ -1,18 +1,18 @@
 import CDNNL
 import Tensors
 
-/// Which keys a run of queries sees: always the first `keys` ones.
+/// A run of queries and the keys that it sees: always the first `keys` ones.
 ///
-/// A mask that lets each token see what is not later in time, over tokens sorted by time, is a list of such blocks;
-/// what it excludes is never computed.
-public struct AttentionBlock: Equatable, Sendable {
+/// A causal mask, which lets each token see no later one, over tokens sorted by time is a list of such blocks; excluded
+/// scores are never computed.
+package struct AttentionBlock: Equatable, Sendable {
   /// The rows of the queries.
-  public let queries: Range<Int>
-  /// How many keys, from the first on, they see.
-  public let keys: Int
+  package let queries: Range<Int>
+  /// The number of keys that the queries see, counted from the first.
+  package let keys: Int
 
-  /// A block.
-  public init(queries: Range<Int>, keys: Int) {
+  /// Creates a block.
+  package init(queries: Range<Int>, keys: Int) {
     self.queries = queries
     self.keys = keys
   }

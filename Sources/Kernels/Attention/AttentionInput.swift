@@ -2,15 +2,15 @@ import CDNNL
 import Tensors
 
 /// Queries, keys and values of all heads, token by token: each is [tokens, heads·headDim].
-public struct AttentionInput {
+package struct AttentionInput {
   let query: Tensor, key: Tensor, value: Tensor
   let heads: Int
   let isRounded: Bool
 
-  /// Groups what an attention reads.
+  /// Groups the operands of an attention.
   ///
   /// - Parameter isRounded: whether products may round their operands to bf16.
-  public init(query: Tensor, key: Tensor, value: Tensor, heads: Int, isRounded: Bool = false) {
+  package init(query: Tensor, key: Tensor, value: Tensor, heads: Int, isRounded: Bool = false) {
     precondition(query.shape[1] == key.shape[1] && key.shape == value.shape && query.shape[1] % heads == 0)
     self.query = query
     self.key = key

@@ -2,18 +2,18 @@ import CDNNL
 import Tensors
 
 extension KernelContext {
-  /// Scores are held for at most this many of them at a time.
+  /// The most attention scores held at a time.
   private static let maximumScores = 1 << 23
 
-  /// softmax(scale·Q·Kᵀ + bias)·V for every head, [tokens, heads·headDim].
+  /// Computes softmax(scale·Q·Kᵀ + bias)·V for every head, [tokens, heads·headDim].
   ///
   /// - Parameters:
   ///   - blocks: which queries see which keys; together they cover all rows of the output.
-  ///   - scale: the factor before the softmax.
+  ///   - scale: the factor applied before the softmax.
   ///   - bias: added to the scores, [heads or 1, queries, keys]; masked positions hold a very negative number.
-  ///   - output: where the result goes; nil for a new tensor.
+  ///   - output: the tensor for the result; nil to allocate a new one.
   @discardableResult
-  public func attention(
+  package func attention(
     _ input: AttentionInput, blocks: [AttentionBlock], scale: Float, bias: Tensor? = nil,
     into output: Tensor? = nil
   ) throws -> Tensor {
@@ -75,7 +75,7 @@ extension KernelContext {
     }
   }
 
-  /// Softmax of every row, in place.
+  /// Applies softmax to every row, in place.
   private func softmax(_ view: MatrixView) throws {
     var descriptor = try view.layout.descriptor()
     let primitive = try primitive(.softmax(view.layout), "softmax") { engine, result in

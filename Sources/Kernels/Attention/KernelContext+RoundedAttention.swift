@@ -3,11 +3,11 @@ import CKernelLoops
 import Tensors
 
 extension KernelContext {
-  /// Scores that one thread holds at a time; with what else it holds they should stay in its cache.
+  /// The number of scores one thread holds at a time; together with its other buffers they should stay in its cache.
   private static let scoresAtOnce = 1 << 18
 
-  /// softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; each head by one
-  /// thread.
+  /// Computes softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; one
+  /// thread computes each head.
   func roundedAttention(
     _ input: AttentionInput, blocks: [AttentionBlock], scale: Float, into output: Tensor
   ) throws {
@@ -42,8 +42,8 @@ extension KernelContext {
   }
 }
 
-/// One thread's copy of a head in bf16, queries row by row, keys and values as products want their right factor, and its
-/// scores.
+/// One thread's copy of a head in bf16, with its scores: queries row by row, keys and values in the layout of a
+/// product's right factor.
 private final class HeadMemory {
   let query: ScratchBuffer<UInt16>, key: ScratchBuffer<UInt16>, value: ScratchBuffer<UInt16>
   let scores: ScratchBuffer<Float>, inverseSums: ScratchBuffer<Float>, sums: ScratchBuffer<Float>
@@ -64,7 +64,7 @@ private final class HeadMemory {
     self.headDim = headDim
   }
 
-  /// Brings the head's queries and keys over; the first keys stand as they would alone.
+  /// Copies the head's queries and keys; the first keys are laid out as if they were the only ones.
   func load(_ input: AttentionInput, head: Int, scale: Float) {
     let (query, key) = (input.query, input.key)
     bb_round_columns(
@@ -75,7 +75,7 @@ private final class HeadMemory {
       headDim)
   }
 
-  /// Brings the first of the head's values over.
+  /// Copies the first `count` of the head's values.
   func loadValues(_ input: AttentionInput, head: Int, count: Int) {
     bb_block_columns(
       input.value.elements.baseAddress.map { $0 + head * headDim }, input.value.shape[1], value.base,
@@ -83,13 +83,13 @@ private final class HeadMemory {
   }
 }
 
-/// Some queries of a head and the keys that they see: two products and what lies between them.
+/// Some queries of a head and the keys that they see: two products with a softmax between them.
 private struct AttentionTile {
   let rows: Range<Int>
   let keys: Int
   private let headDim: Int, width: Int
   private let scores: Primitive, sums: Primitive
-  /// The layouts of what the products read and write; made once, as every head needs them.
+  /// The layouts of the products' operands and results; created once, as every head needs them.
   private let query: dnnl_memory_desc_t, key: dnnl_memory_desc_t, score: dnnl_memory_desc_t
   private let probability: dnnl_memory_desc_t, value: dnnl_memory_desc_t, output: dnnl_memory_desc_t
 
@@ -111,10 +111,10 @@ private struct AttentionTile {
     self.output = try output.descriptor()
   }
 
-  /// The scratch memory of the products, in bytes.
+  /// The scratch memory that the products need, in bytes.
   var scratchSize: Int { max(scores.scratchSize, sums.scratchSize) }
 
-  /// Computes one head's share of the rows.
+  /// Computes these rows of one head's output.
   func attend(_ head: HeadMemory, into target: UnsafeMutablePointer<Float>?, in context: KernelContext) throws
   {
     try context.execute(

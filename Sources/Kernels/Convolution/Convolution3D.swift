@@ -2,41 +2,28 @@ import CDNNL
 import Files
 import Tensors
 
-/// The shapes of a 3-D convolution over channels-last frames; equal ones share a primitive.
-struct ConvolutionGeometry: Hashable {
-  let inputChannels: Int, outputChannels: Int
-  /// Time, height, width.
-  let input: [Int], output: [Int], kernel: [Int], stride: [Int]
-  /// Zeros before and after, per axis.
-  let before: [Int], after: [Int]
-
-  /// The extents of a frame with its zeros.
-  var paddedHeight: Int { input[1] + before[1] + after[1] }
-  var paddedWidth: Int { input[2] + before[2] + after[2] }
-}
-
-/// A 3-D convolution (`torch.nn.Conv3d`) over frames [time, height, width, channels], one sample.
-public struct Convolution3D {
+/// A 3-D convolution (`torch.nn.Conv3d`) over the frames [time, height, width, channels] of one sample.
+package struct Convolution3D {
   /// Kernel extents: time, height, width.
-  public let kernel: [Int]
+  package let kernel: [Int]
   private let stride: [Int]
   private let weight: Weight
   private let bias: Weight
-  /// Transformed kernels are kept: a clip is decoded chunk by chunk and tile by tile.
+  /// Cached transformed kernels: a clip is decoded chunk by chunk and tile by tile.
   private let prepared = Prepared()
 
   private final class Prepared {
     var winograd: WinogradConvolution?
   }
 
-  /// Whether the plan asks for products in bf16, and this convolution and the processor have them.
+  /// Whether products are in bf16: the plan asks for it, and this convolution and the processor support it.
   private var isRounded: Bool {
     weight.activations == .bf16 && KernelContext.multipliesBFloat16 && stride == [1, 1, 1]
       && kernel[1...] == [3, 3]
   }
 
-  /// A convolution with a weight of shape [outputs, inputs, time, height, width] and a bias of shape [outputs].
-  public init(weight: Weight, bias: Weight, stride: [Int] = [1, 1, 1]) {
+  /// Creates a convolution from a weight of shape [outputs, inputs, time, height, width] and a bias of shape [outputs].
+  package init(weight: Weight, bias: Weight, stride: [Int] = [1, 1, 1]) {
     precondition(weight.shape.count == 5 && bias.shape == [weight.shape[0]] && stride.count == 3)
     kernel = Array(weight.shape[2...])
     self.stride = stride
@@ -44,14 +31,14 @@ public struct Convolution3D {
     self.bias = bias
   }
 
-  /// Convolves frames, with zeros around them in space as the kernel needs to keep the size ("same"), and `timePadding`
-  /// frames of zeros in front.
+  /// Convolves frames, padded with zeros in space so that their size is kept ("same"), and with `timePadding` frames of
+  /// zeros in front.
   ///
   /// - Parameters:
-  ///   - memory: frames that come before x; takes over the last of x. With a stride of two in time, one of them keeps the
-  ///     windows in step.
-  ///   - residual: when given, the result is added to it, in place, and it is returned.
-  public func callAsFunction(
+  ///   - memory: frames that precede x; the last frames of x are stored in it. With a stride of two in time, one
+  ///     remembered frame keeps the windows in step.
+  ///   - residual: a tensor to which the result is added in place, and which is then returned; nil for a new tensor.
+  package func callAsFunction(
     _ x: Tensor, after memory: TemporalContext? = nil, timePadding: Int, addingTo residual: Tensor? = nil,
     in context: KernelContext
   ) throws -> Tensor {
@@ -98,7 +85,7 @@ public struct Convolution3D {
     return output
   }
 
-  /// Counts the work as the definition has it, without taps that see only the zeros in front.
+  /// Counts the operations of the definition, without taps that see only the zeros in front.
   private func count(_ output: [Int], timePadding: Int, in context: KernelContext) {
     let channelPairs = weight.shape[0] * weight.shape[1]
     context.operations.convolution += (0..<output[0]).reduce(0) { sum, frame in
@@ -110,16 +97,16 @@ public struct Convolution3D {
 }
 
 extension KernelContext {
-  /// Rows of a product that stay in the cache while all taps are added to them.
+  /// The number of rows in a product, small enough to stay in the cache while all taps are added to them.
   private static let rowsAtOnce = 4096
 
-  /// A convolution without strides as a sum of matrix products, one a tap of the kernel: output += conv(x) + bias.
+  /// Computes output += conv(x) + bias without strides, as a sum of matrix products, one per tap of the kernel.
   ///
   /// oneDNN's direct convolution sums all taps and channels one after the other, 13,824 numbers in the largest layer,
   /// which costs more accuracy than parity allows. Its matrix products sum in blocks, and so do the taps here.
   ///
-  /// With zeros around the frames, a tap sees the same pixels shifted by a constant number of rows, so each product reads
-  /// the padded input in place. The few results between the frames' lines are not used.
+  /// With zeros around the frames, a tap sees the same pixels shifted by a constant number of rows, so each product
+  /// reads the padded input in place. The few results that fall between the lines of the frames are discarded.
   fileprivate func addSumOfTaps(
     _ geometry: ConvolutionGeometry, _ x: FrameWindow, weights: UnsafePointer<Float>?, bias: Tensor,
     to output: Tensor
@@ -133,7 +120,7 @@ extension KernelContext {
     let linesAtOnce = max(1, min(height, Self.rowsAtOnce / paddedWidth))
     let buffer = Tensor([linesAtOnce * paddedWidth, outputs])
     for frame in 0..<geometry.output[0] {
-      // Before the first frame there is nothing but zeros: those taps are left out.
+      // Only zeros precede the first frame, so their taps are left out.
       let firstTap = max(0, geometry.before[0] - frame) * geometry.kernel[1] * geometry.kernel[2]
       for first in stride(from: 0, to: height, by: linesAtOnce) {
         let lines = min(linesAtOnce, height - first)
@@ -164,7 +151,7 @@ extension KernelContext {
     withExtendedLifetime((padded, taps, bias)) {}
   }
 
-  /// The frames with zeros around them in space, and behind them as many pixels as the last tap reaches too far.
+  /// Pads the frames with zeros in space, and appends the few pixels that the last tap reads past the end.
   private static func padded(_ x: FrameWindow, _ geometry: ConvolutionGeometry) -> Tensor {
     if geometry.kernel == [1, 1, 1] { return x.joined() }
     let (height, width, channels) = (geometry.input[1], geometry.input[2], geometry.inputChannels)
@@ -185,7 +172,7 @@ extension KernelContext {
     return result
   }
 
-  /// Weights [outputs, inputs, taps] as [taps, inputs, outputs].
+  /// Reorders weights from [outputs, inputs, taps] to [taps, inputs, outputs].
   private func tapMajor(_ weights: UnsafePointer<Float>?, _ geometry: ConvolutionGeometry) throws -> Tensor {
     let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
     let taps = geometry.kernel.reduce(1, *)
@@ -208,7 +195,7 @@ extension KernelContext {
     return result
   }
 
-  /// oneDNN's dimension order is batch, channels, time, height, width; the strides make it channels-last.
+  /// Returns the layout of channels-last frames in oneDNN's order of dimensions: batch, channels, time, height, width.
   private static func frames(_ extents: [Int], channels: Int) -> Layout {
     let (height, width) = (extents[1], extents[2])
     return Layout(
@@ -218,7 +205,7 @@ extension KernelContext {
       ])
   }
 
-  /// A convolution with strides: output += conv(x) + bias.
+  /// Computes a convolution with strides: output += conv(x) + bias.
   fileprivate func convolve(
     _ geometry: ConvolutionGeometry, _ x: Tensor, weights: UnsafePointer<Float>?, bias: Tensor,
     addingTo output: Tensor
@@ -273,23 +260,5 @@ extension KernelContext {
           Argument(DNNL_ARG_DST, outputLayout, UnsafeMutableRawPointer(output.elements.baseAddress)),
         ], "convolution")
     }
-  }
-
-  /// An activation function over all elements, in place.
-  public func apply(_ activation: Activation, to x: Tensor) throws {
-    if x.count == 0 { return }
-    var layout = try Layout([x.count]).descriptor()
-    let primitive = try primitive(.elementwise(activation, count: x.count), "activation") { engine, result in
-      let (kind, alpha) = activation.algorithm
-      var operation = dnnl_eltwise_desc_t()
-      try dnnl(
-        dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, kind, &layout, alpha, 0),
-        "activation")
-      return dnnl_primitive_desc_create(&result, &operation, nil, engine, nil)
-    }
-    let memory = UnsafeMutableRawPointer(x.elements.baseAddress)
-    try execute(
-      primitive, [Argument(DNNL_ARG_SRC, layout, memory), Argument(DNNL_ARG_DST, layout, memory)],
-      "activation")
   }
 }

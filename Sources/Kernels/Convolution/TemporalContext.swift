@@ -1,20 +1,20 @@
 import CKernelLoops
 import Tensors
 
-/// What a convolution that looks back in time remembers of the frames it saw: the last two, in bf16 when its products are.
-public final class TemporalContext {
+/// The last two input frames of a convolution that looks back in time, stored in bf16 if its products are in bf16.
+package final class TemporalContext {
   private static let length = 2
 
-  /// Oldest first; rounded frames are two numbers to an element.
+  /// The frames, oldest first; a rounded frame packs two bf16 numbers into each element.
   private(set) var frames: [Tensor] = []
 
-  /// Nothing seen yet.
-  public init() {}
+  /// Creates a context without frames.
+  package init() {}
 
-  /// How many frames are remembered.
-  public var count: Int { frames.count }
+  /// The number of remembered frames.
+  package var count: Int { frames.count }
 
-  /// Takes over the last frames of x [time, height, width, channels]; the memory of forgotten ones is used again.
+  /// Copies the last frames of x [time, height, width, channels]; the memory of forgotten frames is reused.
   func remember(_ x: Tensor, isRounded: Bool) {
     let lines = x.shape[1]
     for index in max(0, x.shape[0] - Self.length)..<x.shape[0] {

@@ -2,25 +2,27 @@ import CDNNL
 import CKernelLoops
 import Tensors
 
-/// A convolution of 3×3 pixels and some frames with products in bf16 by Winograd's F(2×2, 3×3) (Lavin and Gray, "Fast
-/// Algorithms for Convolutional Neural Networks", 2016): tiles of 4×4 pixels, overlapping by two, and the kernels are
-/// transformed, multiplied position by position as sixteen matrices, and transformed back to 2×2 pixels each.
+/// A convolution of 3×3 pixels and one or more frames in bf16 by Winograd's F(2×2, 3×3) (Lavin and Gray, "Fast
+/// Algorithms for Convolutional Neural Networks", 2016).
 ///
-/// It multiplies 2.25 times less often than the definition does. The kernels of several frames share the transforms. Its
-/// rounding errors are about twice those of a sum of taps in bf16, so it serves where bf16 does.
+/// Tiles of 4×4 pixels, overlapping by two, and the kernels are transformed, multiplied position by position as sixteen
+/// matrices, and transformed back to 2×2 pixels each.
+///
+/// It needs 2.25 times fewer multiplications than the definition. The kernels of several frames share the input
+/// transforms. Its rounding errors are about twice those of a sum of taps in bf16, so it serves wherever bf16 does.
 final class WinogradConvolution {
   private static let positions = 16
-  /// Values of one position that are multiplied at a time: those of all positions should not leave the cache.
+  /// The number of values per position that are multiplied at a time; those of all positions should stay in the cache.
   private static let mostValues = 1 << 17
 
   private let inputs: Int, outputs: Int, times: Int
   private let weightLayout: dnnl_memory_desc_t
-  /// The transformed kernels, [times, positions], each in the layout that the products want.
+  /// The transformed kernels, [times, positions], each in the layout that the products read.
   private let kernels: ScratchBuffer<UInt16>
-  /// Values of one kernel at one position, in that layout.
+  /// The number of values of one kernel at one position, in that layout.
   private let kernelSize: Int
 
-  /// Tiles that are multiplied at a time, at most.
+  /// The most tiles multiplied at a time.
   private let mostTiles: Int
 
   /// Transforms the kernels [outputs, inputs, times, 3, 3].
@@ -45,7 +47,7 @@ final class WinogradConvolution {
     }
   }
 
-  /// The kernels of one frame, transformed to [positions, inputs, outputs]; every thread widens some outputs at a time.
+  /// Transforms one frame of the kernels to [positions, inputs, outputs]; each thread converts a few outputs at a time.
   private func transform(_ weight: Weight, time: Int, into output: UnsafeMutablePointer<UInt16>) {
     let outputsAtOnce = 32
     parallelRows(outputs) { part in
@@ -61,19 +63,20 @@ final class WinogradConvolution {
     }
   }
 
-  /// output (+)= conv(x) + bias for frames [time, height, width, channels], with `timePadding` frames of zeros in front.
+  /// Computes output (+)= conv(x) + bias for frames [time, height, width, channels], with `timePadding` frames of zeros
+  /// in front.
   func callAsFunction(
     _ x: FrameWindow, timePadding: Int, bias: Tensor, into output: Tensor, adds: Bool,
     in context: KernelContext
   ) throws {
     let grid = TileGrid(height: output.shape[1], width: output.shape[2])
-    // A few counts of rows share primitives; what lies behind the last tile is computed in vain.
+    // Rounded up, so that a few row counts share primitives; rows past the last tile are computed but not used.
     let tilesAtOnce = min((grid.count + 63) / 64 * 64, mostTiles)
     let batch = try TileBatch(
       count: tilesAtOnce, left: Layout([tilesAtOnce, inputs], .bf16), output: Layout([tilesAtOnce, outputs]),
       right: Layout([inputs, outputs], .bf16), packed: weightLayout, in: context)
     let slot = Self.positions * tilesAtOnce * inputs
-    // The transforms of as many frames as a kernel sees, in turn.
+    // A ring of transformed frames, as many as a kernel sees.
     let transforms = ScratchBuffer<UInt16>(count: times * slot)
     let products = ScratchBuffer<Float>(count: Self.positions * tilesAtOnce * outputs)
     let zeros = Tensor.zeros([inputs])
@@ -111,7 +114,7 @@ final class WinogradConvolution {
         for index in part {
           let (y, x) = grid.corner(tiles.lowerBound + index)
           for place in 0..<Self.positions {
-            // A tile starts one pixel before the four that come of it.
+            // A tile starts one pixel above and to the left of the four pixels that it yields.
             let (line, column) = (y - 1 + place / 4, x - 1 + place % 4)
             let isInside = 0..<grid.height ~= line && 0..<grid.width ~= column
             pixels[place] = UnsafeRawPointer(
@@ -123,7 +126,7 @@ final class WinogradConvolution {
     }
   }
 
-  /// The products of all positions, each by one thread.
+  /// Computes the products of all positions, each on one thread.
   private func multiply(
     _ batch: TileBatch, _ taps: Range<Int>, _ scratch: [ScratchBuffer<UInt8>], in context: KernelContext,
     _ left: (_ tap: Int) -> UnsafeMutablePointer<UInt16>,
@@ -174,22 +177,22 @@ final class WinogradConvolution {
   }
 }
 
-/// How a frame is cut into tiles that give 2×2 pixels each, row by row.
+/// The division of a frame, row by row, into tiles that yield 2×2 pixels each.
 private struct TileGrid {
   let height: Int, width: Int
 
   private var columns: Int { (width + 1) / 2 }
   var count: Int { (height + 1) / 2 * columns }
 
-  /// The first pixel that a tile gives.
+  /// Returns the first pixel that a tile yields.
   func corner(_ tile: Int) -> (y: Int, x: Int) { (tile / columns * 2, tile % columns * 2) }
 }
 
-/// The products of as many tiles as are multiplied at a time.
+/// The primitives that multiply one batch of tiles.
 private struct TileBatch {
   let count: Int
   let left: dnnl_memory_desc_t, output: dnnl_memory_desc_t
-  /// The first product of a position stores, the others add.
+  /// The first product of a position is stored; the others are added to it.
   let storing: Primitive, adding: Primitive
 
   init(

@@ -2,8 +2,8 @@ import CDNNL
 import CKernelLoops
 import Tensors
 
-/// Elementwise functions, with their names in the field.
-public enum Activation: Hashable, Sendable {
+/// Elementwise activation functions, under their established names.
+package enum Activation: Hashable, Sendable {
   /// x·σ(x).
   case silu
   /// x·σ(1.702·x), CLIP's approximation of GELU.
@@ -24,7 +24,7 @@ public enum Activation: Hashable, Sendable {
 }
 
 extension Activation {
-  /// Applies the function in place, one row by itself.
+  /// Applies the function to one row, in place.
   func apply(to x: UnsafeMutableBufferPointer<Float>) {
     switch self {
     case .silu, .quickGELU: bb_swish(x.baseAddress, algorithm.alpha, x.count)

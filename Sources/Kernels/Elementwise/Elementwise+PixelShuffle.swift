@@ -2,8 +2,8 @@ import CKernelLoops
 import Tensors
 
 extension Elementwise {
-  /// [1, height, width, 4c] → [1, 2·height, 2·width, c]: groups of four channels become squares of pixels.
-  public static func pixelShuffle(_ x: Tensor, into result: Tensor) {
+  /// Rearranges groups of four channels into squares of pixels: [1, height, width, 4c] → [1, 2·height, 2·width, c].
+  package static func pixelShuffle(_ x: Tensor, into result: Tensor) {
     let (height, width, channels) = (x.shape[1], x.shape[2], x.shape[3] / 4)
     precondition(x.shape[0] == 1 && result.shape == [1, 2 * height, 2 * width, channels])
     guard let source = x.elements.baseAddress, let target = result.elements.baseAddress else { return }
@@ -18,8 +18,8 @@ extension Elementwise {
     }
   }
 
-  /// [1, height, width, 2c] → [2, height, width, c]: pairs of channels become two frames.
-  public static func spreadInTime(_ x: Tensor, into result: Tensor) {
+  /// Rearranges pairs of channels into two frames: [1, height, width, 2c] → [2, height, width, c].
+  package static func spreadInTime(_ x: Tensor, into result: Tensor) {
     let (height, width, channels) = (x.shape[1], x.shape[2], x.shape[3] / 2)
     precondition(x.shape[0] == 1 && result.shape == [2, height, width, channels])
     guard let source = x.elements.baseAddress, let target = result.elements.baseAddress else { return }

@@ -2,8 +2,8 @@ import CKernelLoops
 import Tensors
 
 /// Elementwise sums of tensors.
-public enum Elementwise {
-  /// output = output + gate ⊙ x, the gate being one row for all rows.
+package enum Elementwise {
+  /// Computes output = output + gate ⊙ x, with one gate row for all rows.
   static func add(_ x: Tensor, gatedBy gate: Tensor, to output: Tensor) {
     precondition(x.shape == output.shape && gate.count == x.shape[1])
     parallelRows(x.shape[0]) { rows in
@@ -13,15 +13,15 @@ public enum Elementwise {
     }
   }
 
-  /// output = output + x.
+  /// Computes output = output + x.
   static func add(_ x: Tensor, to output: Tensor) {
     precondition(x.shape == output.shape)
     bb_linear_combination(
       x.elements.baseAddress, 1, output.elements.baseAddress, 1, output.elements.baseAddress, x.count)
   }
 
-  /// a·x + b·y.
-  public static func combine(_ x: Tensor, _ a: Float, _ y: Tensor, _ b: Float) -> Tensor {
+  /// Returns a·x + b·y.
+  package static func combine(_ x: Tensor, _ a: Float, _ y: Tensor, _ b: Float) -> Tensor {
     precondition(x.shape == y.shape)
     let output = Tensor(x.shape)
     bb_linear_combination(

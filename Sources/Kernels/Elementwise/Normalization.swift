@@ -1,10 +1,10 @@
 import CKernelLoops
 import Tensors
 
-/// Normalisations over rows [rows, width] and over channels-last frames.
-public enum Normalization {
-  /// Layer norm without weights, then ·(1 + scale) + shift, one scale and shift for all rows.
-  public static func layerNorm(
+/// Normalisations of rows [rows, width] and of channels-last frames.
+package enum Normalization {
+  /// Applies layer norm without weights, then ·(1 + scale) + shift, with one scale and shift for all rows.
+  package static func layerNorm(
     _ x: Tensor, scale: Tensor?, shift: Tensor?, epsilon: Float, into output: Tensor
   ) {
     let width = x.shape[1]
@@ -18,8 +18,8 @@ public enum Normalization {
     withExtendedLifetime((scale, shift)) {}
   }
 
-  /// Layer norm with weight and bias (`torch.nn.LayerNorm`).
-  public static func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
+  /// Applies layer norm with weight and bias (`torch.nn.LayerNorm`).
+  package static func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
     let output = Tensor(x.shape)
     precondition(weight.count == x.shape[1] && bias.count == x.shape[1])
     parallelRows(x.shape[0]) { rows in
@@ -30,15 +30,15 @@ public enum Normalization {
     return output
   }
 
-  /// Root-mean-square norm of every row, or of every run of `weight.count` elements in a row (one a head).
-  public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
+  /// Applies root-mean-square norm to every row, or to every run of `weight.count` elements in a row (one per head).
+  package static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
     let output = Tensor(x.shape)
     rmsNorm(x, weight: weight, epsilon: epsilon, into: output)
     return output
   }
 
-  /// The same into a tensor that exists already, which may be x.
-  public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, into output: Tensor) {
+  /// Applies root-mean-square norm as ``rmsNorm(_:weight:epsilon:)`` does, into an existing tensor, which may be x.
+  package static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, into output: Tensor) {
     precondition(x.shape.count == 2 && x.shape[1] % weight.count == 0 && output.shape == x.shape)
     let runs = x.shape[1] / weight.count
     parallelRows(x.shape[0]) { rows in
@@ -48,16 +48,16 @@ public enum Normalization {
     }
   }
 
-  /// Group norm of every frame by itself (`CausalGroupNorm`): x is [time, height, width, channels].
+  /// Applies group norm to every frame separately (`CausalGroupNorm`): x is [time, height, width, channels].
   ///
-  /// - Parameter activates: whether SiLU follows; fused, so that the frames are not read and written once more.
-  public static func groupNorm(
+  /// - Parameter activates: whether SiLU follows; it is fused, which saves another pass over the frames.
+  package static func groupNorm(
     _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, activates: Bool
   ) -> Tensor {
     let (frames, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     precondition(weight.count == channels && bias.count == channels && channels % groups == 0)
     let output = Tensor(x.shape)
-    // Parts of a frame are summed side by side, always the same ones, so that threads do not change the result.
+    // Parts of a frame are summed in parallel; they are fixed, so the number of threads does not change the result.
     let parts = min(16, max(pixels, 1))
     var moments = [Double](repeating: 0, count: 2 * parts * channels)
     for frame in 0..<frames {

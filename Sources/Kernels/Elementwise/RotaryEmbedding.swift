@@ -2,9 +2,9 @@ import CKernelLoops
 import Tensors
 
 /// Rotary position embedding over adjacent pairs.
-public enum RotaryEmbedding {
+package enum RotaryEmbedding {
   /// Rotates x [tokens, heads·headDim] in place by the angles [tokens, headDim/2].
-  public static func rotate(_ x: Tensor, cosines: Tensor, sines: Tensor, heads: Int) {
+  package static func rotate(_ x: Tensor, cosines: Tensor, sines: Tensor, heads: Int) {
     let tokens = x.shape[0]
     let headDim = x.shape[1] / heads
     precondition(cosines.shape == [tokens, headDim / 2] && sines.shape == cosines.shape)

@@ -5,29 +5,30 @@ import Tensors
 extension KernelContext {
   /// Whether 8-bit products are summed exactly.
   ///
-  /// Without the VNNI instructions oneDNN adds pairs of them in 16 bits, which saturate: 127·127·2 is too large, and the
-  /// result is wrong without a word.
-  public static let multipliesIntegersExactly: Bool = {
+  /// Without the VNNI instructions oneDNN adds pairs of products in 16 bits, with saturation: 127·127·2 is too large,
+  /// and the result is silently wrong.
+  package static let multipliesIntegersExactly: Bool = {
     let vnni: UInt32 = 0x440  // the bits of AVX-512 VNNI and of AVX2 VNNI in oneDNN's masks
     return dnnl_get_effective_cpu_isa().rawValue & vnni != 0
   }()
 
-  /// Whether the processor multiplies numbers in bf16; oneDNN would also do so without, but slower than in f32.
-  public static let multipliesBFloat16: Bool = {
+  /// Whether the processor has bf16 products; without them oneDNN computes in bf16 too, but slower than in f32.
+  package static let multipliesBFloat16: Bool = {
     let bfloat16: UInt32 = 0x80  // the bit of AVX-512 BF16 in oneDNN's masks
     return dnnl_get_effective_cpu_isa().rawValue & bfloat16 != 0
   }()
 
-  /// With more inputs than this, sums of products of 8-bit numbers might not fit 32 bits; −128 is no weight of ours, but may
-  /// stand in a file.
+  /// The most inputs for which sums of 8-bit products are sure to fit 32 bits; −128 never occurs in weights quantized
+  /// here, but a file may contain it.
   static let maximumIntegerInputs = Int(Int32.max) / (255 * 128)
 
-  /// Sums that are held at a time; they should be in the cache still when they are scaled.
+  /// The most sums held at a time; they should still be in the cache when they are scaled.
   private static let maximumSums = 1 << 20
 
-  /// x·Wᵀ with x quantized row by row, 128 standing for zero, and W [outputs, inputs] in 8 bits, summed exactly in 32 bits.
+  /// Computes x·Wᵀ for x quantized row by row, with a zero point of 128, and W [outputs, inputs] in 8 bits, summed
+  /// exactly in 32 bits.
   ///
-  /// - Parameter body: is shown the sums of some of the rows, [rows, parts, outputs], to be scaled by `bb_scale_sums`.
+  /// - Parameter body: receives the sums of some of the rows, [rows, parts, outputs], to be scaled by `bb_scale_sums`.
   func integerProduct(
     _ x: LinearInput.IntegerRows, rows: Range<Int>, _ weight: Weight,
     body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
@@ -51,7 +52,8 @@ extension KernelContext {
     }
   }
 
-  /// Lends an 8-bit weight as the right factor of a product: in place, or, where blocks cannot be multiplied, row by row.
+  /// Lends an 8-bit weight as the right factor of a product: in place, or unpacked row by row where oneDNN cannot
+  /// multiply blocks.
   private func withFactor(_ weight: Weight, _ body: (MatrixView) throws -> Void) throws {
     let (inputs, outputs) = (weight.rowLength, weight.shape[0])
     try weight.withQuantized { values, _ in

@@ -1,25 +1,25 @@
 import CKernelLoops
 import Tensors
 
-/// y = x·Wᵀ + b (`torch.nn.Linear`), with what follows it fused behind the product.
+/// A linear layer, y = x·Wᵀ + b (`torch.nn.Linear`), fused with the operations that follow it.
 ///
-/// The weight stays where it is stored. What the product computes in is multiplied in place; another type is expanded tile
-/// by tile into scratch memory, so that no second copy of a model, nor of a whole matrix, exists. 8-bit weights whose
-/// plan says so are multiplied as integers, where the processor can without saturating; one that can but does not take them
-/// in blocks (VNNI without AVX-512) unpacks one matrix at a time.
-public struct Linear {
-  /// The number of input and output features.
-  public let inputs: Int, outputs: Int
+/// The weight stays where it is stored. A weight of the type in which the product computes is multiplied in place; any
+/// other is converted tile by tile in scratch memory, so that no second copy of a model, nor of a whole matrix, exists.
+/// 8-bit weights whose plan says so are multiplied as integers if the processor can do so without saturating; one that
+/// can, but not with blocked weights (VNNI without AVX-512), unpacks one matrix at a time.
+package struct Linear {
+  /// The numbers of input and output features.
+  package let inputs: Int, outputs: Int
   private let weight: Weight
   private let bias: Weight?
   private let sums: RowSums
-  /// The rounding of the inputs that the plan asks for and the processor can multiply.
-  public let precision: InputPrecision
+  /// The precision to which inputs are rounded: as the plan asks, where the processor supports it.
+  package let precision: InputPrecision
 
-  /// A linear layer with a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
+  /// Creates a linear layer from a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
   ///
   /// Further dimensions of the weight count as inputs.
-  public init(weight: Weight, bias: Weight?) {
+  package init(weight: Weight, bias: Weight?) {
     precondition(weight.shape.count >= 2 && (bias.map { $0.shape == [weight.shape[0]] } ?? true))
     outputs = weight.shape[0]
     inputs = weight.shape.dropFirst().reduce(1, *)
@@ -36,27 +36,27 @@ public struct Linear {
       }
   }
 
-  /// What happens to the product before it is stored.
-  public enum Epilogue {
-    /// An activation function.
+  /// An operation applied to the product before it is stored.
+  package enum Epilogue {
+    /// Applies an activation function.
     case activation(Activation)
-    /// Times another tensor of the output's shape, element by element (a gated feed-forward).
+    /// Multiplies by another tensor of the output's shape, element by element (a gated feed-forward).
     case multiply(Tensor)
-    /// Added to what the output holds.
+    /// Adds the product to the previous values of the output.
     case residual
-    /// Times a row, the same for all rows, and added to what the output holds; stands alone.
+    /// Multiplies by one row, shared by all rows, and adds to the previous values of the output; must be alone.
     case gatedResidual(Tensor)
   }
 
-  /// A run of the input's rows, where their products go, and what happens to them: the samples of a batch share the weight
-  /// but not the gate.
-  public struct Segment {
+  /// A run of the input's rows, the output of their products, and the operations applied to it: the samples of a batch
+  /// share the weight but not the gate.
+  package struct Segment {
     let rows: Range<Int>
     let output: Tensor
     let epilogue: [Epilogue]
 
-    /// A segment; the output is [rows, outputs].
-    public init(rows: Range<Int>, into output: Tensor, then epilogue: [Epilogue] = []) {
+    /// Creates a segment; the output is [rows, outputs].
+    package init(rows: Range<Int>, into output: Tensor, then epilogue: [Epilogue] = []) {
       self.rows = rows
       self.output = output
       self.epilogue = epilogue
@@ -69,15 +69,15 @@ public struct Linear {
     }
   }
 
-  /// A new tensor [rows, outputs] from x of shape [rows, inputs].
-  public func callAsFunction(
+  /// Returns a new tensor [rows, outputs] for x of shape [rows, inputs].
+  package func callAsFunction(
     _ x: Tensor, then epilogue: [Epilogue] = [], in context: KernelContext
   ) throws -> Tensor {
     try self(LinearInput(x), then: epilogue, in: context)
   }
 
-  /// The same from an input that several layers share.
-  public func callAsFunction(
+  /// Returns a new tensor [rows, outputs] for an input that several layers share.
+  package func callAsFunction(
     _ x: LinearInput, then epilogue: [Epilogue] = [], in context: KernelContext
   ) throws -> Tensor {
     let output = Tensor([x.rows, outputs])
@@ -85,15 +85,15 @@ public struct Linear {
     return output
   }
 
-  /// The same into a tensor that exists already.
-  public func callAsFunction(
+  /// Computes all rows of an input into an existing tensor [rows, outputs].
+  package func callAsFunction(
     _ x: LinearInput, into output: Tensor, then epilogue: [Epilogue], in context: KernelContext
   ) throws {
     try self(x, [Segment(rows: 0..<x.rows, into: output, then: epilogue)], in: context)
   }
 
-  /// The same for some of the rows, each segment with its own output and epilogue.
-  public func callAsFunction(_ x: LinearInput, _ segments: [Segment], in context: KernelContext) throws {
+  /// Computes some of an input's rows, each segment with its own output and epilogue.
+  package func callAsFunction(_ x: LinearInput, _ segments: [Segment], in context: KernelContext) throws {
     precondition(
       x.features == inputs && segments.allSatisfy { $0.output.shape == [$0.rows.count, outputs] },
       "\(x.features) → \(segments.map(\.output.shape))")
@@ -111,7 +111,7 @@ public struct Linear {
     }
   }
 
-  /// Products in f32 or bf16.
+  /// Computes the segments with products in f32 or bf16.
   private func floats(
     _ x: LinearInput, _ segments: [Segment], bias: Tensor?, in context: KernelContext
   ) throws {
@@ -119,7 +119,7 @@ public struct Linear {
     let (source, size) =
       type == .bf16
       ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.address), 4)
-    // oneDNN's fast products cannot add after a multiplication, so a gated product is added by a loop of ours.
+    // oneDNN's fast products cannot add after a multiplication, so a separate loop adds gated products.
     let targets = segments.map { segment in
       segment.gate == nil ? segment.output : Tensor([segment.rows.count, outputs])
     }
@@ -143,7 +143,7 @@ public struct Linear {
     }
   }
 
-  /// What follows behind a product of some of the outputs.
+  /// Returns the post-operations of the product that computes some of the output columns.
   private func operations(
     _ segment: Segment, _ columns: Range<Int>
   ) -> [(operation: PostOperation, operand: UnsafePointer<Float>?)] {
@@ -163,7 +163,8 @@ public struct Linear {
     return operations
   }
 
-  /// One segment with quantized inputs: integer products, scaled once, and then the epilogue, row by row in the cache.
+  /// Computes one segment with quantized inputs: integer products, scaled once, then the epilogue, row by row in the
+  /// cache.
   private func integers(
     _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {
@@ -189,7 +190,7 @@ public struct Linear {
     }
   }
 
-  /// The epilogue of one of the segment's rows.
+  /// Applies the epilogue to one of the segment's rows and stores it.
   private func finish(_ scaled: UnsafeMutableBufferPointer<Float>, row: Int, _ segment: Segment) {
     let target = segment.output.pointer(row: row)
     var isStored = false
@@ -210,7 +211,7 @@ public struct Linear {
   }
 }
 
-/// The sums of the rows of a weight, taken when they are first asked for: that reads it all.
+/// The row sums of a weight, computed on first use because that reads the whole weight.
 private final class RowSums {
   private let weight: Weight
   private var known: [Int32]?

@@ -1,21 +1,21 @@
 import CKernelLoops
 import Tensors
 
-/// What a linear layer is given, [rows, features], with the roundings of it that products ask for: layers that share an
-/// input share them.
-public final class LinearInput {
-  /// What stands side by side in a row.
+/// The input of linear layers, [rows, features], with its roundings cached, so that layers with the same input share
+/// them.
+package final class LinearInput {
+  /// The tensors whose rows, side by side, make up the rows of the input.
   private let parts: [Tensor]
   let rows: Int, features: Int
   private var joined: Tensor?
   private var bfloat16: ScratchBuffer<UInt16>?
   private var quantized: [InputPrecision: (values: ScratchBuffer<UInt8>, scales: ScratchBuffer<Float>)] = [:]
 
-  /// An input; its values must not change afterwards.
-  public convenience init(_ values: Tensor) { self.init(sideBySide: [values]) }
+  /// Creates an input; its values must not change afterwards.
+  package convenience init(_ values: Tensor) { self.init(sideBySide: [values]) }
 
-  /// An input whose rows are those of several tensors, one behind the other.
-  public init(sideBySide parts: [Tensor]) {
+  /// Creates an input whose rows concatenate those of several tensors.
+  package init(sideBySide parts: [Tensor]) {
     rows = parts.first?.shape[0] ?? 0
     precondition(parts.allSatisfy { [rows] in $0.shape.count == 2 && $0.shape[0] == rows })
     features = parts.reduce(0) { $0 + $1.shape[1] }
@@ -37,7 +37,7 @@ public final class LinearInput {
     return result
   }
 
-  /// Each row's share of each part, and the column where it starts.
+  /// Calls `body` with each row's share of each part and the column where it starts.
   private func forEachPart(of rows: Range<Int>, _ body: (_ row: Int, _ column: Int, _ part: Tensor) -> Void) {
     for row in rows {
       var column = 0
@@ -48,7 +48,7 @@ public final class LinearInput {
     }
   }
 
-  /// The values in bf16, row by row; valid as long as the input is.
+  /// Returns the values in bf16, row by row; the pointer is valid as long as the input is.
   func roundedToBFloat16() -> UnsafeRawPointer {
     let buffer = bfloat16 ?? rounded()
     bfloat16 = buffer
@@ -66,19 +66,20 @@ public final class LinearInput {
     return buffer
   }
 
-  /// Rows of 8-bit numbers, 128 standing for zero.
+  /// Rows of 8-bit numbers with a zero point of 128.
   struct IntegerRows {
-    /// [rows, parts, features].
+    /// The numbers, [rows, parts, features].
     let values: UnsafePointer<UInt8>
     /// One scale for each of the input's rows.
     let scales: UnsafePointer<Float>
-    /// How many of these rows stand for one of the input's: in 16 bits two, the high halves and the low ones.
+    /// The number of these rows per input row: two in 16 bits, the high halves and the low halves.
     let parts: Int
   }
 
-  /// The values in 8 or 16 bits, the largest of each row being 127 or 127·256 + 127; valid as long as the input is.
+  /// Returns the values in 8 or 16 bits, the largest of each row being 127 or 127·256 + 127; the pointers are valid as
+  /// long as the input is.
   ///
-  /// The scale of a row that holds what is no finite number is NaN.
+  /// The scale of a row that contains NaN or infinity is NaN.
   func integers(_ precision: InputPrecision) -> IntegerRows {
     let parts = precision == .int16 ? 2 : 1
     let buffers = quantized[precision] ?? quantize(parts: parts)
@@ -101,7 +102,7 @@ public final class LinearInput {
         let bits = parts.reduce(0) { max($0, bb_largest_magnitude($1.pointer(row: row), $1.shape[1])) }
         let largest = Float(bitPattern: bits)
         scales[row] = largest.isFinite ? largest / limit : .nan
-        // Rows near the least f32 numbers are as good as zero for activations.
+        // For activations, rows near the smallest f32 numbers are as good as zero.
         let inverse = largest.isFinite && largest > 0x1p-110 ? limit / largest : 0
         forEachPart(of: row..<row + 1) { row, column, part in
           let target = output + count * row * features + column

@@ -3,7 +3,8 @@ import CKernelLoops
 import Tensors
 
 extension Weight {
-  /// The sum of every row of an 8-bit weight: what 128 in place of zero adds to products with it, divided by 128.
+  /// Returns the sum of every row of an 8-bit weight; an input's zero point of 128 adds 128 times that sum to a
+  /// product.
   func rowSums() -> [Int32] {
     withQuantized { values, scales in
       [Int32](unsafeUninitializedCapacity: scales.count) { sums, count in

@@ -2,11 +2,11 @@ import CKernelLoops
 import Tensors
 
 extension Weight {
-  /// The most weights that are expanded at a time.
+  /// The most weights converted at a time.
   private static let tileSize = 1 << 22
 
-  /// Lends the weights of one range of the outermost rows after the other as f32 or bf16: all at once and in place when they
-  /// are stored so, else expanded into scratch memory.
+  /// Lends the weights as f32 or bf16, one range of the outermost rows after the other: all at once and in place if
+  /// they are stored in that type, otherwise converted in scratch memory.
   func forEachTile(
     as type: NumberType, in context: KernelContext,
     _ body: (_ rows: Range<Int>, UnsafeRawPointer?) throws -> Void
@@ -28,7 +28,7 @@ extension Weight {
     }
   }
 
-  /// Lends a range of the outermost rows, converted on all threads into scratch memory.
+  /// Lends a range of the outermost rows, converted into scratch memory on all threads.
   private func convert<Element>(
     _ tile: Range<Int>, in scratch: ScratchBuffer<Element>,
     _ convert: (_ rows: Range<Int>, _ output: UnsafeMutableBufferPointer<Element>) -> Void,

@@ -1,12 +1,12 @@
 import Tensors
 
-/// The largest magnitudes that products read or wrote, by the name of their weight.
-public final class MagnitudeRecorder {
-  /// Infinite where a value was no finite number.
-  public private(set) var largest: [String: Float] = [:]
+/// A recorder of the largest magnitudes that products read or write, by the name of their weight.
+package final class MagnitudeRecorder {
+  /// The largest magnitude per weight; infinite if any value was NaN or infinity.
+  package private(set) var largest: [String: Float] = [:]
 
-  /// Nothing seen yet.
-  public init() {}
+  /// Creates an empty recorder.
+  package init() {}
 
   func record(_ name: String, _ tensors: Tensor...) {
     for tensor in tensors {

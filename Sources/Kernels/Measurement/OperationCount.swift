@@ -1,20 +1,20 @@
-/// How many floating-point (or integer) operations products took, a multiplication and an addition counting two.
-public struct OperationCount: Equatable, Sendable {
-  /// Of linear layers.
-  public internal(set) var linear = 0.0
-  /// Of attention, without what masks exclude.
-  public internal(set) var attention = 0.0
-  /// Of convolutions, without the taps that see only padding in time.
-  public internal(set) var convolution = 0.0
+/// The number of floating-point or integer operations in products, a multiplication and an addition counting as two.
+package struct OperationCount: Equatable, Sendable {
+  /// The operations of linear layers.
+  package internal(set) var linear = 0.0
+  /// The operations of attention, without those that masks exclude.
+  package internal(set) var attention = 0.0
+  /// The operations of convolutions, without taps that see only padding in time.
+  package internal(set) var convolution = 0.0
 
-  /// All of them.
-  public var total: Double { linear + attention + convolution }
+  /// The sum of all operations.
+  package var total: Double { linear + attention + convolution }
 
-  /// Nothing done yet.
-  public init() {}
+  /// Creates a count of zero.
+  package init() {}
 
-  /// What was done since.
-  public func since(_ earlier: OperationCount) -> OperationCount {
+  /// Returns the operations counted since an earlier count.
+  package func since(_ earlier: OperationCount) -> OperationCount {
     var result = self
     result.linear -= earlier.linear
     result.attention -= earlier.attention
@@ -22,8 +22,8 @@ public struct OperationCount: Equatable, Sendable {
     return result
   }
 
-  /// A share of it.
-  public func divided(by count: Double) -> OperationCount {
+  /// Returns every number divided by `count`.
+  package func divided(by count: Double) -> OperationCount {
     var result = self
     result.linear /= count
     result.attention /= count

@@ -1,16 +1,17 @@
 import CDNNL
 import Tensors
 
-/// What oneDNN reaches on this machine with one large product, against which speeds are judged.
-public enum PeakThroughput {
+/// The throughput of oneDNN on this machine for one large product, as the yardstick for measured speeds.
+package enum PeakThroughput {
   /// The shape of the product: rows, outputs, inputs.
-  public static let shape = (rows: 2176, outputs: 7680, inputs: 1920)
+  package static let shape = (rows: 2176, outputs: 7680, inputs: 1920)
 
-  /// Operations a second with operands rounded so, weights stored row by row; the best of some runs.
-  public static func operationsPerSecond(_ precision: InputPrecision, in context: KernelContext) throws
+  /// Measures operations per second for operands of one precision, with weights stored row by row; the best of several
+  /// runs.
+  package static func operationsPerSecond(_ precision: InputPrecision, in context: KernelContext) throws
     -> Double
   {
-    // Products with inputs in 16 bits are two with inputs in 8.
+    // A product with 16-bit inputs is two products with 8-bit inputs.
     if precision == .int16 { return try operationsPerSecond(.int8, in: context) / 2 }
     let (rows, outputs, inputs) = shape
     let (input, weight, output): (NumberType, NumberType, NumberType) =
@@ -42,7 +43,7 @@ public enum PeakThroughput {
   }
 
   /// The instruction set that oneDNN uses.
-  public static var instructionSet: String {
+  package static var instructionSet: String {
     let known: [(UInt32, String)] = [
       (dnnl_cpu_isa_avx512_core_amx.rawValue, "AVX-512 AMX"),
       (dnnl_cpu_isa_avx512_core_bf16.rawValue, "AVX-512 BF16"),

@@ -3,7 +3,7 @@ import CKernelLoops
 import Files
 import Tensors
 
-/// The one funnel from oneDNN's status to an error.
+/// Throws unless a oneDNN status is success; the only place where a status becomes an error.
 func dnnl(_ status: dnnl_status_t, _ operation: String) throws {
   if status == dnnl_success { return }
   let why =

@@ -3,8 +3,8 @@ import CKernelLoops
 import Tensors
 
 extension InputPrecision {
-  /// Whether products with inputs rounded so are computed so on this processor.
-  public var isComputable: Bool {
+  /// Whether this processor computes products with inputs in this precision.
+  package var isComputable: Bool {
     switch self {
     case .float32: true
     case .bf16: KernelContext.multipliesBFloat16

@@ -3,7 +3,8 @@ import Files
 import Tensors
 
 extension KernelContext {
-  /// output = post(left · right + bias), where the post-operations run in order, each with its operand if it has one.
+  /// Computes output = post(left · right + bias); the post-operations run in order, each with its operand if it has
+  /// one.
   func product(
     _ left: MatrixView, _ right: MatrixView, bias: UnsafePointer<Float>?, into output: MatrixView,
     after operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
@@ -33,7 +34,7 @@ extension KernelContext {
     try execute(primitive, arguments, "matrix product")
   }
 
-  /// The primitive of such a product.
+  /// Returns the primitive for left · right + bias with post-operations.
   func productPrimitive(
     _ left: Layout, _ right: Layout, _ output: Layout, bias: Layout? = nil, after kinds: [PostOperation] = []
   ) throws -> Primitive {
@@ -57,14 +58,14 @@ extension KernelContext {
     }
   }
 
-  /// The primitive of left · right for one thread of a region in which every thread computes products of its own.
+  /// Returns the primitive for left · right on one thread of a region in which every thread computes its own products.
   ///
-  /// oneDNN shares work out when it makes a primitive, and keeps its scratch memory by thread: such a primitive is made for
-  /// one thread, and told where its scratch memory is.
+  /// oneDNN divides the work among threads when it creates a primitive, and keeps scratch memory per thread; this
+  /// primitive is therefore created for one thread and takes its scratch memory as an argument.
   ///
   /// - Parameters:
-  ///   - packed: how the right factor is laid out, if it was packed.
-  ///   - adds: whether the product is added to what the output holds.
+  ///   - packed: the layout of the right factor, if it was packed.
+  ///   - adds: whether the product is added to the previous values of the output.
   func serialProduct(
     _ left: Layout, _ right: Layout, _ output: Layout, packed: dnnl_memory_desc_t? = nil, adds: Bool = false
   ) throws -> Primitive {
@@ -74,8 +75,8 @@ extension KernelContext {
       key, left, weights: try packed ?? right.descriptor(), output, after: adds ? [.accumulate] : [])
   }
 
-  /// The layout in which a product on one thread wants its right factor; how many rows the left one has does not matter
-  /// to it.
+  /// Returns the layout that a product on one thread prefers for its right factor; it does not depend on the number of
+  /// rows of the left one.
   func packedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> dnnl_memory_desc_t {
     var free = dnnl_memory_desc_t()
     try dnnl(
@@ -105,13 +106,13 @@ extension KernelContext {
     }
   }
 
-  /// Brings a matrix into a layout that a primitive wants.
+  /// Reorders a matrix into the layout that a primitive prefers.
   func pack(
     _ matrix: UnsafeRawPointer, _ layout: Layout, into output: UnsafeMutableRawPointer,
     _ wanted: dnnl_memory_desc_t
   ) throws {
     var (from, to) = (try layout.descriptor(), wanted)
-    // The layout wanted of matrices of one shape and type is always the same.
+    // The preferred layout is always the same for matrices of one shape and type.
     let reorder = try primitive(.packing(layout), "weight layout") { engine, result in
       dnnl_reorder_primitive_desc_create(&result, &from, engine, &to, engine, nil)
     }

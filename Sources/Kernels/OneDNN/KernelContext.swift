@@ -2,30 +2,31 @@ import CDNNL
 import Files
 import Tensors
 
-/// Where kernels run: oneDNN's CPU engine, a cache of its primitives, and scratch memory.
+/// The state in which kernels run: oneDNN's CPU engine, a cache of its primitives, and scratch memory.
 ///
-/// A context belongs to the OS thread that created it: oneDNN keeps the scratch memory of most primitives by thread, and
-/// OpenMP the number of threads. ``KernelThread`` is an executor of one such thread. Inside an operation, OpenMP's threads
-/// execute primitives of the same context side by side only when those were made with scratch memory of their own.
-public final class KernelContext {
+/// A context belongs to the OS thread that created it: oneDNN keeps the scratch memory of most primitives per thread,
+/// and OpenMP the number of threads. ``KernelThread`` is an executor of one such thread. Inside an operation, OpenMP's
+/// threads may execute primitives of one context in parallel only if those primitives take their scratch memory as an
+/// argument.
+package final class KernelContext {
   private let engine: dnnl_engine_t
   private let stream: dnnl_stream_t
   private var primitives: [PrimitiveKey: Primitive] = [:]
-  /// The operations of all products so far.
-  public internal(set) var operations = OperationCount()
+  /// The operations of all products computed so far.
+  package internal(set) var operations = OperationCount()
   /// Optional recorder of the magnitudes that products read and write.
-  public var magnitudes: MagnitudeRecorder?
-  /// Weights of the current operation, converted to f32, to bf16, or brought into row-major order.
+  package var magnitudes: MagnitudeRecorder?
+  /// Scratch memory for the current operation's weights, converted to f32 or bf16, or reordered to row-major.
   let floatWeights = ScratchBuffer<Float>(), bfloat16Weights = ScratchBuffer<UInt16>()
   let rowMajorWeights = ScratchBuffer<Int8>()
-  /// Sums of 8-bit products.
+  /// Scratch memory for sums of 8-bit products.
   let sumScratch = ScratchBuffer<Int32>()
-  /// Attention scores of the current rows.
+  /// Scratch memory for the attention scores of the current rows.
   let scoreScratch = ScratchBuffer<Float>()
-  /// A convolution's weights in the layout that its primitive wants.
+  /// Scratch memory for a convolution's weights in the layout that its primitive prefers.
   let reorderedWeights = ScratchBuffer<Float>()
 
-  /// Whether oneDNN multiplies blocked weights as they stand.
+  /// Whether oneDNN multiplies blocked weights without reordering them.
   private(set) lazy var multipliesBlocks: Bool = {
     let size = WeightLayout.blockSize
     let probe = try? productPrimitive(
@@ -33,12 +34,12 @@ public final class KernelContext {
     return probe.map { !$0.isReference } ?? false
   }()
 
-  /// Runs with a context of its own, and with so many threads, on the calling thread.
+  /// Runs `body` on the calling thread with a new context and the given number of threads.
   ///
-  /// - Parameter threads: how many threads operations use; nil leaves it to OpenMP (all cores, or `OMP_NUM_THREADS`). The
-  ///   calling thread's number is restored afterwards.
-  /// - Throws: ``BenbenError`` when oneDNN fails, and what `body` throws.
-  public static func scoped<Result>(
+  /// - Parameter threads: the number of threads that operations use; nil leaves it to OpenMP (all cores, or
+  ///   `OMP_NUM_THREADS`). The calling thread's setting is restored afterwards.
+  /// - Throws: ``BenbenError`` when oneDNN fails, and any error that `body` throws.
+  package static func scoped<Result>(
     threads: Int?, _ body: (KernelContext) throws -> Result
   ) throws -> Result {
     let before = omp_get_max_threads()
@@ -47,8 +48,8 @@ public final class KernelContext {
     return try body(KernelContext())
   }
 
-  /// Creates the engine.
-  public init() throws {
+  /// Creates a context with its own engine and stream.
+  package init() throws {
     var engine: dnnl_engine_t?
     try dnnl(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
     guard let engine else {
@@ -69,10 +70,10 @@ public final class KernelContext {
     dnnl_engine_destroy(engine)
   }
 
-  /// How many threads operations use that are called from this thread.
-  public static var threads: Int { Int(omp_get_max_threads()) }
+  /// The number of threads used by operations that are called from this thread.
+  package static var threads: Int { Int(omp_get_max_threads()) }
 
-  /// The primitive of a key, made on first use.
+  /// Returns the primitive for a key, created on first use.
   func primitive(
     _ key: PrimitiveKey, _ operation: String,
     make: (dnnl_engine_t, inout dnnl_primitive_desc_t?) throws -> dnnl_status_t
@@ -100,7 +101,7 @@ public final class KernelContext {
       self.pointer = pointer
     }
 
-    /// An input; oneDNN does not write to it.
+    /// Creates an argument for an input; oneDNN does not write to it.
     init(_ index: Int32, _ descriptor: dnnl_memory_desc_t, reading pointer: UnsafeRawPointer?) {
       self.init(index, descriptor, UnsafeMutableRawPointer(mutating: pointer))
     }
@@ -122,7 +123,7 @@ public final class KernelContext {
 
   /// Builds the attributes for post-operations, lends them, and destroys them.
   ///
-  /// - Parameter ownsScratch: whether executions are told where their scratch memory is.
+  /// - Parameter ownsScratch: whether each execution is passed its scratch memory.
   static func withAttributes<Result>(
     _ operations: [PostOperation], ownsScratch: Bool = false,
     _ body: (dnnl_primitive_attr_t?) throws -> Result

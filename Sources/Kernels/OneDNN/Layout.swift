@@ -2,21 +2,6 @@ import CDNNL
 import CKernelLoops
 import Tensors
 
-/// The types of numbers that oneDNN is given.
-enum NumberType: Hashable {
-  case f32, bf16, s32, u8, s8
-
-  var dnnl: dnnl_data_type_t {
-    switch self {
-    case .f32: dnnl_f32
-    case .bf16: dnnl_bf16
-    case .s32: dnnl_s32
-    case .u8: dnnl_u8
-    case .s8: dnnl_s8
-    }
-  }
-}
-
 /// A tensor's layout as oneDNN sees it.
 ///
 /// Equal layouts share primitives.
@@ -24,10 +9,10 @@ struct Layout: Hashable {
   let dimensions: [Int]
   let strides: [Int]
   let type: NumberType
-  /// Whether it is that of a right factor in blocks of 64 columns, and the strides mean nothing.
+  /// Whether this is the layout of a right factor in blocks of 64 columns; if so, the strides are meaningless.
   private(set) var isBlocked = false
 
-  /// Dense row-major.
+  /// Creates a dense row-major layout.
   init(_ dimensions: [Int], _ type: NumberType = .f32) {
     var strides = [Int](repeating: 1, count: dimensions.count)
     for axis in dimensions.indices.dropLast().reversed() {
@@ -42,10 +27,10 @@ struct Layout: Hashable {
     self.type = type
   }
 
-  /// Of the right factor of a product, [inner, outer], in blocks of 64 columns.
+  /// Creates the layout of a product's right factor, [inner, outer], in blocks of 64 columns.
   ///
-  /// Inside of them stand as many rows at a time as make four bytes; what is missing to whole blocks is padded with zeros. In
-  /// 8 bits that is ``WeightLayout/blocked``.
+  /// Inside a block, rows are interleaved in groups that fill four bytes per column; incomplete blocks are padded with
+  /// zeros. In 8 bits that is ``WeightLayout/blocked``.
   init(blocks dimensions: [Int], _ type: NumberType) {
     self.init(dimensions, type)
     isBlocked = true
@@ -55,7 +40,7 @@ struct Layout: Hashable {
     var result = dnnl_memory_desc_t()
     let dimensions = dimensions.map(Int64.init)
     if isBlocked {
-      // Sixteen times those four bytes make a block for oneDNN.
+      // A oneDNN block has sixteen such groups of rows.
       let tag = type == .bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b4a
       try dnnl(
         dnnl_memory_desc_init_by_tag(&result, Int32(dimensions.count), dimensions, type.dnnl, tag), "layout")

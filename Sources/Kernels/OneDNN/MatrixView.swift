@@ -1,7 +1,7 @@
 import CDNNL
 import Tensors
 
-/// A matrix inside a tensor: its first element, and how far apart rows and columns are.
+/// A matrix inside a tensor: its first element, and the strides of its rows and columns.
 struct MatrixView {
   let pointer: UnsafeRawPointer?
   let layout: Layout
@@ -14,13 +14,13 @@ struct MatrixView {
     layout = Layout([rows, columns], strides: [rowStride, columnStride], type)
   }
 
-  /// Weights in 8 bits and in blocks (``WeightLayout/blocked``), seen as the right factor of a product.
+  /// Creates a view of blocked 8-bit weights (``WeightLayout/blocked``) as the right factor of a product.
   init(blocks pointer: UnsafeRawPointer?, rows: Int, columns: Int) {
     self.pointer = pointer
     layout = Layout(blocks: [rows, columns], .s8)
   }
 
-  /// Weights [columns, rows] that stand row by row, seen as the right factor of a product.
+  /// Returns a view of row-major weights [columns, rows] as the right factor of a product.
   static func transposed(_ pointer: UnsafeRawPointer?, _ type: NumberType, rows: Int, columns: Int)
     -> MatrixView
   {

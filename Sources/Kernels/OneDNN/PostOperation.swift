@@ -2,16 +2,16 @@ import CDNNL
 import CKernelLoops
 import Tensors
 
-/// What is fused behind a product, in order.
+/// An operation fused behind a product.
 enum PostOperation: Hashable {
-  /// An activation function.
+  /// Applies an activation function.
   case activation(Activation)
-  /// Times a tensor that broadcasts against the output.
+  /// Multiplies by a tensor that broadcasts against the output.
   case multiply(Layout)
-  /// Plus a tensor that broadcasts against the output.
+  /// Adds a tensor that broadcasts against the output.
   case add(Layout)
-  /// Times a constant.
+  /// Multiplies by a constant.
   case scale(Float)
-  /// Plus what the output held before.
+  /// Adds the previous values of the output.
   case accumulate
 }

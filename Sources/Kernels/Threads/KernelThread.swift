@@ -3,22 +3,24 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// An executor whose jobs run one after the other on one OS thread, for an actor that owns a ``KernelContext``.
+/// An executor that runs its jobs one after the other on one OS thread, for an actor that owns a ``KernelContext``.
 ///
-/// oneDNN's primitives must be executed by the thread that made them, and an OpenMP thread has a number of threads and a
-/// team of its own. Actors on the shared pool hop between threads; one on this executor does not, and nothing that it sets
-/// reaches other threads of the process.
-public final class KernelThread: SerialExecutor {
-  /// How many threads its operations use.
-  public let threads: Int
+/// oneDNN's primitives must be executed by the thread that created them, and every thread that uses OpenMP has its own
+/// thread count and team. Actors on the shared pool hop between threads; an actor on this executor does not, and its
+/// settings do not reach other threads of the process.
+package final class KernelThread: SerialExecutor {
+  /// The number of threads that operations use.
+  package let threads: Int
   private let jobs = JobQueue()
-  /// Deep recursion of models and oneDNN's code generator need more than the default of secondary threads.
+  /// The thread's stack size in bytes: deep recursion in models and oneDNN's code generator need more than the default
+  /// of secondary threads.
   private static let stackSize = 16 << 20
 
   /// Starts the thread.
   ///
-  /// - Parameter threads: how many threads operations use; nil leaves it to OpenMP (all cores, or `OMP_NUM_THREADS`).
-  public init(threads: Int? = nil) {
+  /// - Parameter threads: the number of threads that operations use; nil leaves it to OpenMP (all cores, or
+  ///   `OMP_NUM_THREADS`).
+  package init(threads: Int? = nil) {
     let count = threads ?? Int(omp_get_max_threads())
     self.threads = count
     let thread = Thread { [jobs] in
@@ -33,14 +35,14 @@ public final class KernelThread: SerialExecutor {
   deinit { jobs.stop() }
 
   /// Appends a job.
-  public func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     jobs.append(UnownedJob(job), on: asUnownedSerialExecutor())
   }
 
-  /// The one value that lives on the current thread, made on first use.
+  /// Returns the single value kept by the current thread, created on first use.
   ///
-  /// It is destroyed by this thread, too, when the executor goes: an actor's stored properties would be destroyed by
-  /// whichever thread lets go of it last, which oneDNN's primitives do not allow.
+  /// This thread also destroys it when the executor goes away: an actor's stored properties would be destroyed by
+  /// whichever thread releases the actor last, which oneDNN's primitives do not allow.
   package static func resident<Value>(_ make: () throws -> Value) rethrows -> Value {
     let storage = Thread.current.threadDictionary
     if let resident = storage[residentKey] as? Resident<Value> { return resident.value }
@@ -58,7 +60,7 @@ private final class Resident<Value> {
   init(_ value: Value) { self.value = value }
 }
 
-/// Jobs in order of arrival, taken by one thread.
+/// A queue of jobs in order of arrival, consumed by one thread.
 private final class JobQueue: Sendable {
   private typealias Entry = (job: UnownedJob, executor: UnownedSerialExecutor)
 
@@ -75,7 +77,7 @@ private final class JobQueue: Sendable {
     available.signal()
   }
 
-  /// Lets ``run()`` end, after the jobs that wait.
+  /// Ends ``run()`` once the waiting jobs are done.
   func stop() {
     state.withLock { $0.isStopped = true }
     available.signal()

@@ -1,13 +1,13 @@
 import CDNNL
 import Synchronization
 
-/// Runs independent iterations of one of our own loops on the threads of oneDNN's pool and waits for them.
+/// Runs the independent iterations of a loop on the threads of oneDNN's pool and waits for them.
 ///
-/// Inside, oneDNN runs only primitives that were made for one thread. A second pool would compete with this one, whose
-/// threads spin for a while after their work.
+/// Within an iteration, oneDNN may run only primitives that were created for one thread. A second pool would compete
+/// with this one, whose threads spin for a while after their work.
 ///
-/// The body is not checked for sendability: iterations write to disjoint memory and share only what nobody writes.
-/// This is the one place where that is assumed.
+/// The body is not checked for sendability: iterations write to disjoint memory and share only data that no iteration
+/// writes. This is the only place where that is assumed.
 func parallelFor(_ count: Int, _ body: (Int) -> Void) {
   let workers = min(count, KernelContext.threads)
   guard workers > 1 else {
@@ -31,17 +31,18 @@ func parallelFor(_ count: Int, _ body: (Int) -> Void) {
   }
 }
 
-/// The same over runs of consecutive rows, one a thread.
+/// Runs `body` in parallel over runs of consecutive rows, one run per thread.
 func parallelRows(_ count: Int, _ body: (Range<Int>) -> Void) {
   let workers = min(count, KernelContext.threads)
   parallelFor(workers) { worker in body(count * worker / workers..<count * (worker + 1) / workers) }
 }
 
-/// The same over items that threads come for one after the other, where the work may fail: a thread that the system keeps
-/// waiting does fewer of them.
+/// Runs work that may fail in parallel over items that threads fetch one at a time: a thread that the system delays
+/// processes fewer of them.
 ///
-/// - Parameter body: is given the number of a thread, and gets its next item until there is none.
-/// - Throws: the first failure, when all threads are done.
+/// - Parameter body: receives the index of a thread and a closure that returns its next item, or nil when there are no
+///   more.
+/// - Throws: the first failure, once all threads are done.
 func parallelItems(_ count: Int, _ body: (_ thread: Int, _ next: () -> Int?) throws -> Void) throws {
   let failures = FailureList()
   let items = ItemCounter()
@@ -55,7 +56,7 @@ func parallelItems(_ count: Int, _ body: (_ thread: Int, _ next: () -> Int?) thr
   if let failure = failures.first { throw failure }
 }
 
-/// How many items were taken.
+/// A counter of the items already taken.
 private final class ItemCounter: Sendable {
   private let taken = Atomic<Int>(0)
 
@@ -75,7 +76,7 @@ private final class Work {
   }
 }
 
-/// What threads could not do.
+/// The errors that threads have thrown.
 private final class FailureList: Sendable {
   private let lock = Mutex<[any Error]>([])
   var first: (any Error)? { lock.withLock { $0.first } }

@@ -1,13 +1,7 @@
 import CFFmpeg
 import Files
 
-/// What FFmpeg writes to standard error by itself.
-public enum FFmpegLog {
-  /// Silences FFmpeg for the whole process; a program that reports errors itself calls this once.
-  public static func silence() { av_log_set_level(AV_LOG_QUIET) }
-}
-
-/// The one funnel from FFmpeg's status to an error; returns any other status.
+/// Throws when an FFmpeg status is an error and returns any other; the only place where a status becomes an error.
 @discardableResult
 func ffmpeg(_ status: Int32, _ kind: BenbenError.Kind, _ what: String, _ path: String) throws -> Int32 {
   if status >= 0 { return status }
@@ -17,10 +11,11 @@ func ffmpeg(_ status: Int32, _ kind: BenbenError.Kind, _ what: String, _ path: S
   throw BenbenError(kind, what, at: path, because: why)
 }
 
-/// The pointer that FFmpeg allocated, or an error.
+/// Returns a pointer that FFmpeg allocated; throws if it is nil.
 func allocated<Pointer>(_ pointer: Pointer?, _ what: String, _ path: String) throws -> Pointer {
   guard let pointer else {
-    throw BenbenError(.inputOutput, "cannot \(what)", at: path, because: "FFmpeg has none or is out of memory")
+    throw BenbenError(
+      .inputOutput, "cannot \(what)", at: path, because: "FFmpeg has none or is out of memory")
   }
   return pointer
 }

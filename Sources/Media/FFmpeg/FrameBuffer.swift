@@ -1,7 +1,7 @@
 import CFFmpeg
 import Files
 
-/// Owns an FFmpeg frame.
+/// An FFmpeg frame, freed with this object.
 final class FrameBuffer {
   let pointer: UnsafeMutablePointer<AVFrame>
 
@@ -14,7 +14,7 @@ final class FrameBuffer {
     av_frame_free(&frame)
   }
 
-  /// A frame with memory of its own.
+  /// Creates a frame with its own memory.
   convenience init(width: Int, height: Int, format: AVPixelFormat, _ path: String) throws {
     try self.init(path)
     pointer.pointee.width = Int32(width)
@@ -23,7 +23,7 @@ final class FrameBuffer {
     try ffmpeg(av_frame_get_buffer(pointer, 0), .inputOutput, "cannot allocate a frame", path)
   }
 
-  /// Copies packed RGB rows in; the frame is of format RGB24 and of that size.
+  /// Copies packed RGB rows into the frame, which must be RGB24 and of that size.
   func fill(_ rgb: ArraySlice<UInt8>) {
     let (width, height) = (Int(pointer.pointee.width), Int(pointer.pointee.height))
     let stride = Int(pointer.pointee.linesize.0)

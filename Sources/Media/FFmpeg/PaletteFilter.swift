@@ -1,7 +1,7 @@
 import CFFmpeg
 import Files
 
-/// Maps frames to a palette made from all of them (FFmpeg's palettegen and paletteuse).
+/// A filter that maps frames to a palette made from all of them (FFmpeg's palettegen and paletteuse).
 final class PaletteFilter {
   private var graph: UnsafeMutablePointer<AVFilterGraph>?
   private var source: UnsafeMutablePointer<AVFilterContext>?
@@ -41,13 +41,13 @@ final class PaletteFilter {
 
   deinit { avfilter_graph_free(&graph) }
 
-  /// Feeds a frame, which is taken over; nil ends the clip.
+  /// Feeds a frame, whose contents the filter takes over; nil ends the clip.
   func push(_ frame: FrameBuffer?) throws {
     try ffmpeg(
       av_buffersrc_add_frame(source, frame?.pointer), .inputOutput, "the palette filter failed", path)
   }
 
-  /// The next frame, or nil at the end.
+  /// Returns the next frame, or nil when there is none.
   func pull() throws -> FrameBuffer? {
     let frame = try FrameBuffer(path)
     let status = av_buffersink_get_frame(sink, frame.pointer)

@@ -1,18 +1,18 @@
 import CFFmpeg
 import Files
 
-/// Converts pixels between formats, with the colour matrix that each side names.
+/// A converter between pixel formats, with the colour matrix that the video names.
 final class PixelConverter {
   private let context: OpaquePointer
 
-  /// A converter between frames of one size.
+  /// Creates a converter between frames of one size.
   ///
-  /// Video that names no matrix is taken as BT.601, which is what FFmpeg writes when it is told nothing.
+  /// Video that names no matrix is read as BT.601, which is what FFmpeg writes by default.
   init(
     width: Int, height: Int, from source: AVPixelFormat, to target: AVPixelFormat,
     matrix: AVColorSpace = AVCOL_SPC_SMPTE170M, isFullRange: Bool = false, _ path: String
   ) throws {
-    // Read as FFmpeg does when it is told nothing, and with it the readers of OpenCV and imageio; written with care.
+    // Reading uses FFmpeg's defaults, as the readers of OpenCV and imageio do; writing uses its more accurate settings.
     let isFromRGB = source == AV_PIX_FMT_RGB24
     let flags = isFromRGB ? SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT : SWS_BICUBIC
     context = try allocated(

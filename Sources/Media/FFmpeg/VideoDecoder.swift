@@ -2,7 +2,7 @@ import CFFmpeg
 import Files
 import Foundation
 
-/// Demuxes and decodes the first video stream of a file.
+/// A demuxer and decoder of the first video stream in a file.
 final class VideoDecoder {
   private let path: String
   private var container: UnsafeMutablePointer<AVFormatContext>?
@@ -34,10 +34,10 @@ final class VideoDecoder {
     try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
   }
 
-  /// FFmpeg's name of how the stream is encoded.
+  /// FFmpeg's name of the stream's codec.
   var codecName: String? { codec.map { String(cString: avcodec_get_name($0.pointee.codec_id)) } }
 
-  /// The demuxer of a single image, by its first bytes; left to itself FFmpeg takes one that reads other files too.
+  /// Returns the demuxer for a single image, by the file's first bytes; FFmpeg's own choice would read other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
     let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 4)) ?? Data()
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return av_find_input_format("png_pipe") }

@@ -1,7 +1,7 @@
 import CFFmpeg
 import Files
 
-/// Encodes frames and writes the packets into a container.
+/// An encoder that writes the packets of its frames into a container.
 final class VideoEncoder {
   private let path: String
   private var codec: UnsafeMutablePointer<AVCodecContext>?
@@ -9,7 +9,7 @@ final class VideoEncoder {
   private let packet: UnsafeMutablePointer<AVPacket>
   private var stream: UnsafeMutablePointer<AVStream>?
 
-  /// What to encode to.
+  /// The container, codec and size to encode to.
   struct Settings {
     let container: String, encoder: String
     let width: Int, height: Int, framesPerSecond: Int
@@ -26,7 +26,8 @@ final class VideoEncoder {
       "cannot create", path)
     let container = try allocated(container, "create the container", path)
     guard let description = avcodec_find_encoder_by_name(settings.encoder) else {
-      throw BenbenError(.cannotCreate, "cannot encode", at: path,
+      throw BenbenError(
+        .cannotCreate, "cannot encode", at: path,
         because: "this FFmpeg has no encoder \(settings.encoder); Debian's libavcodec has it")
     }
     let codec = try allocated(avcodec_alloc_context3(description), "create the encoder", path)
@@ -89,7 +90,7 @@ final class VideoEncoder {
     }
   }
 
-  /// Writes what is left and closes the file.
+  /// Writes the remaining packets and closes the file.
   func finish() throws {
     try encode(nil)
     guard let container else { return }

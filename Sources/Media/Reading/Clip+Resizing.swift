@@ -2,11 +2,11 @@ import Clips
 import Foundation
 
 extension Clip {
-  /// The first frame at another size, with the very bytes that the official example feeds to the model
-  /// (`Image.resize` of Pillow: bicubic with a = −1/2, widened when it shrinks, first along rows, then along columns,
-  /// in fixed point).
+  /// Returns the first frame at another size, byte for byte as the official example feeds it to the model
+  /// (`Image.resize` of Pillow: bicubic with a = −1/2 and a wider kernel when shrinking, first along rows, then along
+  /// columns, in fixed point).
   ///
-  /// A library's own bicubic filter differs in the last bits, and so would the clip.
+  /// The bicubic filter of another library differs in the last bits, and the generated clip would differ too.
   public func resized(width: Int, height: Int) -> Clip {
     var bytes = Array(bytes.prefix(frameSize))
     if width != self.width {
@@ -19,10 +19,10 @@ extension Clip {
   }
 }
 
-/// Where each value of a resampled line comes from.
+/// The source values and weights of every value in a resampled line.
 private struct BicubicTaps {
   private let count: Int
-  /// For every output: the first input, and fixed-point weights.
+  /// The first input and the fixed-point weights of every output.
   private let taps: [(first: Int, weights: [Int])]
 
   private static let precision = 22
@@ -52,7 +52,7 @@ private struct BicubicTaps {
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0
   }
 
-  /// Resamples `lines` lines whose neighbouring values stand `stride` bytes apart; a value is that many bytes.
+  /// Resamples `lines` lines of values that are `stride` bytes each.
   func resample(_ bytes: [UInt8], lines: Int, stride: Int) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: lines * taps.count * stride)
     for line in 0..<lines {

@@ -3,17 +3,17 @@ import Clips
 import Files
 import Foundation
 
-/// Reads videos, single images (PNG, JPEG), and folders of PNGs.
+/// A reader of videos, single images (PNG, JPEG), and folders of PNGs.
 public enum ClipReader {
-  /// Larger images and longer clips are refused before memory is taken.
+  /// The most pixels that an image may have; larger images and longer clips are refused before memory is allocated.
   public static let maximumPixels = 1 << 26
   /// The most bytes that a decoded clip may take.
   public static let maximumBytes = 1 << 32
 
   /// Reads a clip.
   ///
-  /// - Parameter maximumFrames: a clip with more frames is refused as soon as that shows.
-  /// - Throws: ``BenbenError``, also when a size changes in mid-stream.
+  /// - Parameter maximumFrames: the most frames allowed; a longer clip is refused as soon as that is known.
+  /// - Throws: ``BenbenError``, also when the frame size changes in mid-stream.
   public static func read(_ path: String, maximumFrames: Int = .max) throws -> Clip {
     try readWithCodec(path, maximumFrames: maximumFrames).clip
   }
@@ -39,7 +39,8 @@ public enum ClipReader {
     for name in names.dropFirst() {
       let next = try decode(path + "/" + name, maximumFrames: 1).clip
       guard next.width == clip.width, next.height == clip.height else {
-        throw BenbenError(.malformed, "frames differ in size", at: path + "/" + name,
+        throw BenbenError(
+          .malformed, "frames differ in size", at: path + "/" + name,
           because: "\(next.width)×\(next.height) after \(clip.width)×\(clip.height)")
       }
       try checkTotal(bytes.count + next.bytes.count, path)
@@ -56,7 +57,8 @@ public enum ClipReader {
   }
 
   private static func tooLong(_ path: String, _ maximumFrames: Int) -> BenbenError {
-    BenbenError(.malformed, "the clip is too long", at: path,
+    BenbenError(
+      .malformed, "the clip is too long", at: path,
       because: "it has more than \(maximumFrames) frames")
   }
 
@@ -69,7 +71,7 @@ public enum ClipReader {
   private static func decode(
     _ path: String, maximumFrames: Int
   ) throws -> (clip: Clip, codec: String?) {
-    // A pipe would block and a device never end.
+    // A pipe would block, and a device would never end.
     let attributes = try? FileManager.default.attributesOfItem(
       atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
     guard attributes?[.type] as? FileAttributeType == .typeRegular else {
@@ -89,7 +91,8 @@ public enum ClipReader {
         throw BenbenError(.malformed, "a frame is too large", at: path, because: "\(width)×\(height)")
       }
       if let size, size != (width, height) {
-        throw BenbenError(.malformed, "the size changes in mid-stream", at: path,
+        throw BenbenError(
+          .malformed, "the size changes in mid-stream", at: path,
           because: "\(width)×\(height) after \(size.width)×\(size.height)")
       }
       size = (width, height)

@@ -3,15 +3,15 @@ import Clips
 import Files
 import Foundation
 
-/// JPEG pictures, decoded by libjpeg-turbo as Pillow does: the official example feeds the model these very bytes.
+/// JPEG pictures, decoded by libjpeg-turbo as in Pillow: the official example feeds exactly these bytes to the model.
 ///
-/// FFmpeg's decoder rounds otherwise (46 dB away on a photograph), and so would the clip. As in the official example an
-/// orientation that a camera noted is not applied.
+/// FFmpeg's decoder rounds differently (46 dB away on a photograph), and the generated clip would differ too. As in the
+/// official example, an orientation recorded by the camera is not applied.
 enum JPEGPicture {
-  /// Larger files are refused before they are read.
+  /// The most bytes that a file may have; larger files are refused before they are read.
   private static let maximumLength = 1 << 28
 
-  /// Whether a file starts like a JPEG.
+  /// Returns whether a file starts like a JPEG.
   static func isOne(_ path: String) -> Bool {
     let head = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 3)
     return head == Data([0xFF, 0xD8, 0xFF])
@@ -30,7 +30,7 @@ enum JPEGPicture {
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     guard let decoder = tjInitDecompress() else { throw fault("libjpeg-turbo is out of memory") }
     defer { tjDestroy(decoder) }
-    // Warnings are let pass, as Pillow does, for cameras leave stray bytes; but a file that ends early is refused.
+    // Warnings are ignored, as in Pillow, because cameras leave stray bytes; but a file that ends early is refused.
     guard Self.hasEnd(bytes) else { throw fault("it is cut short: no end of image follows its last scan") }
     func check(_ status: Int32) throws {
       guard status != 0, tjGetErrorCode(decoder) != TJERR_WARNING.rawValue else { return }
@@ -54,7 +54,7 @@ enum JPEGPicture {
     return Clip(frame: pixels, width: Int(width), height: Int(height))
   }
 
-  /// Whether the marker of the image's end stands behind that of the last scan; inside a scan's data it cannot.
+  /// Returns whether an end-of-image marker follows the last start-of-scan marker; scan data cannot contain it.
   private static func hasEnd(_ bytes: [UInt8]) -> Bool {
     var end = false
     for index in bytes.indices.dropLast().reversed() where bytes[index] == 0xFF {

@@ -3,22 +3,22 @@ import Clips
 import Files
 import Foundation
 
-/// Writes a clip of packed RGB frames as the output's name demands: `.mp4`, `.gif`, `.png`, or a folder of PNGs.
+/// A writer of RGB clips in the format of the path's extension: `.mp4`, `.gif`, `.png`, or a folder of PNGs.
 ///
-/// The file appears under its name only when it is whole.
+/// The output appears under its name only when it is complete.
 public enum ClipWriter {
-  /// A kind of output.
+  /// An output format.
   public enum Format: Equatable, Sendable {
     /// H.264 in MP4, yuv420p, BT.601 limited range and tagged so.
     case mp4
-    /// A palette of 256 colours made for the clip.
+    /// A GIF with a palette of 256 colours made for the clip.
     case gif
-    /// One image.
+    /// One PNG image.
     case png
-    /// `frame_0000.png` and so on.
+    /// A folder of PNGs: `frame_0000.png` and so on.
     case folder
 
-    /// The format that a path asks for; without an extension it is a folder.
+    /// Creates the format that a path's extension names; without an extension it is a folder.
     public init?(path: String) {
       switch (path as NSString).pathExtension.lowercased() {
       case "mp4": self = .mp4
@@ -30,11 +30,11 @@ public enum ClipWriter {
     }
   }
 
-  /// How much H.264 may lose.
+  /// The quality of H.264 encoding.
   public enum Quality: Sendable {
-    /// Hard to tell from the frames (CRF 17).
+    /// Hard to tell from the original frames (CRF 17).
     case high
-    /// As much as the official `export_to_video` loses: libx264 at CRF 25, imageio's default.
+    /// The loss of the official `export_to_video`: libx264 at CRF 25, imageio's default.
     case official
 
     var rateFactor: String { self == .high ? "17" : "25" }
@@ -42,9 +42,9 @@ public enum ClipWriter {
 
   /// Writes a clip.
   ///
-  /// - Parameter quality: of an MP4.
-  /// - Throws: ``BenbenError`` when the name has no known extension, the clip is no image but the name is one's, or
-  ///   writing fails.
+  /// - Parameter quality: the quality of an MP4.
+  /// - Throws: ``BenbenError`` when the path has no known extension, names an image although the clip does not have
+  ///   exactly one frame, or writing fails.
   public static func write(
     _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high
   ) throws {
@@ -96,7 +96,7 @@ public enum ClipWriter {
     if let why { throw BenbenError(.cannotCreate, "the output exists", at: path, because: why) }
   }
 
-  /// Throws unless an output can be created there; called before long work.
+  /// Throws unless an output can be created at the path; called before long work.
   public static func requireWritable(_ path: String) throws {
     try requireReplaceable(path)
     if Format(path: path) == .folder {
@@ -115,7 +115,8 @@ public enum ClipWriter {
       path: path,
       .init(
         container: "mp4", encoder: "libx264", width: width, height: height, framesPerSecond: rate,
-        format: AV_PIX_FMT_YUV420P, codecOptions: [("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1")],
+        format: AV_PIX_FMT_YUV420P,
+        codecOptions: [("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1")],
         containerOptions: [("movflags", "+faststart")]))
     let converter = try PixelConverter(
       width: width, height: height, from: AV_PIX_FMT_RGB24, to: AV_PIX_FMT_YUV420P, path)

@@ -2,15 +2,16 @@ import CFFmpeg
 import Clips
 import Files
 
-/// Encodes single pictures in memory.
+/// An encoder of single pictures in memory.
 public enum PictureEncoder {
-  /// A frame of a clip as a PNG.
+  /// Encodes a frame of a clip as a PNG.
   ///
-  /// - Throws: ``BenbenError``.
+  /// - Throws: ``BenbenError`` when encoding fails.
   package static func png(_ clip: Clip, frame index: Int) throws -> [UInt8] {
     let path = "a PNG in memory"
     guard let description = avcodec_find_encoder(AV_CODEC_ID_PNG) else {
-      throw BenbenError(.cannotCreate, "cannot encode", at: path,
+      throw BenbenError(
+        .cannotCreate, "cannot encode", at: path,
         because: "this FFmpeg has no encoder png; Debian's libavcodec has it")
     }
     var codec: UnsafeMutablePointer<AVCodecContext>? = try allocated(

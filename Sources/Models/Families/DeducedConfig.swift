@@ -4,11 +4,11 @@ import Tensors
 
 /// The config of a component that came as a file of weights only: what the shapes say, and what they do not say taken
 /// as in the official releases.
-public struct DeducedConfig {
+package struct DeducedConfig {
   /// The config, in the words of the component's official class.
-  public let json: JSONValue
+  package let json: JSONValue
   /// The fields that shapes do not tell.
-  public let assumed: [String]
+  package let assumed: [String]
 
   /// Deduces the config of a component.
   ///
@@ -18,7 +18,7 @@ public struct DeducedConfig {
   ///   - component: its official name, for messages and to tell CLIP-L from CLIP-G.
   ///   - shapes: of all tensors, by official name.
   /// - Throws: ``BenbenError`` that names the tensor that is missing or has another rank.
-  public init(
+  package init(
     role: ModelFamily.Role, family: ModelFamily, component: String, shapes: [String: Shape]
   ) throws {
     let shapes = Shapes(component: component, shapes: shapes)
@@ -26,8 +26,10 @@ public struct DeducedConfig {
     switch role {
     case .transformer:
       members =
-        family.transformerClass == PyramidMMDiTConfig.className
-        ? try Self.mmdit(shapes) : try Self.flux(shapes)
+        switch family.architecture {
+        case .flux: try Self.flux(shapes)
+        case .mmdit: try Self.mmdit(shapes)
+        }
       assumed = []
     case .vae:
       members = try Self.vae(shapes)

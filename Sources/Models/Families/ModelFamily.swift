@@ -3,9 +3,9 @@ import JSON
 import Tensors
 
 /// A family of released models: which components make it up, and which weights each declares.
-public struct ModelFamily: Equatable, Sendable {
+package struct ModelFamily: Equatable, Sendable {
   /// What a component is, whatever it is called.
-  public enum Role: String, Sendable, CaseIterable {
+  package enum Role: String, Sendable, CaseIterable {
     /// The pyramid transformer.
     case transformer
     /// The causal video VAE.
@@ -16,60 +16,76 @@ public struct ModelFamily: Equatable, Sendable {
     case t5
   }
 
+  /// An architecture of pyramid transformers.
+  package enum Architecture: Sendable {
+    /// miniFLUX: joint blocks, then single blocks, rotary positions.
+    case flux
+    /// SD3: joint blocks, a position table.
+    case mmdit
+
+    /// The class that a transformer's config names.
+    package var className: String {
+      switch self {
+      case .flux: PyramidFluxConfig.className
+      case .mmdit: PyramidMMDiTConfig.className
+      }
+    }
+  }
+
   /// The name in traces and manifests.
-  public let name: String
+  package let name: String
   /// The official repository.
-  public let repository: String
+  package let repository: String
   /// The folders of the CLIP text encoders, in the order in which their pooled vectors are joined.
-  public let clipComponents: [String]
+  package let clipComponents: [String]
   /// The folder of T5.
-  public let t5Component: String
+  package let t5Component: String
   /// Whether CLIP's pooled vectors go through its projection.
-  public let projectsPooled: Bool
-  /// The class that a transformer's config names.
-  public let transformerClass: String
+  package let projectsPooled: Bool
+  /// The architecture of its transformers.
+  package let architecture: Architecture
   /// How latents are brought to unit scale.
-  public let latentNormalization: LatentNormalization
+  package let latentNormalization: LatentNormalization
 
   /// Folders of transformers start so; the rest is the variant (`384p`, `768p`, `image`).
-  public static let transformerPrefix = "diffusion_transformer_"
+  package static let transformerPrefix = "diffusion_transformer_"
   /// The folder of the VAE.
-  public static let vaeComponent = "causal_video_vae"
+  package static let vaeComponent = "causal_video_vae"
 
   /// miniFLUX (`rain1011/pyramid-flow-miniflux`).
-  public static let miniFLUX = ModelFamily(
+  package static let miniFLUX = ModelFamily(
     name: "miniflux", repository: "rain1011/pyramid-flow-miniflux", clipComponents: ["text_encoder"],
-    t5Component: "text_encoder_2", projectsPooled: false, transformerClass: PyramidFluxConfig.className,
+    t5Component: "text_encoder_2", projectsPooled: false, architecture: .flux,
     latentNormalization: .miniFLUX)
 
   /// SD3 (`rain1011/pyramid-flow-sd3`).
-  public static let sd3 = ModelFamily(
+  package static let sd3 = ModelFamily(
     name: "sd3", repository: "rain1011/pyramid-flow-sd3", clipComponents: ["text_encoder", "text_encoder_2"],
-    t5Component: "text_encoder_3", projectsPooled: true, transformerClass: PyramidMMDiTConfig.className,
+    t5Component: "text_encoder_3", projectsPooled: true, architecture: .mmdit,
     latentNormalization: .sd3)
 
   /// All families.
-  public static let all = [miniFLUX, sd3]
+  package static let all = [miniFLUX, sd3]
 
   /// The family of that name.
-  public static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }
+  package static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }
 
   /// The folders of the text encoders and of the VAE, without the transformers.
-  public var sharedComponents: [String] { clipComponents + [t5Component, Self.vaeComponent] }
+  package var sharedComponents: [String] { clipComponents + [t5Component, Self.vaeComponent] }
 
   /// The folder of the tokenizer of a text encoder.
-  public static func tokenizer(of textEncoder: String) -> String {
+  package static func tokenizer(of textEncoder: String) -> String {
     "tokenizer" + textEncoder.dropFirst("text_encoder".count)
   }
 
   /// The folders of the tokenizers, with the files that each holds.
-  public var tokenizers: [(folder: String, files: [TokenizerFile])] {
+  package var tokenizers: [(folder: String, files: [TokenizerFile])] {
     clipComponents.map { (Self.tokenizer(of: $0), CLIPTokenizer.files) }
       + [(Self.tokenizer(of: t5Component), T5Tokenizer.files)]
   }
 
   /// What a component of this name is, or nil when the family has none of that name.
-  public func role(of component: String) -> Role? {
+  package func role(of component: String) -> Role? {
     if clipComponents.contains(component) { return .clip }
     if component == t5Component { return .t5 }
     if component == Self.vaeComponent { return .vae }
@@ -79,7 +95,7 @@ public struct ModelFamily: Equatable, Sendable {
   /// What the models themselves ask for when they are built from this config.
   ///
   /// - Throws: ``BenbenError`` when the config is malformed or the component is none of this family.
-  public func declarations(of component: String, config: JSONValue) throws -> [WeightDeclaration] {
+  package func declarations(of component: String, config: JSONValue) throws -> [WeightDeclaration] {
     let recorder = WeightRecorder()
     let scope = WeightScope(recorder)
     switch role(of: component) {
@@ -96,24 +112,26 @@ public struct ModelFamily: Equatable, Sendable {
   }
 
   /// Builds a CLIP text encoder of this family.
-  public func clip(_ component: String, config: JSONValue, _ scope: WeightScope) throws -> CLIPTextEncoder {
+  package func clip(_ component: String, config: JSONValue, _ scope: WeightScope) throws -> CLIPTextEncoder {
     try CLIPTextEncoder(
       CLIPTextConfig(json: config, component: component, projectsPooled: projectsPooled), scope)
   }
 
   /// The width of a transformer's residual stream.
-  public func transformerWidth(_ component: String, config: JSONValue) throws -> Int {
-    transformerClass == PyramidMMDiTConfig.className
-      ? try PyramidMMDiTConfig(json: config, component: component).attention.width
-      : try PyramidFluxConfig(json: config, component: component).attention.width
+  package func transformerWidth(_ component: String, config: JSONValue) throws -> Int {
+    switch architecture {
+    case .flux: try PyramidFluxConfig(json: config, component: component).attention.width
+    case .mmdit: try PyramidMMDiTConfig(json: config, component: component).attention.width
+    }
   }
 
   /// Builds a transformer of this family.
-  public func transformer(
+  package func transformer(
     _ component: String, config: JSONValue, _ scope: WeightScope
   ) throws -> any PyramidTransformer {
-    transformerClass == PyramidMMDiTConfig.className
-      ? try PyramidMMDiT(PyramidMMDiTConfig(json: config, component: component), scope)
-      : try PyramidFluxTransformer(PyramidFluxConfig(json: config, component: component), scope)
+    switch architecture {
+    case .flux: try PyramidFluxTransformer(PyramidFluxConfig(json: config, component: component), scope)
+    case .mmdit: try PyramidMMDiT(PyramidMMDiTConfig(json: config, component: component), scope)
+    }
   }
 }

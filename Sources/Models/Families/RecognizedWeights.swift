@@ -1,13 +1,13 @@
 import Tensors
 
 /// What a set of tensors is, told by their names alone, whatever the file is called.
-public struct RecognizedWeights: Equatable, Sendable {
+package struct RecognizedWeights: Equatable, Sendable {
   /// What they are the weights of.
-  public let role: ModelFamily.Role
+  package let role: ModelFamily.Role
   /// The name of the family, or nil where the same names occur in both (VAE, T5, CLIP).
-  public let family: String?
+  package let family: String?
   /// What stands before every name of this component in the file.
-  public let prefix: String
+  package let prefix: String
 
   /// A tensor that every component of a kind has and no other does.
   private struct Signature {
@@ -28,7 +28,7 @@ public struct RecognizedWeights: Equatable, Sendable {
   /// What programs put before the names of a component, with who does so.
   ///
   /// A file may hold several components side by side, each under a prefix of its own.
-  public static let prefixRules: [(prefix: String, rule: String)] = [
+  package static let prefixRules: [(prefix: String, rule: String)] = [
     ("", "the official names"),
     ("module.", "saved from data-parallel training"),
     ("model.diffusion_model.", "a ComfyUI checkpoint's diffusion model"),
@@ -59,7 +59,7 @@ public struct RecognizedWeights: Equatable, Sendable {
   ]
 
   /// All components that a file's tensors belong to, in the order of ``prefixRules``.
-  public static func all(in names: Set<String>) -> [RecognizedWeights] {
+  package static func all(in names: Set<String>) -> [RecognizedWeights] {
     prefixRules.flatMap { rule in
       signatures.filter { names.contains(rule.prefix + $0.tensor) }
         .map { RecognizedWeights(role: $0.role, family: $0.family, prefix: rule.prefix) }
@@ -67,7 +67,7 @@ public struct RecognizedWeights: Equatable, Sendable {
   }
 
   /// A prefix that no rule knows but that stands before the names of a component, for messages.
-  public static func unknownPrefix(in names: Set<String>) -> String? {
+  package static func unknownPrefix(in names: Set<String>) -> String? {
     for signature in signatures {
       let found = names.filter { $0.hasSuffix("." + signature.tensor) }.min()
       if let found { return String(found.dropLast(signature.tensor.count)) }

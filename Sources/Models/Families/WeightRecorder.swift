@@ -2,15 +2,15 @@ import Kernels
 import Tensors
 
 /// Stands in for a weights file and writes down what is asked for.
-public final class WeightRecorder: WeightSource {
+package final class WeightRecorder: WeightSource {
   /// What was asked for, in order.
-  public private(set) var declarations: [WeightDeclaration] = []
+  package private(set) var declarations: [WeightDeclaration] = []
 
   /// Nothing recorded yet.
-  public init() {}
+  package init() {}
 
   /// Records the request and answers with a weight without values.
-  public func weight(_ declaration: WeightDeclaration) -> Weight {
+  package func weight(_ declaration: WeightDeclaration) -> Weight {
     declarations.append(declaration)
     return Weight(declared: declaration)
   }

@@ -5,12 +5,12 @@ import Tensors
 ///
 /// A model is built by asking for its weights, so the same code both loads it and, over a ``WeightRecorder``, says
 /// which weights it needs: there is no second list to keep in step.
-public struct WeightScope {
+package struct WeightScope {
   private let source: any WeightSource
   private let prefix: String
 
   /// The root of a component.
-  public init(_ source: any WeightSource) {
+  package init(_ source: any WeightSource) {
     self.init(source: source, prefix: "")
   }
 

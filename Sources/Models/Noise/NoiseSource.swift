@@ -1,7 +1,7 @@
 import Tensors
 
 /// Where a run takes its noise from: drawn from a seed, or recorded in a golden trace.
-public protocol NoiseSource {
+package protocol NoiseSource {
   /// Independent normal noise [channels, frames, height, width] that the whole clip starts from.
   func initial(shape: Shape) throws -> Tensor
   /// Independent normal noise [channels, 1, height, width] for the sample of an encoded image; drawn after the initial.

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// The initial noise and that of an encoded image come from the device that the model runs on, block noise always from the
 /// CPU (`sample_block_noise` names no device).
-public final class SeededNoise: NoiseSource {
+package final class SeededNoise: NoiseSource {
   private var cpu: TorchCPUGenerator
   private var cuda: TorchCUDAGenerator?
   private let isBFloat16: Bool
@@ -12,17 +12,17 @@ public final class SeededNoise: NoiseSource {
   /// Starts the generators.
   ///
   /// - Parameter isBFloat16: whether the official model runs in bf16, so that its noise is of that type.
-  public init(seed: UInt64, device: TorchDevice = .cpu, isBFloat16: Bool = false) {
+  package init(seed: UInt64, device: TorchDevice = .cpu, isBFloat16: Bool = false) {
     cpu = TorchCPUGenerator(seed: seed)
     if case .cuda(let gpu) = device { cuda = TorchCUDAGenerator(seed: seed, gpu: gpu) }
     self.isBFloat16 = isBFloat16
   }
 
   /// `torch.randn` of that shape.
-  public func initial(shape: Shape) -> Tensor { normal(shape) }
+  package func initial(shape: Shape) -> Tensor { normal(shape) }
 
   /// `torch.randn` of that shape.
-  public func posterior(shape: Shape) -> Tensor { normal(shape) }
+  package func posterior(shape: Shape) -> Tensor { normal(shape) }
 
   private func normal(_ shape: Shape) -> Tensor {
     let result = Tensor(shape)
@@ -37,7 +37,7 @@ public final class SeededNoise: NoiseSource {
   private func rounded(_ x: Tensor) -> Tensor { isBFloat16 ? x.map(FloatConversion.rounded) : x }
 
   /// Draws four values for each 2×2 block (`sample_block_noise`).
-  public func block(unit: Int, stage: Int, shape: Shape) -> Tensor {
+  package func block(unit: Int, stage: Int, shape: Shape) -> Tensor {
     let result = Tensor(shape)
     let (height, width) = (shape[2], shape[3])
     for plane in 0..<shape[0] * shape[1] {

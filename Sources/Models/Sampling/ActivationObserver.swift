@@ -1,7 +1,7 @@
 import Tensors
 
 /// Receives the outputs of a model's modules, named as in the official implementation.
-public protocol ActivationObserver: AnyObject {
+package protocol ActivationObserver: AnyObject {
   /// Receives one output of a module, one tensor [rows, width] a sample, valid during the call only.
   ///
   /// What it throws ends the call of the model.

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Whose rows an observed activation holds.
-public enum ObservedStream: Equatable, Sendable {
+package enum ObservedStream: Equatable, Sendable {
   /// One row a sample.
   case samples
   /// Text tokens, without padding.

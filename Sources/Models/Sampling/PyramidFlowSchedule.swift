@@ -2,11 +2,11 @@ import Tensors
 
 /// The times and noise levels of pyramidal flow matching
 /// (`diffusion_schedulers/scheduling_flow_matching.py`, `PyramidFlowMatchEulerDiscreteScheduler`; paper section 3.2).
-public struct PyramidFlowSchedule: Sendable {
+package struct PyramidFlowSchedule: Sendable {
   /// The number of pyramid stages, from coarse to fine.
-  public static let stageCount = 3
+  package static let stageCount = 3
   /// The correlation of the noise that is added between stages.
-  public static let gamma = 1.0 / 3
+  package static let gamma = 1.0 / 3
 
   private static let trainingSteps = 1000
   private static let stageRange = [0, 1.0 / 3, 2.0 / 3, 1]
@@ -17,7 +17,7 @@ public struct PyramidFlowSchedule: Sendable {
   private let timeBounds: [(first: Double, last: Double)]
 
   /// Builds the tables; numbers are rounded to f32 exactly where the official code holds them in f32.
-  public init() {
+  package init() {
     let steps = Self.trainingSteps
     // sigmas = (1000, 999, …, 1)/1000 and timesteps = sigmas·1000, both in f32.
     let sigmas = (0..<steps).map { Float(steps - $0) / Float(steps) }
@@ -59,17 +59,17 @@ public struct PyramidFlowSchedule: Sendable {
   }
 
   /// The times of a stage's steps, 1000 being pure noise.
-  public func timesteps(stage: Int, count: Int) -> [Double] {
+  package func timesteps(stage: Int, count: Int) -> [Double] {
     Self.linspace(timeBounds[stage].first, timeBounds[stage].last, count)
   }
 
   /// The noise levels between which a stage's steps go: one more than steps, the last one 0.
-  public func sigmas(count: Int) -> [Double] {
+  package func sigmas(count: Int) -> [Double] {
     Self.linspace(1, 1 - Double(Self.trainingSteps - 1) / Double(Self.trainingSteps), count) + [0]
   }
 
   /// What a stage (from the second on) starts from: alpha·upsampled + beta·block noise (paper equation 15).
-  public func jump(stage: Int) -> (alpha: Float, beta: Float) {
+  package func jump(stage: Int) -> (alpha: Float, beta: Float) {
     let signal = 1 - startSigmas[stage]
     let alpha = Self.alpha(signal: signal)
     return (Float(alpha), Float(alpha * (1 - signal) / Self.gamma.squareRoot()))

@@ -6,20 +6,20 @@ import Tensors
 ///
 /// Latents of a unit are [channels, 1, height, width]. Each step is a function of its own, so that one can be given
 /// recorded inputs and compared by itself.
-public struct PyramidSampler {
+package struct PyramidSampler {
   private let transformer: any PyramidTransformer
   private let context: KernelContext
   /// Times and noise levels.
-  public let schedule = PyramidFlowSchedule()
+  package let schedule = PyramidFlowSchedule()
 
   /// A sampler over a transformer.
-  public init(_ transformer: any PyramidTransformer, in context: KernelContext) {
+  package init(_ transformer: any PyramidTransformer, in context: KernelContext) {
     self.transformer = transformer
     self.context = context
   }
 
   /// Where each unit starts: the noise [channels, T, height, width] brought down to the coarsest stage.
-  public func startingPoints(_ noise: Tensor) -> [Tensor] {
+  package func startingPoints(_ noise: Tensor) -> [Tensor] {
     var coarse = noise
     for _ in 1..<PyramidFlowSchedule.stageCount { coarse = Resampling.halved(coarse).map { $0 * 2 } }
     return (0..<noise.shape[1]).map { Self.frames(coarse, $0..<$0 + 1) }
@@ -29,7 +29,7 @@ public struct PyramidSampler {
   /// stage coarser, and so on, all older ones at the coarsest.
   ///
   /// - Returns: one list of clips a stage; empty lists for the first unit.
-  public static func history(_ latents: [Tensor]) -> [[Tensor]] {
+  package static func history(_ latents: [Tensor]) -> [[Tensor]] {
     let pyramids = latents.map(Resampling.pyramid)
     return (0..<PyramidFlowSchedule.stageCount).map { stage in
       // The newest latents stand alone, the coarsest size being used for one of them only at the coarsest stage.
@@ -41,13 +41,13 @@ public struct PyramidSampler {
   }
 
   /// What a stage starts from: the latent of the stage before, doubled, and block noise of the new size.
-  public func enter(stage: Int, from latent: Tensor, noise: Tensor) -> Tensor {
+  package func enter(stage: Int, from latent: Tensor, noise: Tensor) -> Tensor {
     let (alpha, beta) = schedule.jump(stage: stage)
     return Elementwise.combine(Resampling.doubled(latent), alpha, noise, beta)
   }
 
   /// The transformer's raw predictions, one for each text.
-  public func predict(
+  package func predict(
     latent: Tensor, history: [Tensor], timestep: Double, texts: [TextEmbedding],
     observer: (any ActivationObserver)? = nil
   ) throws -> [Tensor] {
@@ -59,13 +59,13 @@ public struct PyramidSampler {
   }
 
   /// Classifier-free guidance over [negative, prompt]; a single prediction stays as it is.
-  public func guided(_ predictions: [Tensor], scale: Float) -> Tensor {
+  package func guided(_ predictions: [Tensor], scale: Float) -> Tensor {
     guard predictions.count == 2 else { return predictions[0] }
     return predictions[0].combined(with: predictions[1]) { $0 + scale * ($1 - $0) }
   }
 
   /// The Euler step of a call, from its noise level to the next.
-  public func step(_ latent: Tensor, along flow: Tensor, of call: TransformerCall) -> Tensor {
+  package func step(_ latent: Tensor, along flow: Tensor, of call: TransformerCall) -> Tensor {
     let difference = Float(call.nextSigma - call.sigma)
     return latent.combined(with: flow) { $0 + difference * $1 }
   }
@@ -81,7 +81,7 @@ public struct PyramidSampler {
   ///   - onLatent: receives the latent of every stage as it ends.
   ///   - onCall: called after every call that was computed; what it throws ends the run.
   /// - Returns: the latents of all frames, the image's among them.
-  public func generate(
+  package func generate(
     _ calls: [TransformerCall], texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
     resumed: [Tensor] = [], noise: any NoiseSource,
     onLatent: (TransformerCall, Tensor) throws -> Void, onCall: (TransformerCall) throws -> Void

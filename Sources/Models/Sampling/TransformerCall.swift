@@ -49,7 +49,7 @@ extension GenerationRequest {
   ///
   /// - Parameter inputs: what the transformer expects; its channels give the shapes.
   /// - Throws: ``BenbenError`` when the request is invalid or the clip is larger than the transformer's positions reach.
-  public func calls(for inputs: TransformerInputs) throws -> [TransformerCall] {
+  package func calls(for inputs: TransformerInputs) throws -> [TransformerCall] {
     let request = try validated()
     try request.requireFits(inputs)
     let schedule = PyramidFlowSchedule()
@@ -83,7 +83,7 @@ extension GenerationRequest {
   }
 
   /// The shape of one latent frame at a stage, [channels, 1, height, width].
-  public func latentShape(stage: Int, channels: Int) -> Shape {
+  package func latentShape(stage: Int, channels: Int) -> Shape {
     let halvings = PyramidFlowSchedule.stageCount - 1 - stage
     return [channels, 1, latentHeight >> halvings, latentWidth >> halvings]
   }
@@ -100,7 +100,7 @@ extension GenerationRequest {
   }
 
   /// The tokens of latents in the longest call of a run, without the text's.
-  public func longestLatentTokens() -> Int {
+  package func longestLatentTokens() -> Int {
     let finest = PyramidFlowSchedule.stageCount - 1
     let history = historyShapes(after: latentFrames - 1, stage: finest, channels: 1)
     return (history + [latentShape(stage: finest, channels: 1)]).reduce(0) {

@@ -3,7 +3,7 @@ import Kernels
 import Tensors
 
 /// The settings of CLIP's text transformer that its computation depends on.
-public struct CLIPTextConfig: Equatable, Sendable {
+package struct CLIPTextConfig: Equatable, Sendable {
   let vocabularySize: Int, width: Int, feedForwardWidth: Int, layers: Int, heads: Int, positions: Int
   let activation: Activation
   let epsilon: Float
@@ -14,7 +14,7 @@ public struct CLIPTextConfig: Equatable, Sendable {
   /// Reads `config.json`.
   ///
   /// - Parameter projectsPooled: whether the family projects the pooled vector (`CLIPTextModelWithProjection`).
-  public init(json: JSONValue, component: String, projectsPooled: Bool) throws {
+  package init(json: JSONValue, component: String, projectsPooled: Bool) throws {
     let reader = ConfigReader(component: component, json: json)
     vocabularySize = try reader.integer("vocab_size", in: 1...10_000_000)
     width = try reader.integer("hidden_size", in: 1...65536)

@@ -4,9 +4,9 @@ import Kernels
 import Tensors
 
 /// CLIP's text transformer (`transformers`, `modeling_clip.py`, `CLIPTextModel` and `CLIPTextModelWithProjection`).
-public struct CLIPTextEncoder {
+package struct CLIPTextEncoder {
   /// The settings.
-  public let config: CLIPTextConfig
+  package let config: CLIPTextConfig
   private let tokenEmbedding: Weight
   private let positionEmbedding: Weight
   private let layers: [Layer]
@@ -33,7 +33,7 @@ public struct CLIPTextEncoder {
   }
 
   /// Builds the encoder from its weights.
-  public init(_ config: CLIPTextConfig, _ root: WeightScope) throws {
+  package init(_ config: CLIPTextConfig, _ root: WeightScope) throws {
     self.config = config
     let scope = root.scope("text_model")
     let embeddings = scope.scope("embeddings")
@@ -60,7 +60,7 @@ public struct CLIPTextEncoder {
   /// Attention is causal, so tokens behind the pooled one cannot reach it and are not computed.
   ///
   /// - Throws: ``BenbenError`` when an id is outside the vocabulary or there are more ids than positions.
-  public func pooled(_ ids: [Int], in context: KernelContext) throws -> Tensor {
+  package func pooled(_ ids: [Int], in context: KernelContext) throws -> Tensor {
     guard let largest = ids.max(), largest < config.vocabularySize, ids.allSatisfy({ $0 >= 0 }),
       ids.count <= config.positions
     else {

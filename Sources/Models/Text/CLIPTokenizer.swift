@@ -5,9 +5,9 @@ import Tensors
 
 /// CLIP's byte-pair tokenizer (`transformers`, `CLIPTokenizer` with ftfy installed), see ``TextCleaning`` for what of
 /// ftfy is covered.
-public struct CLIPTokenizer {
+package struct CLIPTokenizer {
   /// The files of a release's folder; it is made from all of them.
-  public static let files: [TokenizerFile] = [.vocabulary, .merges, .settings, .specialTokens]
+  package static let files: [TokenizerFile] = [.vocabulary, .merges, .settings, .specialTokens]
 
   private let vocabulary: [String: Int]
   /// The rank of a merge by the pair of its parts.
@@ -25,7 +25,7 @@ public struct CLIPTokenizer {
   /// - Parameters:
   ///   - folder: its name, for messages.
   ///   - file: gives the content of a file of the folder, or nil when it is absent.
-  public init(folder: String, file: (String) throws -> [UInt8]?) throws {
+  package init(folder: String, file: (String) throws -> [UInt8]?) throws {
     func required(_ name: String) throws -> [UInt8] {
       guard let content = try file(name) else {
         throw BenbenError(
@@ -96,7 +96,7 @@ public struct CLIPTokenizer {
   }
 
   /// Start, the text's ids cut to fit, end, and padding to the model's length (77).
-  public func callAsFunction(_ text: String) -> TokenizedText {
+  package func callAsFunction(_ text: String) -> TokenizedText {
     var ids: [Int] = []
     for piece in added.split(text) {
       switch piece {

@@ -26,9 +26,3 @@ final class SentencePieceProcessor {
     return count < 0 ? nil : ids.prefix(count).map(Int.init)
   }
 }
-
-/// What SentencePiece writes to standard error by itself.
-public enum SentencePieceLog {
-  /// Silences SentencePiece for the whole process; a program that reports errors itself calls this once.
-  public static func silence() { bb_sentencepiece_silence() }
-}

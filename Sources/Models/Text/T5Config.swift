@@ -4,16 +4,16 @@ import Kernels
 import Tensors
 
 /// The settings of a T5 encoder that its computation depends on.
-public struct T5Config: Equatable, Sendable {
+package struct T5Config: Equatable, Sendable {
   let vocabularySize: Int, width: Int, headDim: Int, heads: Int, feedForwardWidth: Int, layers: Int
   let buckets: Int, maximumDistance: Int
   let epsilon: Float
 
   /// The width of the embeddings that it gives.
-  public var outputWidth: Int { width }
+  package var outputWidth: Int { width }
 
   /// Reads `config.json`.
-  public init(json: JSONValue, component: String) throws {
+  package init(json: JSONValue, component: String) throws {
     let reader = ConfigReader(component: component, json: json)
     vocabularySize = try reader.integer("vocab_size", in: 1...10_000_000)
     width = try reader.integer("d_model", in: 1...65536)

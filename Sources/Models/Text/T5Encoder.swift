@@ -5,9 +5,9 @@ import Kernels
 import Tensors
 
 /// The encoder of T5 v1.1 (`transformers`, `modeling_t5.py`, `T5EncoderModel`).
-public struct T5Encoder {
+package struct T5Encoder {
   /// The settings.
-  public let config: T5Config
+  package let config: T5Config
   private let embedding: Weight
   private let relativeBias: Weight
   private let blocks: [Block]
@@ -37,7 +37,7 @@ public struct T5Encoder {
   }
 
   /// Builds the encoder from its weights.
-  public init(_ config: T5Config, _ root: WeightScope) throws {
+  package init(_ config: T5Config, _ root: WeightScope) throws {
     self.config = config
     embedding = try root.weight(
       "shared.weight", [config.vocabularySize, config.width], use: .table,
@@ -65,7 +65,7 @@ public struct T5Encoder {
   /// Padding is masked in the official model and reaches nothing, so it must not be given.
   ///
   /// - Throws: ``BenbenError`` when an id is outside the vocabulary.
-  public func callAsFunction(_ texts: [[Int]], in context: KernelContext) throws -> [Tensor] {
+  package func callAsFunction(_ texts: [[Int]], in context: KernelContext) throws -> [Tensor] {
     let ids = texts.flatMap { $0 }
     guard ids.allSatisfy({ 0..<config.vocabularySize ~= $0 }) else {
       throw BenbenError(

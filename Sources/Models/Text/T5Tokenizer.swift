@@ -8,18 +8,18 @@ import Tensors
 /// two or more combining marks follow a letter (as in decomposed Vietnamese), or a mark or joiner follows a
 /// compatibility character such as `ﬁ` or `２`, SentencePiece normalises the parts and `transformers` the whole cluster.
 /// Composed (NFC) text, as keyboards give it, is not affected.
-public struct T5Tokenizer {
+package struct T5Tokenizer {
   /// The files of a release's folder; the first two are what it is made from.
-  public static let files: [TokenizerFile] = [.sentencePiece, .settings, .specialTokens, .fast]
+  package static let files: [TokenizerFile] = [.sentencePiece, .settings, .specialTokens, .fast]
   /// The number of ids that the pipeline asks for.
-  public static let length = 128
+  package static let length = 128
   private static let endOfText = 1, padding = 0
 
   private let processor: SentencePieceProcessor
   private let added: AddedTokens
 
   /// Reads the tokenizer's files; see ``CLIPTokenizer/init(folder:file:)`` for the parameters.
-  public init(folder: String, file: (String) throws -> [UInt8]?) throws {
+  package init(folder: String, file: (String) throws -> [UInt8]?) throws {
     let modelPath = folder + "/spiece.model"
     guard let model = try file("spiece.model") else {
       throw BenbenError(.missing, "the tokenizer is not complete", at: modelPath, because: "it is not there")
@@ -56,7 +56,7 @@ public struct T5Tokenizer {
   }
 
   /// The text's ids cut to fit, end of text, and padding to 128.
-  public func callAsFunction(_ text: String) throws -> TokenizedText {
+  package func callAsFunction(_ text: String) throws -> TokenizedText {
     var ids: [Int] = []
     for piece in added.split(text) {
       switch piece {

@@ -3,16 +3,16 @@ import Tensors
 
 /// The text side of a model: CLIP for the pooled vector, T5 for the tokens (`FluxTextEncoderWithMask`,
 /// `SD3TextEncoderWithMask`).
-public struct TextEncoders {
+package struct TextEncoders {
   /// The ids of one text.
-  public struct Tokens: Equatable, Sendable {
+  package struct Tokens: Equatable, Sendable {
     /// The ids of each CLIP encoder.
-    public let clip: [TokenizedText]
+    package let clip: [TokenizedText]
     /// T5's ids.
-    public let t5: TokenizedText
+    package let t5: TokenizedText
 
     /// Gathers ids.
-    public init(clip: [TokenizedText], t5: TokenizedText) {
+    package init(clip: [TokenizedText], t5: TokenizedText) {
       self.clip = clip
       self.t5 = t5
     }
@@ -23,7 +23,7 @@ public struct TextEncoders {
   private let t5: T5Encoder
 
   /// Gathers tokenizers and encoders; there is one CLIP for miniFLUX, and there are two for SD3.
-  public init(
+  package init(
     clips: [(tokenizer: CLIPTokenizer, encoder: CLIPTextEncoder)], t5Tokenizer: T5Tokenizer, t5: T5Encoder
   ) {
     self.clips = clips
@@ -32,12 +32,12 @@ public struct TextEncoders {
   }
 
   /// Tokenizes a text.
-  public func tokenize(_ text: String) throws -> Tokens {
+  package func tokenize(_ text: String) throws -> Tokens {
     Tokens(clip: clips.map { $0.tokenizer(text) }, t5: try t5Tokenizer(text))
   }
 
   /// Encodes texts that were tokenized; each has ids for every CLIP encoder.
-  public func encode(_ texts: [Tokens], in context: KernelContext) throws -> [TextEmbedding] {
+  package func encode(_ texts: [Tokens], in context: KernelContext) throws -> [TextEmbedding] {
     let pooled = try texts.map { text in
       try zip(clips, text.clip).map { clip, tokens in try clip.encoder.pooled(tokens.ids, in: context) }
     }

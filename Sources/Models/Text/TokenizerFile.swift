@@ -2,7 +2,7 @@ import Files
 import JSON
 
 /// A file of a released tokenizer, with the marks by which its content is told when it was renamed.
-public enum TokenizerFile: String, CaseIterable, Sendable {
+package enum TokenizerFile: String, CaseIterable, Sendable {
   /// CLIP's pieces and their ids.
   case vocabulary = "vocab.json"
   /// CLIP's merges, best first.
@@ -17,7 +17,7 @@ public enum TokenizerFile: String, CaseIterable, Sendable {
   case fast = "tokenizer.json"
 
   /// Whether content of any name is such a file.
-  public func matches(_ content: [UInt8]) -> Bool {
+  package func matches(_ content: [UInt8]) -> Bool {
     switch self {
     case .merges: return content.starts(with: Array("#version".utf8))
     // A protocol buffer whose first field is a piece, whose own first field is its text.

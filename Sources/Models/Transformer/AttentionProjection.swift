@@ -24,7 +24,9 @@ struct AttentionProjection {
   }
 
   /// Whether the products are rounded anyway, so that those of the attention may be, too.
-  var isRounded: Bool { query.precision != .float32 && key.precision != .float32 && value.precision != .float32 }
+  var isRounded: Bool {
+    query.precision != .float32 && key.precision != .float32 && value.precision != .float32
+  }
 
   /// Projects the given rows of x [tokens, width] into rows of what the attention reads.
   func callAsFunction(

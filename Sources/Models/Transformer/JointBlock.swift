@@ -9,16 +9,6 @@ struct JointBlock {
     let projection: AttentionProjection
     /// Nil for a stream that ends here.
     let update: Update?
-
-    /// What the block's attention is given; x [rows, width] → the same shape.
-    func input(_ x: Tensor, modulation: [[Tensor]], rows: [Range<Int>]) -> LinearInput {
-      // The rows of a stream that goes on are shift, scale and gate of the attention, then of the feed-forward; of one
-      // that ends, scale and shift.
-      let (shift, scale) = update == nil ? (1, 0) : (0, 1)
-      return LinearInput(
-        modulatedNorm(
-          x, rows: rows, scales: modulation.map { $0[scale] }, shifts: modulation.map { $0[shift] }))
-    }
   }
 
   private struct Update {
@@ -29,17 +19,15 @@ struct JointBlock {
     ///
     /// - Parameter jointRows: where the stream's rows stand in what the attention gave.
     func callAsFunction(
-      _ x: Tensor, attended: LinearInput, jointRows: [Range<Int>], modulation: [[Tensor]],
+      _ x: Tensor, attended: LinearInput, jointRows: [Range<Int>], modulation: [SublayerModulation],
       rows: [Range<Int>], in context: KernelContext
     ) throws {
       try output(
-        attended, gatedResidual(of: jointRows, to: x, rows: rows, gates: modulation.map { $0[2] }),
-        in: context)
-      let normed = modulatedNorm(
-        x, rows: rows, scales: modulation.map { $0[4] }, shifts: modulation.map { $0[3] })
+        attended, gatedResidual(of: jointRows, to: x, rows: rows, gates: modulation[0].gates), in: context)
+      let normed = modulation[1].normalized(x, rows: rows)
       let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
       try feedForward2(
-        LinearInput(hidden), gatedResidual(of: rows, to: x, rows: rows, gates: modulation.map { $0[5] }),
+        LinearInput(hidden), gatedResidual(of: rows, to: x, rows: rows, gates: modulation[1].gates),
         in: context)
     }
   }
@@ -57,7 +45,8 @@ struct JointBlock {
     let attention = scope.scope("attn")
     func stream(_ stream: AttentionProjection.Stream, norm: String, update: Update?) throws -> Stream {
       Stream(
-        modulation: try Modulation(update == nil ? 2 : 6, width: width, scope.scope(norm)),
+        modulation: try Modulation(
+          update == nil ? .continuous : .gated(sublayers: 2), width: width, scope.scope(norm)),
         projection: try AttentionProjection(settings, stream, attention), update: update)
     }
     func update(output: String, feedForward: String) throws -> Update {
@@ -84,10 +73,11 @@ struct JointBlock {
     let textModulation = try text.modulation(condition, in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try image.projection(
-      image.input(imageStream, modulation: imageModulation, rows: imageRows), rows: imageRows, into: operands,
+      LinearInput(imageModulation[0].normalized(imageStream, rows: imageRows)), rows: imageRows,
+      into: operands,
       at: jointImageRows, in: context)
     try text.projection(
-      text.input(textStream, modulation: textModulation, rows: textRows), rows: textRows, into: operands,
+      LinearInput(textModulation[0].normalized(textStream, rows: textRows)), rows: textRows, into: operands,
       at: jointTextRows, in: context)
     let attended = LinearInput(
       try operands.attend(

@@ -1,34 +1,65 @@
 import Kernels
 import Tensors
 
-/// `linear(silu(condition))`, cut into rows of the model's width: shifts, scales and gates of one block.
-struct Modulation {
-  private let linear: Linear
-  private let width: Int
+/// Shifts, scales and gates of one sub-layer, one of each, [1, width], for every sample.
+struct SublayerModulation {
+  let shifts: [Tensor], scales: [Tensor]
+  /// Empty where nothing is added to a residual stream.
+  let gates: [Tensor]
 
-  init(_ count: Int, width: Int, _ scope: WeightScope) throws {
-    linear = try scope.linear("linear", width, count * width)
-    self.width = width
-  }
-
-  /// condition [samples, width], already through SiLU → for every sample, `count` rows of [width].
-  func callAsFunction(_ condition: Tensor, in context: KernelContext) throws -> [[Tensor]] {
-    let all = try linear(condition, in: context)
-    return (0..<all.shape[0]).map { sample in
-      let parts = all.rows(sample..<sample + 1).reshaped([linear.outputs / width, width])
-      return (0..<parts.shape[0]).map { parts.rows($0..<$0 + 1) }
+  /// Layer norm and modulation of every sample's rows: x [rows, width] → the same shape.
+  func normalized(_ x: Tensor, rows: [Range<Int>]) -> Tensor {
+    let output = Tensor(x.shape)
+    for (sample, rows) in rows.enumerated() {
+      Normalization.layerNorm(
+        x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6, into: output.rows(rows))
     }
+    return output
   }
 }
 
-/// Layer norm and modulation of every sample's rows: x [rows, width] → the same shape.
-func modulatedNorm(_ x: Tensor, rows: [Range<Int>], scales: [Tensor], shifts: [Tensor]) -> Tensor {
-  let output = Tensor(x.shape)
-  for (sample, rows) in rows.enumerated() {
-    Normalization.layerNorm(
-      x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6, into: output.rows(rows))
+/// `linear(silu(condition))`: the modulation of a block's sub-layers.
+struct Modulation {
+  /// The order of the rows that the linear layer gives.
+  enum Order {
+    /// Shift, scale and gate of so many sub-layers, one sub-layer after the other (`AdaLayerNormZero`).
+    case gated(sublayers: Int)
+    /// Scale and shift of one sub-layer (`AdaLayerNormContinuous`).
+    case continuous
   }
-  return output
+
+  private let linear: Linear
+  private let order: Order
+
+  init(_ order: Order, width: Int, _ scope: WeightScope) throws {
+    let rows =
+      switch order {
+      case .gated(let sublayers): 3 * sublayers
+      case .continuous: 2
+      }
+    linear = try scope.linear("linear", width, rows * width)
+    self.order = order
+  }
+
+  /// condition [samples, width], already through SiLU → the modulation of every sub-layer.
+  func callAsFunction(_ condition: Tensor, in context: KernelContext) throws -> [SublayerModulation] {
+    let all = try linear(condition, in: context)
+    let (samples, width) = (condition.shape[0], condition.shape[1])
+    let rows = all.reshaped([all.count / width, width])
+    func row(_ index: Int) -> [Tensor] {
+      (0..<samples).map { sample in
+        let place = sample * rows.shape[0] / samples + index
+        return rows.rows(place..<place + 1)
+      }
+    }
+    switch order {
+    case .gated(let sublayers):
+      return (0..<sublayers).map {
+        SublayerModulation(shifts: row(3 * $0), scales: row(3 * $0 + 1), gates: row(3 * $0 + 2))
+      }
+    case .continuous: return [SublayerModulation(shifts: row(1), scales: row(0), gates: [])]
+    }
+  }
 }
 
 /// Segments that add a gated product of every sample's rows to the residual stream x [rows, width].

@@ -2,20 +2,20 @@ import JSON
 import Tensors
 
 /// The settings of the miniFLUX transformer (`PyramidFluxTransformer`).
-public struct PyramidFluxConfig: Equatable, Sendable {
+package struct PyramidFluxConfig: Equatable, Sendable {
   /// Input features of a token: four latent pixels of sixteen channels.
-  public let inputWidth: Int
+  package let inputWidth: Int
   /// What the transformer must be given.
-  public let inputs: TransformerInputs
+  package let inputs: TransformerInputs
   let jointLayers: Int, singleLayers: Int
   let attention: AttentionSettings
   let rotaryAxes: [Int]
 
   /// The class that the config names.
-  public static let className = "PyramidFluxTransformer"
+  package static let className = "PyramidFluxTransformer"
 
   /// Reads `config.json`.
-  public init(json: JSONValue, component: String) throws {
+  package init(json: JSONValue, component: String) throws {
     let reader = ConfigReader(component: component, json: json)
     _ = try reader.text("_class_name", among: [Self.className], default: Self.className)
     inputWidth = try reader.integer("in_channels", in: 4...4096, default: 64)

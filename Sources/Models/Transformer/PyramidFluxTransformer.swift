@@ -3,9 +3,9 @@ import Tensors
 
 /// The miniFLUX pyramid transformer (`pyramid_dit/flux_modules/modeling_pyramid_flux.py`, commit 3040d71,
 /// `PyramidFluxTransformer`).
-public struct PyramidFluxTransformer: PyramidTransformer {
+package struct PyramidFluxTransformer: PyramidTransformer {
   /// The settings.
-  public let config: PyramidFluxConfig
+  package let config: PyramidFluxConfig
   private let prelude: TransformerStem
   private let latentEmbedder: Linear
   private let jointBlocks: [JointBlock]
@@ -13,10 +13,10 @@ public struct PyramidFluxTransformer: PyramidTransformer {
   private let ending: TransformerHead
 
   /// What it must be given.
-  public var inputs: TransformerInputs { config.inputs }
+  package var inputs: TransformerInputs { config.inputs }
 
   /// Builds the transformer from its weights.
-  public init(_ config: PyramidFluxConfig, _ scope: WeightScope) throws {
+  package init(_ config: PyramidFluxConfig, _ scope: WeightScope) throws {
     self.config = config
     let settings = config.attention
     prelude = try TransformerStem(config.inputs, width: settings.width, scope)
@@ -31,7 +31,7 @@ public struct PyramidFluxTransformer: PyramidTransformer {
   }
 
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
-  public func callAsFunction(
+  package func callAsFunction(
     _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
     guard let first = batch.first, let last = first.clips.last else { return [] }

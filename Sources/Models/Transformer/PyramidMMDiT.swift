@@ -4,9 +4,9 @@ import Tensors
 /// The SD3 pyramid transformer (`pyramid_dit/mmdit_modules/modeling_pyramid_mmdit.py`, commit 3040d71,
 /// `PyramidDiffusionMMDiT`), as the pipeline builds it: temporal rotary positions, interpolated positions of coarse
 /// conditions, temporal causal attention.
-public struct PyramidMMDiT: PyramidTransformer {
+package struct PyramidMMDiT: PyramidTransformer {
   /// The settings.
-  public let config: PyramidMMDiTConfig
+  package let config: PyramidMMDiTConfig
   private let positions: SinCosPositions
   private let latentEmbedder: Linear
   private let prelude: TransformerStem
@@ -14,10 +14,10 @@ public struct PyramidMMDiT: PyramidTransformer {
   private let ending: TransformerHead
 
   /// What it must be given.
-  public var inputs: TransformerInputs { config.inputs }
+  package var inputs: TransformerInputs { config.inputs }
 
   /// Builds the transformer from its weights.
-  public init(_ config: PyramidMMDiTConfig, _ scope: WeightScope) throws {
+  package init(_ config: PyramidMMDiTConfig, _ scope: WeightScope) throws {
     self.config = config
     let settings = config.attention
     let embedding = scope.scope("pos_embed")
@@ -35,7 +35,7 @@ public struct PyramidMMDiT: PyramidTransformer {
   }
 
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
-  public func callAsFunction(
+  package func callAsFunction(
     _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
     guard let first = batch.first, let last = first.clips.last else { return [] }

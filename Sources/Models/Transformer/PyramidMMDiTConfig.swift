@@ -5,19 +5,19 @@ import Tensors
 ///
 /// The config does not say everything: temporal rotary positions, interpolated condition positions and causal attention
 /// are what the pipeline asks for, whatever it says.
-public struct PyramidMMDiTConfig: Equatable, Sendable {
+package struct PyramidMMDiTConfig: Equatable, Sendable {
   /// What the transformer must be given.
-  public let inputs: TransformerInputs
+  package let inputs: TransformerInputs
   let layers: Int
   let attention: AttentionSettings
   /// Tokens on a side of the table of positions.
   let positionSide: Int
 
   /// The class that the config names.
-  public static let className = "PyramidDiffusionMMDiT"
+  package static let className = "PyramidDiffusionMMDiT"
 
   /// Reads `config.json`.
-  public init(json: JSONValue, component: String) throws {
+  package init(json: JSONValue, component: String) throws {
     let reader = ConfigReader(component: component, json: json)
     _ = try reader.text("_class_name", among: [Self.className], default: Self.className)
     let channels = try reader.integer("in_channels", in: 1...1024, default: 16)

@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// A pyramid transformer: predicts the flow of the last of a sequence of clips.
-public protocol PyramidTransformer {
+package protocol PyramidTransformer {
   /// What it must be given.
   var inputs: TransformerInputs { get }
 

@@ -12,7 +12,7 @@ struct SingleBlock {
   init(_ settings: AttentionSettings, _ scope: WeightScope) throws {
     self.settings = settings
     let width = settings.width
-    modulation = try Modulation(3, width: width, scope.scope("norm"))
+    modulation = try Modulation(.gated(sublayers: 1), width: width, scope.scope("norm"))
     feedForward = try scope.linear("proj_mlp", width, 4 * width)
     output = try scope.linear("proj_out", 5 * width, width)
     projection = try AttentionProjection(settings, .image, scope.scope("attn"))
@@ -23,17 +23,14 @@ struct SingleBlock {
     _ stream: Tensor, condition: Tensor, layout: BatchLayout, in context: KernelContext
   ) throws {
     let rows = layout.jointRows
-    let modulation = try modulation(condition, in: context)
-    // Of each sample's three rows: shift, scale, gate.
-    let input = LinearInput(
-      modulatedNorm(
-        stream, rows: rows, scales: modulation.map { $0[1] }, shifts: modulation.map { $0[0] }))
+    let modulation = try modulation(condition, in: context)[0]
+    let input = LinearInput(modulation.normalized(stream, rows: rows))
     let hidden = try feedForward(input, then: [.activation(.geluTanh)], in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try projection(input, rows: rows, into: operands, at: rows, in: context)
     let attended = try operands.attend(layout, settings, isRounded: projection.isRounded, in: context)
     try output(
       LinearInput(sideBySide: [attended, hidden]),
-      gatedResidual(of: rows, to: stream, rows: rows, gates: modulation.map { $0[2] }), in: context)
+      gatedResidual(of: rows, to: stream, rows: rows, gates: modulation.gates), in: context)
   }
 }

@@ -7,7 +7,7 @@ struct TransformerHead {
   private let projection: Linear
 
   init(width: Int, outputWidth: Int, _ scope: WeightScope) throws {
-    modulation = try Modulation(2, width: width, scope.scope("norm_out"))
+    modulation = try Modulation(.continuous, width: width, scope.scope("norm_out"))
     projection = try scope.linear("proj_out", width, outputWidth)
   }
 
@@ -17,9 +17,7 @@ struct TransformerHead {
     observer: (any ActivationObserver)?, in context: KernelContext
   ) throws -> [Tensor] {
     let rows = layout.imageRows
-    let modulation = try modulation(condition, in: context)  // scale, shift
-    let normed = modulatedNorm(
-      image, rows: rows, scales: modulation.map { $0[0] }, shifts: modulation.map { $0[1] })
+    let normed = try modulation(condition, in: context)[0].normalized(image, rows: rows)
     try observer?.observe("norm_out", 0, .image, normed, rows: rows)
     let projected = try projection(normed, in: context)
     try observer?.observe("proj_out", 0, .image, projected, rows: rows)

@@ -2,16 +2,16 @@ import Kernels
 import Tensors
 
 /// What a transformer must be given.
-public struct TransformerInputs: Equatable, Sendable {
+package struct TransformerInputs: Equatable, Sendable {
   /// Channels of a latent.
-  public let latentChannels: Int
+  package let latentChannels: Int
   /// The width of the T5 embeddings and of the pooled CLIP vector.
-  public let textWidth: Int, pooledWidth: Int
+  package let textWidth: Int, pooledWidth: Int
   /// The longest side of a clip in pixels.
-  public let maximumSide: Int
+  package let maximumSide: Int
 
   /// Gathers what a transformer expects.
-  public init(latentChannels: Int, textWidth: Int, pooledWidth: Int, maximumSide: Int) {
+  package init(latentChannels: Int, textWidth: Int, pooledWidth: Int, maximumSide: Int) {
     self.latentChannels = latentChannels
     self.textWidth = textWidth
     self.pooledWidth = pooledWidth
@@ -19,7 +19,7 @@ public struct TransformerInputs: Equatable, Sendable {
   }
 
   /// Whether an embedding has the widths that the transformer expects.
-  public func accepts(_ text: TextEmbedding) -> Bool {
+  package func accepts(_ text: TextEmbedding) -> Bool {
     text.tokens.shape[1] == textWidth && text.pooled.shape[1] == pooledWidth
   }
 }

@@ -4,32 +4,32 @@ import Tensors
 /// The causal video VAE (`video_vae/modeling_causal_vae.py`, commit 3040d71, `CausalVideoVAE`).
 ///
 /// Latents are [16, frames, height, width]; decoded clips are [frames, 8·height, 8·width, 3] in about −1…1.
-public struct CausalVideoVAE {
+package struct CausalVideoVAE {
   /// The settings.
-  public let config: CausalVideoVAEConfig
+  package let config: CausalVideoVAEConfig
   private let encoder: Encoder
   private let decoder: Decoder
   private let quantization: CausalConvolution, postQuantization: CausalConvolution
 
   /// How a clip is decoded: in chunks of latent frames, and in overlapping tiles when it is large.
-  public struct Tiling: Equatable, Sendable {
+  package struct Tiling: Equatable, Sendable {
     /// Latent frames of a chunk; the first chunk has one more.
-    public let window: Int
+    package let window: Int
     /// The side of a tile in pixels; nil decodes whole frames.
-    public let tileSize: Int?
+    package let tileSize: Int?
 
     /// A way of decoding.
-    public init(window: Int, tileSize: Int?) {
+    package init(window: Int, tileSize: Int?) {
       self.window = window
       self.tileSize = tileSize
     }
 
     /// The official `save_memory` path with tiling switched on, as the official demos run it.
-    public static let saveMemory = Tiling(window: 1, tileSize: 256)
+    package static let saveMemory = Tiling(window: 1, tileSize: 256)
   }
 
   /// Builds the VAE from its weights.
-  public init(_ config: CausalVideoVAEConfig, _ scope: WeightScope) throws {
+  package init(_ config: CausalVideoVAEConfig, _ scope: WeightScope) throws {
     self.config = config
     encoder = try Encoder(config.encoder, scope.scope("encoder"))
     decoder = try Decoder(config.decoder, scope.scope("decoder"))
@@ -121,7 +121,7 @@ public struct CausalVideoVAE {
   ///   - image: [1, height, width, 3] in −1…1; its sides are multiples of 8.
   ///   - isTiled: whether an image that is larger than 256 pixels is encoded in overlapping tiles of that side
   ///     (`tiled_encode`), as with tiling switched on.
-  public func encode(
+  package func encode(
     _ image: Tensor, isTiled: Bool, in context: KernelContext
   ) throws -> (mean: Tensor, deviation: Tensor) {
     let (height, width, scale) = (image.shape[1], image.shape[2], CausalVideoVAEConfig.scale)
@@ -157,13 +157,13 @@ public struct CausalVideoVAE {
   /// The shape of a decoded clip, [1 + 8·(T − 1), 8·height, 8·width, 3].
   ///
   /// - Parameter latent: [16, T, height, width].
-  public static func decodedShape(_ latent: Shape) -> Shape {
+  package static func decodedShape(_ latent: Shape) -> Shape {
     let scale = CausalVideoVAEConfig.scale
     return [1 + scale * (latent[1] - 1), scale * latent[2], scale * latent[3], 3]
   }
 
   /// Decodes a latent, un-normalised already, to frames of ``decodedShape(_:)``.
-  public func decode(_ latent: Tensor, tiling: Tiling, in context: KernelContext) throws -> Tensor {
+  package func decode(_ latent: Tensor, tiling: Tiling, in context: KernelContext) throws -> Tensor {
     let result = Tensor(Self.decodedShape(latent.shape))
     try decode(latent, tiling: tiling, in: context) { result.place($0) }
     return result
@@ -174,7 +174,7 @@ public struct CausalVideoVAE {
   /// - Parameters:
   ///   - progress: called after every chunk with the number of chunks done and their number in all.
   ///   - onPart: takes the parts of the clip; together they cover all of it once.
-  public func decode(
+  package func decode(
     _ latent: Tensor, tiling: Tiling, in context: KernelContext,
     progress: (Int, Int) throws -> Void = { _, _ in }, onPart: (ClipRegion) throws -> Void
   ) throws {
@@ -235,12 +235,12 @@ public struct CausalVideoVAE {
   }
 
   /// [channels, frames, height, width] → [frames, height, width, channels].
-  public static func channelsLast(_ x: Tensor) -> Tensor {
+  package static func channelsLast(_ x: Tensor) -> Tensor {
     transposed(x, rows: x.shape[0], columns: x.count / x.shape[0], shape: x.shape.dropFirst() + [x.shape[0]])
   }
 
   /// [frames, height, width, channels] → [channels, frames, height, width].
-  public static func channelsFirst(_ x: Tensor) -> Tensor {
+  package static func channelsFirst(_ x: Tensor) -> Tensor {
     transposed(x, rows: x.count / x.shape[3], columns: x.shape[3], shape: [x.shape[3]] + x.shape.dropLast())
   }
 
@@ -264,7 +264,7 @@ extension Tensor {
   }
 
   /// Copies a part into [frames, height, width, channels].
-  public func place(_ part: ClipRegion) {
+  package func place(_ part: ClipRegion) {
     part.forEachLine(of: shape) { _ = elements[$1].update(fromContentsOf: part.values.elements[$0]) }
   }
 }

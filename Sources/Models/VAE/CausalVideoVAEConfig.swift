@@ -2,7 +2,7 @@ import JSON
 import Tensors
 
 /// The settings of the causal video VAE (`CausalVideoVAE`).
-public struct CausalVideoVAEConfig: Equatable, Sendable {
+package struct CausalVideoVAEConfig: Equatable, Sendable {
   /// One half of the autoencoder.
   struct Half: Equatable, Sendable {
     /// Channels of each level, finest first.
@@ -16,14 +16,14 @@ public struct CausalVideoVAEConfig: Equatable, Sendable {
 
   let encoder: Half, decoder: Half
   /// Channels of a latent.
-  public let latentChannels: Int
+  package let latentChannels: Int
 
   /// Pixels of a latent pixel's side, and frames of a latent frame.
-  public static let scale = 8
+  package static let scale = 8
   static let normEpsilon: Float = 1e-6
 
   /// Reads `config.json`.
-  public init(json: JSONValue, component: String) throws {
+  package init(json: JSONValue, component: String) throws {
     let reader = ConfigReader(component: component, json: json)
     func half(_ name: String, _ direction: String) throws -> Half {
       let channels = try reader.integers("\(name)_block_out_channels", in: 1...16384, count: 1...8)

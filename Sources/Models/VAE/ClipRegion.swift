@@ -1,14 +1,14 @@
 import Tensors
 
 /// A part of a clip: values [frames, rows, columns, channels] and where their first pixel stands.
-public struct ClipRegion {
+package struct ClipRegion {
   /// The values.
-  public let values: Tensor
+  package let values: Tensor
   /// The row and the column of the first pixel.
-  public let top: Int, left: Int
+  package let top: Int, left: Int
 
   /// Calls a function with every line of pixels: where it stands in the values, and where in a clip of a shape.
-  public func forEachLine(of clip: Shape, _ body: (_ here: Range<Int>, _ there: Range<Int>) -> Void) {
+  package func forEachLine(of clip: Shape, _ body: (_ here: Range<Int>, _ there: Range<Int>) -> Void) {
     let (height, count) = (values.shape[1], values.shape[2] * values.shape[3])
     for line in 0..<values.shape[0] * height {
       let (frame, row) = line.quotientAndRemainder(dividingBy: height)

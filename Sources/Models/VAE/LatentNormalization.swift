@@ -1,14 +1,14 @@
 import Tensors
 
 /// How latents are brought to unit scale: the first frame as an image, later ones as video, with other constants.
-public struct LatentNormalization: Equatable, Sendable {
+package struct LatentNormalization: Equatable, Sendable {
   let imageShift: Float, imageScale: Float
   let videoShift: Float, videoScale: Float
 
   /// The constants of the miniFLUX models (`pyramid_dit_for_video_gen_pipeline.py`).
-  public static let miniFLUX = LatentNormalization(imageShift: -0.04, imageScale: Float(1 / 1.8726))
+  package static let miniFLUX = LatentNormalization(imageShift: -0.04, imageScale: Float(1 / 1.8726))
   /// The constants of the SD3 models.
-  public static let sd3 = LatentNormalization(imageShift: 0.1490, imageScale: Float(1 / 1.8415))
+  package static let sd3 = LatentNormalization(imageShift: 0.1490, imageScale: Float(1 / 1.8415))
 
   private init(imageShift: Float, imageScale: Float) {
     self.imageShift = imageShift
@@ -19,14 +19,14 @@ public struct LatentNormalization: Equatable, Sendable {
   }
 
   /// A sample of an encoded image's distribution at unit scale (`generate_i2v`): all [channels, 1, height, width].
-  public func imageLatent(mean: Tensor, deviation: Tensor, noise: Tensor) -> Tensor {
+  package func imageLatent(mean: Tensor, deviation: Tensor, noise: Tensor) -> Tensor {
     let sample = mean.combined(with: deviation.combined(with: noise, *), +)
     return sample.map { ($0 - imageShift) * imageScale }
   }
 
   /// Joins the latents of all frames, [channels, 1, height, width] each, and undoes the normalisation
   /// (`decode_latent`) → [channels, T, height, width].
-  public func decoderInput(_ latents: [Tensor]) -> Tensor {
+  package func decoderInput(_ latents: [Tensor]) -> Tensor {
     let shape = latents[0].shape
     let result = Tensor([shape[0], latents.count, shape[2], shape[3]])
     let pixels = shape[2] * shape[3]

@@ -3,7 +3,7 @@ import Foundation
 
 extension ClipAlteration {
   /// A change that explains a clip, with the PSNR of its blocks' means before and after that change, in dB.
-  public typealias Match = (kind: ClipAlteration, psnrDb: (before: Double, after: Double))
+  package typealias Match = (kind: ClipAlteration, psnrDb: (before: Double, after: Double))
 
   /// What a change must bring at least, in dB.
   ///
@@ -26,7 +26,7 @@ extension ClipAlteration {
   ///
   /// - Parameter encoding: a clip after the encoding that the reference went through; nil where that was lossless.
   /// - Throws: what `encoding` throws.
-  public static func between(
+  package static func between(
     _ clip: Clip, reference: Clip,
     encoding: ((Clip) throws -> Clip)? = nil
   ) throws -> Match? {

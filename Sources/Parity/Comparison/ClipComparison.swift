@@ -109,7 +109,8 @@ public struct ClipComparison: Equatable, Sendable {
 
 extension ClipComparison: Codable {
   private enum Keys: String, CodingKey {
-    case mode, psnrMeanDb, psnrMinDb, ssimMean, ssimMin, maxAbs, identicalFraction, vmafMin, perFrame, thresholds
+    case mode, psnrMeanDb, psnrMinDb, ssimMean, ssimMin, maxAbs, identicalFraction, vmafMin, perFrame,
+      thresholds
     case clipFrames, goldenFrames, passed, explanations, difference
   }
 

@@ -61,7 +61,8 @@ extension ParityReport {
       let worst = results.map(\.nmse).max() ?? 0
       let strictest = results.map(\.threshold).min() ?? 0
       return Self.row(
-        TracePath.kind(of: first.path), first.mode.rawValue, "\(results.count)", String(format: "%.2e", worst),
+        TracePath.kind(of: first.path), first.mode.rawValue, "\(results.count)",
+        String(format: "%.2e", worst),
         strictest == 0 ? "exact" : String(format: "%.0e", strictest),
         results.allSatisfy(\.passed) ? "ok" : "FAILED")
     }

@@ -56,7 +56,7 @@ public struct SuiteReport: Sendable {
   public var passed: Bool { !entries.isEmpty && entries.allSatisfy(\.passed) }
 
   /// The report as JSON (`schemas/suite-report.schema.json`).
-  public var json: JSONValue {
+  package var json: JSONValue {
     get throws { try json(withClips: false) }
   }
 
@@ -77,7 +77,7 @@ public struct SuiteReport: Sendable {
   }
 
   /// Reads a report, or the data of its page.
-  public init(json: JSONValue, path: String) throws {
+  package init(json: JSONValue, path: String) throws {
     func fault(_ why: String) -> BenbenError {
       BenbenError(
         .malformed, "no report of a suite", at: path, because: why, code: .notASuiteReport)

@@ -114,7 +114,8 @@ struct HDF5Contents: Sendable {
 
   /// Makes sure that a dataset's values lie in the file itself, packed by known filters only.
   private func storage(of dataset: hid_t, _ name: String) throws -> HDF5Handle {
-    let properties = try HDF5Handle(H5Dget_create_plist(dataset), close: { H5Pclose($0) }, "properties", at: path)
+    let properties = try HDF5Handle(
+      H5Dget_create_plist(dataset), close: { H5Pclose($0) }, "properties", at: path)
     let layout = H5Pget_layout(properties.id)
     guard layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED,
       H5Pget_external_count(properties.id) == 0

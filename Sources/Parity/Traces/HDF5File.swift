@@ -45,14 +45,14 @@ final class HDF5File: Sendable {
       throw fault(name, "the dataset is missing")
     }
     return try HDF5Library.locked {
-    let dataset = try HDF5Handle(
-      H5Dopen2(file.id, name, bb_h5p_default()), close: { H5Dclose($0) }, "dataset", at: path)
-    var values = [Element](repeating: zero, count: count)
-    let status = values.withUnsafeMutableBytes {
-      H5Dread(dataset.id, type, bb_h5s_all(), bb_h5s_all(), bb_h5p_default(), $0.baseAddress)
-    }
-    guard status >= 0 else { throw fault(name, "its values cannot be read") }
-    return (shape, values)
+      let dataset = try HDF5Handle(
+        H5Dopen2(file.id, name, bb_h5p_default()), close: { H5Dclose($0) }, "dataset", at: path)
+      var values = [Element](repeating: zero, count: count)
+      let status = values.withUnsafeMutableBytes {
+        H5Dread(dataset.id, type, bb_h5s_all(), bb_h5s_all(), bb_h5p_default(), $0.baseAddress)
+      }
+      guard status >= 0 else { throw fault(name, "its values cannot be read") }
+      return (shape, values)
     }
   }
 
@@ -77,15 +77,15 @@ final class HDF5File: Sendable {
     _ name: String, of object: String, _ body: (hid_t) throws -> Result
   ) throws -> Result? {
     try HDF5Library.locked {
-    guard H5Aexists_by_name(file.id, object, name, bb_h5p_default()) > 0 else { return nil }
-    let attribute = try HDF5Handle(
-      H5Aopen_by_name(file.id, object, name, bb_h5p_default(), bb_h5p_default()), close: { H5Aclose($0) },
-      "attribute \(name)", at: path)
-    let space = try HDF5Handle(H5Aget_space(attribute.id), close: { H5Sclose($0) }, "data space", at: path)
-    guard H5Sget_simple_extent_npoints(space.id) == 1 else {
-      throw fault(object, "attribute \(name) is no single value")
-    }
-    return try body(attribute.id)
+      guard H5Aexists_by_name(file.id, object, name, bb_h5p_default()) > 0 else { return nil }
+      let attribute = try HDF5Handle(
+        H5Aopen_by_name(file.id, object, name, bb_h5p_default(), bb_h5p_default()), close: { H5Aclose($0) },
+        "attribute \(name)", at: path)
+      let space = try HDF5Handle(H5Aget_space(attribute.id), close: { H5Sclose($0) }, "data space", at: path)
+      guard H5Sget_simple_extent_npoints(space.id) == 1 else {
+        throw fault(object, "attribute \(name) is no single value")
+      }
+      return try body(attribute.id)
     }
   }
 

@@ -7,7 +7,9 @@ import Tensors
 /// Brings found components and the models' own declarations together.
 enum ReleaseImporter {
   /// Plans the conversion of a checkpoint folder, or of some of its components.
-  static func plan(_ path: String, components wanted: [String], request: QuantizationOptions) throws -> Conversion {
+  static func plan(_ path: String, components wanted: [String], request: QuantizationOptions) throws
+    -> Conversion
+  {
     var folder = try CheckpointFolder(path: path)
     let transformers = folder.subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
     let chosen = transformers.filter { wanted.isEmpty || wanted.contains($0) }
@@ -51,7 +53,8 @@ enum ReleaseImporter {
         component.prefix = try recognized(component, of: family)?.prefix ?? ""
         return try plan(component, of: family, request: request)
       },
-      auxiliary: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name, request: request
+      auxiliary: wanted.isEmpty ? try tokenizerFiles(folder, family) : [], family: family.name,
+      request: request
     )
   }
 
@@ -63,7 +66,7 @@ enum ReleaseImporter {
       component,
       declaration: ComponentDeclaration(
         weights: try family.declarations(of: component.name, config: component.config),
-        ignoreRules: ignoreRules(family.role(of: component.name))),
+        ignoreRules: family.role(of: component.name)?.ignoreRules ?? []),
       request: request)
   }
 
@@ -125,25 +128,6 @@ enum ReleaseImporter {
       found = (family, name)
     }
     return found?.family
-  }
-
-  /// What files carry besides weights that are used.
-  private static func ignoreRules(_ role: ModelFamily.Role?) -> [ComponentDeclaration.IgnoreRule] {
-    switch role {
-    case .clip:
-      [
-        .init(name: "position indices are no weights") { $0 == "text_model.embeddings.position_ids" },
-        .init(name: "the pooled vector is not projected") { $0 == "text_projection.weight" },
-        .init(name: "only training scales logits") { $0 == "logit_scale" },
-        .init(name: "the attention mask is no weight") { $0 == "attn_mask" },
-        .init(name: "only the text half is used") {
-          $0.hasPrefix("vision_model.") || $0 == "visual_projection.weight"
-        },
-      ]
-    case .t5:
-      [.init(name: "only the encoder is used") { $0.hasPrefix("decoder.") || $0 == "lm_head.weight" }]
-    case .transformer, .vae, nil: []
-    }
   }
 
   /// The tokenizers of a folder that holds them as a release does.

@@ -138,7 +138,7 @@ extension ModelFamily.Role {
   func accepts(_ config: JSONValue, _ family: ModelFamily) -> Bool {
     let names = [config["_class_name"]?.string, config["model_type"]?.string].compactMap { $0 }
     return switch self {
-    case .transformer: names.contains(family.transformerClass)
+    case .transformer: names.contains(family.architecture.className)
     case .vae: names.contains("CausalVideoVAE")
     case .clip: names.contains("clip_text_model")
     case .t5: names.contains("t5")

@@ -87,7 +87,9 @@ public struct MemoryPlan: Sendable {
         because: "it needs about \(ByteSize.text(needed)) at once; \(what)",
         remedies: ["Ask for a smaller or shorter clip, or convert to int8."], code: code)
     }
-    if let limit, peak > limit { throw refuse(peak, "\(ByteSize.text(limit)) are allowed", .exceedsMemoryLimit) }
+    if let limit, peak > limit {
+      throw refuse(peak, "\(ByteSize.text(limit)) are allowed", .exceedsMemoryLimit)
+    }
     if own > machine { throw refuse(own, "this machine has \(ByteSize.text(machine))") }
   }
 

@@ -100,7 +100,8 @@ package struct Pipeline {
     guard (image != nil) == request.startsFromImage else {
       throw BenbenError(
         .usage, "the request and the image do not fit", at: request.prompt,
-        because: request.startsFromImage ? "the request starts from an image" : "the request starts from none")
+        because: request.startsFromImage ? "the request starts from an image" : "the request starts from none"
+      )
     }
     guard let image else { return nil }
     guard (image.width, image.height) == (request.width, request.height), image.count == 1 else {
@@ -123,7 +124,8 @@ package struct Pipeline {
     var finished =
       try resume?.latents(
         of: request, image: image,
-        shape: request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: initial.shape[0])) ?? []
+        shape: request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: initial.shape[0]))
+      ?? []
     // Time goes about as tokens do.
     let textTokens = texts.map { $0.tokens.shape[0] }.max() ?? 0
     let allWork = calls.reduce(0) { $0 + $1.latentTokens + textTokens }

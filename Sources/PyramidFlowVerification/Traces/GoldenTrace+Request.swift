@@ -56,7 +56,9 @@ extension GoldenTrace {
   func texts(_ request: GenerationRequest, for inputs: TransformerInputs) throws -> [TextEmbedding]? {
     guard let prompt = try embedding(.prompt) else { return nil }
     let negative = request.guidanceScale > 0 ? try embedding(.negative) : nil
-    let texts = [negative, prompt].compactMap { $0.map { TextEmbedding(tokens: $0.tokens, pooled: $0.pooled) } }
+    let texts = [negative, prompt].compactMap {
+      $0.map { TextEmbedding(tokens: $0.tokens, pooled: $0.pooled) }
+    }
     guard texts.allSatisfy(inputs.accepts) else {
       throw BenbenError(
         .malformed, "the trace is of another model", at: path,

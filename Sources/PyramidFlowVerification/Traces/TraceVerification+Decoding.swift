@@ -60,7 +60,8 @@ extension TraceVerification {
       request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .saveMemory
     ) {
       switch $0 {
-      case .latent(let unit, let stage, let latent): latents.append((.latent(unit: unit, stage: stage), latent))
+      case .latent(let unit, let stage, let latent):
+        latents.append((.latent(unit: unit, stage: stage), latent))
       case .decoderInput(let input):
         latents.append((.decoderInput, input))
         decoded = Tensor(CausalVideoVAE.decodedShape(input.shape))

@@ -4,7 +4,9 @@ import Tensors
 
 extension TraceVerification {
   /// Compares every recorded call: our own inputs, made from the golden's earlier values, and our prediction from the
-  /// golden's inputs. The golden's own latents go on.
+  /// golden's inputs.
+  ///
+  /// The golden's own latents go on.
   mutating func verifySampling() throws {
     guard trace.request.mode != "vae" else { return }
     let transformer = try parts.transformer(variant: try parts.native.variant(options.variant))

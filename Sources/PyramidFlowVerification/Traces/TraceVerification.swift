@@ -92,7 +92,8 @@ struct TraceVerification {
     guard (golden.width, golden.height, golden.count) == (clip.width, clip.height, clip.count) else {
       throw BenbenError(
         .malformed, "the trace is of another run", at: trace.place(of: .frames),
-        because: "it has \(golden.count) frames of \(golden.width)×\(golden.height), ours is \(clip.count) of "
+        because:
+          "it has \(golden.count) frames of \(golden.width)×\(golden.height), ours is \(clip.count) of "
           + "\(clip.width)×\(clip.height)")
     }
     let comparison = try ClipComparison(

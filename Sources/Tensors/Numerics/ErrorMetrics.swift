@@ -1,38 +1,38 @@
 import CKernelLoops
 import Foundation
 
-/// How far values are from a reference, accumulated in double precision.
-public struct ErrorMetrics: Equatable, Sendable {
+/// The error of values against a reference, accumulated in double precision.
+package struct ErrorMetrics: Equatable, Sendable {
   /// Σ(a−b)², where b is the reference.
-  public private(set) var squaredError = 0.0
+  package private(set) var squaredError = 0.0
   /// Σb².
-  public private(set) var squaredReference = 0.0
-  /// max|a−b|; infinite when either side holds what is no finite number.
-  public private(set) var maxAbs = 0.0
+  package private(set) var squaredReference = 0.0
+  /// max|a−b|; infinite if either side contains NaN or infinity.
+  package private(set) var maxAbs = 0.0
   /// Σ|a−b|.
-  public private(set) var absoluteError = 0.0
+  package private(set) var absoluteError = 0.0
   /// max|b|.
-  public private(set) var largestReference = 0.0
-  /// How many values were compared.
-  public private(set) var count = 0
+  package private(set) var largestReference = 0.0
+  /// The number of values compared.
+  package private(set) var count = 0
 
-  /// Nothing compared yet.
-  public init() {}
+  /// Creates metrics of no values.
+  package init() {}
 
-  /// Compares two runs of values of the same length.
-  public init(_ values: some Collection<Float>, reference: some Collection<Float>) {
+  /// Compares two sequences of values of the same length.
+  package init(_ values: some Collection<Float>, reference: some Collection<Float>) {
     add(values, reference: reference)
   }
 
   /// Adds values and their reference; both must have the same length.
-  public mutating func add(_ values: some Collection<Float>, reference: some Collection<Float>) {
+  package mutating func add(_ values: some Collection<Float>, reference: some Collection<Float>) {
     precondition(values.count == reference.count)
     func contiguous(_ values: some Collection<Float>, _ body: (UnsafeBufferPointer<Float>) -> Void) {
       if values.withContiguousStorageIfAvailable(body) == nil { Array(values).withUnsafeBufferPointer(body) }
     }
     contiguous(values) { values in
       contiguous(reference) { reference in
-        // Short runs, so that an odd value spoils the vector sums of its own run only.
+        // Short runs, so that NaN or infinity spoils the vector sums of its own run only.
         for start in stride(from: 0, to: values.count, by: 4096) {
           let range = start..<min(start + 4096, values.count)
           addRun(
@@ -44,12 +44,12 @@ public struct ErrorMetrics: Equatable, Sendable {
     count += values.count
   }
 
-  /// Adds a row in 8 bits and its reference, which must be finite.
+  /// Adds a row quantized to 8 bits and its reference, which must be finite.
   ///
-  /// - Returns: the signal-to-noise ratio of the row without its largest value, in decibels: what an outlier, which itself
-  ///   comes back exactly, leaves of the others.
+  /// - Returns: the signal-to-noise ratio of the row without its largest value, in decibels: the precision that an
+  ///   outlier, which is itself restored exactly, leaves to the other values.
   @discardableResult
-  public mutating func add(
+  package mutating func add(
     quantizedRow: UnsafeBufferPointer<Int8>, scale: Float, reference: UnsafeBufferPointer<Float>
   ) -> Double {
     precondition(quantizedRow.count == reference.count)
@@ -86,7 +86,7 @@ public struct ErrorMetrics: Equatable, Sendable {
       let magnitudes = wide.replacing(with: -wide, where: wide .< 0)
       largestReferences.replace(with: magnitudes, where: magnitudes .> largestReferences)
     }
-    // A NaN or an infinity shows in the sums; then each value is looked at.
+    // A NaN or an infinity shows in the sums; each value is then examined separately.
     let isFinite = squares.sum().isFinite && squaredReferences.sum().isFinite
     if isFinite {
       squaredError += squares.sum()
@@ -100,7 +100,7 @@ public struct ErrorMetrics: Equatable, Sendable {
 
   private mutating func add(_ value: Float, reference: Float) {
     let difference = abs(Double(value) - Double(reference))
-    // A NaN or an infinity anywhere is the largest error there is, never one that compares as small.
+    // A NaN or an infinity counts as an infinite error, never as one that compares as small.
     guard difference.isFinite else {
       maxAbs = .infinity
       squaredError = .infinity
@@ -114,21 +114,21 @@ public struct ErrorMetrics: Equatable, Sendable {
   }
 
   /// The mean of |a−b|; zero when nothing was compared.
-  public var meanAbs: Double { count == 0 ? 0 : absoluteError / Double(count) }
+  package var meanAbs: Double { count == 0 ? 0 : absoluteError / Double(count) }
 
   /// Σ(a−b)²/Σb²: the normalised mean squared error; infinite when only the reference is zero.
-  public var nmse: Double {
+  package var nmse: Double {
     squaredError == 0 ? 0 : squaredError / squaredReference
   }
 
   /// The peak signal-to-noise ratio, 20·log10(max|b| / RMSE); infinite when nothing differs.
-  public var psnrDb: Double {
+  package var psnrDb: Double {
     squaredError == 0
       ? .infinity : 20 * log10(largestReference / (squaredError / Double(count)).squareRoot())
   }
 
   /// The signal-to-quantization-noise ratio, 10·log10(Σb²/Σ(a−b)²); infinite when nothing differs.
-  public var sqnrDb: Double {
+  package var sqnrDb: Double {
     squaredError == 0 ? .infinity : -10 * log10(nmse)
   }
 }

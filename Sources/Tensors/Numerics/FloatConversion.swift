@@ -1,14 +1,14 @@
 /// Conversions between f32 and the stored 16-bit types: round to nearest, ties to even, subnormals kept.
 ///
 /// Written without branches so that the compiler vectorises the loops; tests compare every 16-bit pattern, and the
-/// neighbourhood of every rounding boundary, with `Float16`.
-public enum FloatConversion {
-  /// Widens stored values to f32; `output` holds as many elements as `bytes` stores.
+/// values around every rounding boundary, with `Float16`.
+package enum FloatConversion {
+  /// Converts stored values to f32; `output` holds as many elements as `bytes` stores.
   ///
-  /// Unaligned bytes are fine.
+  /// The bytes need not be aligned.
   ///
-  /// The type must be computable: it is checked when a model is opened.
-  public static func widen(
+  /// The type must be computable, which is checked when a model is opened.
+  package static func widen(
     _ bytes: UnsafeRawBufferPointer, _ type: ElementType, into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(bytes.count == output.count * type.size)
@@ -26,8 +26,8 @@ public enum FloatConversion {
     }
   }
 
-  /// Whether none of the stored values is NaN or infinite; the type must be computable.
-  public static func isFinite(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) -> Bool {
+  /// Returns whether none of the stored values is NaN or infinite; the type must be computable.
+  package static func isFinite(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) -> Bool {
     precondition(type.isComputable)
     // A number is finite unless all bits of its exponent are set. No early exit, so that the loop vectorises.
     var found = false
@@ -46,8 +46,8 @@ public enum FloatConversion {
     return !found
   }
 
-  /// Rounds f32 values to a computable type; `output` holds exactly their bytes.
-  public static func narrow(
+  /// Rounds f32 values to a computable type; `output` has exactly the size of their bytes.
+  package static func narrow(
     _ input: UnsafeBufferPointer<Float>, to type: ElementType, into output: UnsafeMutableRawBufferPointer
   ) {
     precondition(output.count == input.count * type.size)
@@ -65,14 +65,14 @@ public enum FloatConversion {
     }
   }
 
-  /// The nearest value that bfloat16 holds.
-  public static func rounded(toBFloat16 value: Float) -> Float { float(bfloat16: bfloat16(value)) }
+  /// Returns the nearest value that bfloat16 can represent.
+  package static func rounded(toBFloat16 value: Float) -> Float { float(bfloat16: bfloat16(value)) }
 
-  /// The value of a bfloat16 pattern.
+  /// Returns the value of a bfloat16 pattern.
   @inline(__always)
   static func float(bfloat16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
-  /// The nearest bfloat16 pattern; a NaN stays a (quiet) NaN.
+  /// Returns the nearest bfloat16 pattern; a NaN stays a (quiet) NaN.
   @inline(__always)
   static func bfloat16(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
@@ -81,7 +81,7 @@ public enum FloatConversion {
     return UInt16(truncatingIfNeeded: isNaN ? bits >> 16 | 0x40 : rounded)
   }
 
-  /// The value of a binary16 pattern.
+  /// Returns the value of a binary16 pattern.
   @inline(__always)
   static func float(half bits: UInt16) -> Float {
     // Move exponent and mantissa into place and let a multiplication by 2^112 rebias, subnormals included.
@@ -92,7 +92,7 @@ public enum FloatConversion {
     return Float(bitPattern: magnitude | UInt32(bits & 0x8000) << 16)
   }
 
-  /// The nearest binary16 pattern; what is too large becomes infinity, a NaN stays a (quiet) NaN.
+  /// Returns the nearest binary16 pattern; values that are too large become infinity, a NaN stays a (quiet) NaN.
   @inline(__always)
   static func half(_ value: Float) -> UInt16 {
     let bits = value.bitPattern

@@ -1,22 +1,22 @@
 import CKernelLoops
 
-/// Symmetric 8-bit quantization with one scale a row: w ≈ q·s, s = max|w| / 127, q = w / s rounded to the nearest integer,
-/// ties to even.
+/// Symmetric 8-bit quantization with one scale per row: w ≈ q·s, s = max|w| / 127, q = w / s rounded to the nearest
+/// integer, ties to even.
 ///
-/// The greatest value of a row is met exactly and zero stays zero. Values must be finite. Searching for the scale with the
-/// least error does not pay on weights of normal distribution.
-public enum RowQuantization {
+/// The largest value of a row is represented exactly, and zero stays zero. Values must be finite. Searching for the
+/// scale with the smallest error does not pay off for normally distributed weights.
+package enum RowQuantization {
   /// The largest magnitude of a quantized value; −128 is not used, so that the range is symmetric.
-  public static let limit: Float = 127
+  package static let limit: Float = 127
 
-  /// Quantizes one row; the reference that ``quantize(_:columns:into:scales:)`` equals bit by bit.
+  /// Quantizes one row; the reference implementation that ``quantize(_:columns:into:scales:)`` matches bit for bit.
   ///
   /// - Returns: the row's scale; zero for a row of zeros.
   static func quantizeRow(_ row: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Int8>)
     -> Float
   {
     let largest = row.reduce(0) { max($0, $1.magnitude) }
-    // Near the least f32 numbers the inverse of a scale would overflow.
+    // Near the smallest f32 numbers the inverse of a scale would overflow.
     let boost: Float = largest < 0x1p-64 ? 0x1p64 : 1
     let inverse = largest == 0 ? 0 : limit / (largest * boost)
     for index in row.indices {
@@ -25,8 +25,8 @@ public enum RowQuantization {
     return largest / limit
   }
 
-  /// Quantizes rows of `columns` values: `output` takes as many bytes as there are values, `scales` one number a row.
-  public static func quantize(
+  /// Quantizes rows of `columns` values: `output` holds one byte per value, `scales` one number per row.
+  package static func quantize(
     _ values: UnsafeBufferPointer<Float>, columns: Int, into output: UnsafeMutableBufferPointer<Int8>,
     scales: UnsafeMutableBufferPointer<Float>
   ) {
@@ -37,8 +37,8 @@ public enum RowQuantization {
     }
   }
 
-  /// The values that quantized rows stand for.
-  public static func expand(
+  /// Dequantizes rows to f32.
+  package static func expand(
     _ quantized: UnsafeBufferPointer<Int8>, scales: UnsafeBufferPointer<Float>, columns: Int,
     into output: UnsafeMutableBufferPointer<Float>
   ) {

@@ -1,5 +1,5 @@
-/// The type of one stored number, named as the field names it.
-public enum ElementType: String, CaseIterable, Sendable {
+/// The type of a stored number, under its usual name.
+package enum ElementType: String, CaseIterable, Sendable {
   /// IEEE 754 binary32.
   case f32
   /// bfloat16: the upper half of a binary32.
@@ -19,8 +19,8 @@ public enum ElementType: String, CaseIterable, Sendable {
   /// One byte, 0 or 1.
   case bool
 
-  /// Bytes of one element.
-  public var size: Int {
+  /// The size of one element in bytes.
+  package var size: Int {
     switch self {
     case .f64, .i64, .u64: 8
     case .f32, .i32, .u32: 4
@@ -29,11 +29,11 @@ public enum ElementType: String, CaseIterable, Sendable {
     }
   }
 
-  /// Whether the runner can use weights of this type: they widen to f32 exactly.
-  public var isComputable: Bool { self == .f32 || self == .bf16 || self == .f16 }
+  /// Whether weights of this type can be used in computations: they convert to f32 exactly.
+  package var isComputable: Bool { self == .f32 || self == .bf16 || self == .f16 }
 
-  /// Whether every finite value of this type is also a value of `other`.
-  public func widensExactly(to other: ElementType) -> Bool {
+  /// Returns whether every finite value of this type is also a value of `other`.
+  package func widensExactly(to other: ElementType) -> Bool {
     self == other || (isComputable && other == .f32)
   }
 }

@@ -2,9 +2,9 @@
 public typealias Shape = [Int]
 
 extension Shape {
-  /// The number of elements, or nil when a dimension is negative or the product, even beside a zero, is more than memory can
-  /// hold: products of dimensions and sizes of types cannot overflow then.
-  public var checkedElementCount: Int? {
+  /// The number of elements, or nil if a dimension is negative or the product of the nonzero dimensions exceeds what
+  /// memory can hold, so that multiplying dimensions and element sizes cannot overflow.
+  package var checkedElementCount: Int? {
     var count = 1
     var hasZero = false
     for dimension in self {
@@ -20,13 +20,13 @@ extension Shape {
     return hasZero ? 0 : count
   }
 
-  /// The number of bytes of this many elements of a type, or nil on overflow.
-  public func checkedByteCount(of type: ElementType) -> Int? {
+  /// Returns the size in bytes of this many elements of a type, or nil on overflow.
+  package func checkedByteCount(of type: ElementType) -> Int? {
     guard let count = checkedElementCount else { return nil }
     let (bytes, overflow) = count.multipliedReportingOverflow(by: type.size)
     return overflow ? nil : bytes
   }
 
-  /// As people write shapes: `2×16×8`.
-  public var text: String { isEmpty ? "scalar" : map(String.init).joined(separator: "×") }
+  /// The shape in common notation: `2×16×8`.
+  package var text: String { isEmpty ? "scalar" : map(String.init).joined(separator: "×") }
 }

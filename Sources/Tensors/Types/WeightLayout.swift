@@ -1,34 +1,34 @@
 import CKernelLoops
 
-/// How the values of a weight stand in the file, its outermost dimension counting as rows, all others as columns.
-public enum WeightLayout: String, CaseIterable, Sendable {
+/// The order in which the values of a weight are stored; its outermost dimension counts as rows, all others as columns.
+package enum WeightLayout: String, CaseIterable, Sendable {
   /// Row by row.
   case rowMajor = "row-major"
-  /// In blocks of 64 rows, inside of which four columns at a time: [rows / 64][columns / 4][64][4].
+  /// In blocks of 64 rows that interleave groups of four columns: [rows / 64][columns / 4][64][4].
   ///
-  /// Processors with 8-bit dot products of 512 bits (VNNI, AMX) read weights so; there, what is stored so is multiplied in
-  /// place, without being brought into another order at every product.
+  /// Processors with 512-bit dot products of 8-bit numbers (VNNI, AMX) read weights in this order; there, blocked
+  /// weights are multiplied in place, without being reordered for every product.
   case blocked = "blocks-64x4"
 
-  /// Rows and columns of a blocked matrix are multiples of this.
-  public static let blockSize = 64
+  /// The block size; the rows and columns of a blocked matrix are multiples of it.
+  package static let blockSize = 64
 
-  /// The layout in which a new file holds a tensor; it depends on nothing but the plan, so that all machines write the same
-  /// bytes.
-  public init(of shape: Shape, type: WeightType, activations: InputPrecision) {
+  /// Chooses the layout in which a new file stores a tensor; it depends only on the plan, so that all machines write
+  /// the same bytes.
+  package init(of shape: Shape, type: WeightType, activations: InputPrecision) {
     self = activations.isInteger && Self.canBlock(shape, type) ? .blocked : .rowMajor
   }
 
-  /// Whether a tensor can be blocked.
-  public static func canBlock(_ shape: Shape, _ type: WeightType) -> Bool {
+  /// Returns whether a tensor can be blocked.
+  package static func canBlock(_ shape: Shape, _ type: WeightType) -> Bool {
     guard type == .int8, shape.count >= 2, let rows = shape.first, rows > 0, shape.checkedElementCount != nil
     else { return false }
     let columns = shape.dropFirst().reduce(1, *)
     return columns > 0 && rows.isMultiple(of: blockSize) && columns.isMultiple(of: blockSize)
   }
 
-  /// Brings whole blocks of rows into this layout, from row by row.
-  public func pack(
+  /// Reorders whole blocks of rows from row-major into this layout.
+  package func pack(
     _ rows: UnsafeBufferPointer<Int8>, columns: Int, into output: UnsafeMutableBufferPointer<Int8>
   ) {
     precondition(
@@ -36,8 +36,8 @@ public enum WeightLayout: String, CaseIterable, Sendable {
     bb_pack_rows(rows.baseAddress, columns, rows.count / columns, output.baseAddress)
   }
 
-  /// The given rows of a matrix in this layout, row by row.
-  public func unpack(
+  /// Reorders the given rows of a matrix from this layout to row-major.
+  package func unpack(
     _ matrix: UnsafeBufferPointer<Int8>, rows: Range<Int>, columns: Int,
     into output: UnsafeMutableBufferPointer<Int8>
   ) {

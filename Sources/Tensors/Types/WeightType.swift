@@ -1,12 +1,12 @@
-/// How the weights of a native model are stored.
+/// The type in which the weights of a native model are stored.
 public enum WeightType: String, CaseIterable, Sendable {
-  /// As plain numbers.
+  /// Plain numbers.
   case f32, bf16, f16
-  /// As 8-bit integers with one scale a row (``RowQuantization``).
+  /// 8-bit integers with one scale per row (``RowQuantization``).
   case int8
 
   /// The type of the stored numbers, without the scales.
-  public var elementType: ElementType {
+  package var elementType: ElementType {
     switch self {
     case .f32: .f32
     case .bf16: .bf16
@@ -15,8 +15,8 @@ public enum WeightType: String, CaseIterable, Sendable {
     }
   }
 
-  /// The type that keeps what is stored so, or nil for one that cannot be computed with.
-  public init?(keeping type: ElementType) {
+  /// Creates the weight type that keeps an element type as stored, or nil for one that cannot be used in computations.
+  package init?(keeping type: ElementType) {
     switch type {
     case .f32: self = .f32
     case .bf16: self = .bf16
@@ -25,14 +25,14 @@ public enum WeightType: String, CaseIterable, Sendable {
     }
   }
 
-  /// Bytes of a weight of this shape, scales included, without the alignment between them.
-  public func byteCount(of shape: Shape) -> Int {
+  /// Returns the size in bytes of a weight of this shape, including the scales but not the alignment between them.
+  package func byteCount(of shape: Shape) -> Int {
     let values = shape.reduce(1, *) * elementType.size
     return self == .int8 ? values + 4 * (shape.first ?? 1) : values
   }
 
-  /// How precise it is: the number of bits that a value's mantissa, or an integer, has.
-  public var precision: Int {
+  /// The precision in bits: those of the significand, or of an integer without its sign.
+  package var precision: Int {
     switch self {
     case .f32: 24
     case .f16: 11

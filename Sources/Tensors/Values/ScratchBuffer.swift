@@ -2,23 +2,23 @@
   import Glibc
 #endif
 
-/// Owns undefined memory of one element type, aligned to 64 bytes; grows on demand and never shrinks.
+/// Undefined memory for elements of one type, aligned to 64 bytes; it grows on demand and never shrinks.
 ///
-/// Not thread-safe: threads that work side by side have a buffer each, or write to disjoint parts of one that is lent to
+/// Not thread-safe: threads that work in parallel have a buffer each, or write to disjoint parts of a buffer lent to
 /// all of them.
-public final class ScratchBuffer<Element: BitwiseCopyable> {
+package final class ScratchBuffer<Element: BitwiseCopyable> {
   private var memory: UnsafeMutableRawBufferPointer
-  /// Where the heap block starts that `memory` lies in; nil for memory that was mapped by itself.
+  /// The start of the heap block that contains `memory`; nil for memory that is mapped separately.
   private var block: UnsafeMutableRawPointer?
   private var isLent = false
 
   private static var alignment: Int { 64 }
 
-  /// A buffer of `count` undefined elements.
+  /// Creates a buffer of `count` undefined elements.
   ///
-  /// - Parameter isLasting: whether it outlives many others. Such memory is mapped by itself: in the heap it would leave
-  ///   holes that nothing fits in.
-  public init(count: Int = 0, isLasting: Bool = false) {
+  /// - Parameter isLasting: whether it outlives many others. Such memory is mapped separately: in the heap it would
+  ///   leave holes too small for other blocks.
+  package init(count: Int = 0, isLasting: Bool = false) {
     if isLasting, let mapped = Self.map(count) {
       memory = mapped
     } else {
@@ -32,8 +32,8 @@ public final class ScratchBuffer<Element: BitwiseCopyable> {
     if let block { block.deallocate() } else { munmap(memory.baseAddress, memory.count) }
   }
 
-  /// Aligned by hand: glibc's aligned allocation looks for more than it takes, and so passes over the very hole that a
-  /// block of the same size left.
+  /// Allocates memory and aligns it by hand: glibc's aligned allocation looks for more than it takes, and so passes
+  /// over the very hole that a block of the same size left.
   private static func allocate(_ count: Int) -> (UnsafeMutableRawBufferPointer, UnsafeMutableRawPointer) {
     let size = max(count, 1) * MemoryLayout<Element>.stride
     let block = UnsafeMutableRawPointer.allocate(byteCount: size + alignment, alignment: 16)
@@ -52,15 +52,14 @@ public final class ScratchBuffer<Element: BitwiseCopyable> {
 
   private var elements: UnsafeMutableBufferPointer<Element> { memory.bindMemory(to: Element.self) }
 
-  /// The first element, for kernels whose threads share the buffer; valid until more is asked for, and as long as the
-  /// buffer is.
+  /// The first element, for kernels whose threads share the buffer; valid until the buffer grows or is destroyed.
   package var base: UnsafeMutablePointer<Element> {
     guard let base = elements.baseAddress else { preconditionFailure("allocated memory has an address") }
     return base
   }
 
-  /// Lends `count` undefined elements; a buffer is lent once at a time.
-  public func with<Result>(
+  /// Lends `count` undefined elements; a buffer must not be lent twice at the same time.
+  package func with<Result>(
     count: Int, _ body: (UnsafeMutableBufferPointer<Element>) throws -> Result
   ) rethrows -> Result {
     precondition(!isLent, "a scratch buffer is lent twice")

@@ -1,30 +1,29 @@
 import Files
 
-/// A tensor of a model as it is stored: a name, a shape, a type and bytes inside a mapped file.
+/// A model's tensor as it is stored: a name, a shape, a type, and bytes inside a mapped file.
 ///
-/// Nothing is copied; the mapping lives as long as any weight that looks into it.
-public struct Weight {
+/// Nothing is copied; the mapping lives as long as any weight that refers to it.
+package struct Weight {
   /// The official name inside its component.
-  public let name: String
+  package let name: String
   /// The shape, outermost dimension first.
-  public let shape: Shape
+  package let shape: Shape
   /// The type of the stored numbers.
-  public let type: ElementType
-  /// What a product does with its input.
-  public private(set) var activations: InputPrecision
+  package let type: ElementType
+  /// The precision to which a product's inputs are rounded before multiplication.
+  package private(set) var activations: InputPrecision
   /// The order of the stored numbers.
-  public let layout: WeightLayout
-  /// Nil for a weight that was only declared.
+  package let layout: WeightLayout
+  /// The mapped file; nil for a weight that is only declared.
   private let file: MappedFile?
   private let range: Range<Int>
-  /// Where the scales of the rows stand, for 8-bit weights.
+  /// The byte range of the row scales, for 8-bit weights.
   private let scaleRange: Range<Int>
 
-  /// A weight that has a name and a shape but no values: what a model is built from when only its declarations are
-  /// wanted.
+  /// Creates a weight with a name and a shape but no values, for a model that is built only to obtain its declarations.
   ///
   /// Reading its values is a programmer's error.
-  public init(declared declaration: WeightDeclaration) {
+  package init(declared declaration: WeightDeclaration) {
     name = declaration.name
     shape = declaration.shape
     type = .f32
@@ -35,10 +34,10 @@ public struct Weight {
     scaleRange = 0..<0
   }
 
-  /// A weight whose bytes are a range of a mapped file.
+  /// Creates a weight whose bytes are a range of a mapped file.
   ///
-  /// Returns nil when the range does not lie in the file, or its length is not the shape's.
-  public init?(
+  /// Returns nil if the range is not inside the file, or its length does not match the shape.
+  package init?(
     name: String, shape: Shape, type: ElementType, file: MappedFile, range: Range<Int>,
     activations: InputPrecision = .float32
   ) {
@@ -55,11 +54,11 @@ public struct Weight {
     scaleRange = 0..<0
   }
 
-  /// An 8-bit weight with one f32 scale for each of its outermost rows.
+  /// Creates an 8-bit weight with one f32 scale for each of its outermost rows.
   ///
-  /// Returns nil when a range does not lie in the file or has not the shape's length, the scales are not aligned, or the
-  /// shape cannot be laid out so.
-  public init?(
+  /// Returns nil if a range is not inside the file or does not match the shape, the scales are not aligned, or the
+  /// shape cannot have the layout.
+  package init?(
     name: String, shape: Shape, layout: WeightLayout = .rowMajor, file: MappedFile, values: Range<Int>,
     scales: Range<Int>, activations: InputPrecision
   ) {
@@ -78,27 +77,27 @@ public struct Weight {
     scaleRange = scales
   }
 
-  /// The same weight, products with which do something else with their input.
-  public func using(_ activations: InputPrecision) -> Weight {
+  /// Returns a copy whose products use another input precision.
+  package func using(_ activations: InputPrecision) -> Weight {
     var result = self
     result.activations = activations
     return result
   }
 
-  /// The number of elements; it was checked when the weight was made.
-  public var elementCount: Int { range.count / type.size }
+  /// The number of elements; checked when the weight is created.
+  package var elementCount: Int { range.count / type.size }
 
-  /// How many values each of the outermost rows has.
-  public var rowLength: Int { shape.isEmpty || shape[0] == 0 ? elementCount : elementCount / shape[0] }
+  /// The number of values in each of the outermost rows.
+  package var rowLength: Int { shape.isEmpty || shape[0] == 0 ? elementCount : elementCount / shape[0] }
 
   /// Lends the stored bytes.
-  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     guard let file else { preconditionFailure("\(name) was only declared and has no values") }
     return try withExtendedLifetime(file) { try body(UnsafeRawBufferPointer(rebasing: file.memory[range])) }
   }
 
-  /// Lends all values, in the order in which they are stored, and the scales of an 8-bit weight.
-  public func withQuantized<Result>(
+  /// Lends all values of an 8-bit weight, in stored order, and its scales.
+  package func withQuantized<Result>(
     _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     guard let file, type == .i8 else { preconditionFailure("\(name) is not quantized") }
@@ -109,8 +108,8 @@ public struct Weight {
     }
   }
 
-  /// Lends some of the outermost rows of an 8-bit weight, row by row, and their scales.
-  public func withQuantizedRows<Result>(
+  /// Lends some of the outermost rows of an 8-bit weight, in row-major order, and their scales.
+  package func withQuantizedRows<Result>(
     _ rows: Range<Int>,
     _ body: (UnsafeBufferPointer<Int8>, _ scales: UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
@@ -127,8 +126,8 @@ public struct Weight {
     }
   }
 
-  /// Lends the values as f32: in place when they are stored so, else widened into `scratch` first.
-  public func withFloats<Result>(
+  /// Lends the values as f32: in place if they are stored as f32, otherwise converted into `scratch`.
+  package func withFloats<Result>(
     scratch: ScratchBuffer<Float>, _ body: (UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     try withBytes { bytes in
@@ -143,8 +142,8 @@ public struct Weight {
     }
   }
 
-  /// Writes a range of the outermost rows as f32; `output` takes as many values as they have.
-  public func widen(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) {
+  /// Converts a range of the outermost rows to f32; `output` holds exactly their values.
+  package func widen(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) {
     let start = rows.lowerBound * rowLength * type.size
     withBytes {
       widen(
@@ -153,7 +152,7 @@ public struct Weight {
     }
   }
 
-  /// Widens stored bytes that start at the first of the given outermost rows.
+  /// Converts stored bytes, which start at the first of the given outermost rows, to f32.
   private func widen(
     _ bytes: UnsafeRawBufferPointer, rows: Range<Int>, columns: Int,
     into output: UnsafeMutableBufferPointer<Float>
@@ -164,17 +163,17 @@ public struct Weight {
     }
   }
 
-  /// The values as a new tensor of f32.
-  public func tensor() -> Tensor {
+  /// Returns the values as a new tensor of f32.
+  package func tensor() -> Tensor {
     let result = Tensor(shape)
     withBytes { widen($0, rows: 0..<(shape.first ?? 1), columns: rowLength, into: result.elements) }
     return result
   }
 
-  /// The given rows as f32, in that order, [rows, width]; every row must exist.
+  /// Returns the given rows as f32, in that order, [rows, width]; every row must exist.
   ///
   /// All dimensions but the last count as rows; an 8-bit weight must be a matrix.
-  public func rows(_ rows: [Int]) -> Tensor {
+  package func rows(_ rows: [Int]) -> Tensor {
     let width = shape[shape.count - 1]
     precondition(rows.allSatisfy { $0 >= 0 && ($0 + 1) * width <= elementCount })
     precondition(type != .i8 || shape.count == 2)

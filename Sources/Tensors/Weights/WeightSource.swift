@@ -1,7 +1,7 @@
-/// Where a model takes its weights from, by official name.
-public protocol WeightSource {
-  /// The weight declared so.
+/// A source of a model's weights, by official name.
+package protocol WeightSource {
+  /// Returns the weight for a declaration.
   ///
-  /// - Throws: ``BenbenError`` when there is none, or its shape is another one.
+  /// - Throws: ``BenbenError`` when there is none, or its shape differs.
   func weight(_ declaration: WeightDeclaration) throws -> Weight
 }

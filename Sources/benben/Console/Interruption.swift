@@ -1,9 +1,6 @@
 import Foundation
 import Synchronization
 
-/// Thrown where work can stop after Ctrl-C, so that everything that was half-written is taken away.
-struct Interrupted: Error {}
-
 /// Ctrl-C: the first asks the work to stop at its next check, the second ends the process at once.
 enum Interruption {
   private static let requested = Atomic<Bool>(false)

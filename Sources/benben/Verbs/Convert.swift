@@ -167,7 +167,8 @@ struct Convert: ParsableCommand {
       try progress.update(
         "converting \($0.component)", done: $0.bytes, of: $0.totalBytes, rate: ProgressLine.bytes)
     }
-    common.say("\(output): \(ByteSize.text(conversion.byteCount)) from \(ByteSize.text(conversion.sourceByteCount))")
+    common.say(
+      "\(output): \(ByteSize.text(conversion.byteCount)) from \(ByteSize.text(conversion.sourceByteCount))")
     return report
   }
 

@@ -76,7 +76,8 @@ struct Verify: AsyncParsableCommand {
     let show: @Sendable (VerificationEvent) throws -> Void = { try progress.show($0, common) }
     if case .suite(let suite) = golden {
       let report = try await model.verify(
-        suite: suite, shard: shard?.shard, wantsFrames: outputs.report != nil, options: options, onEvent: show)
+        suite: suite, shard: shard?.shard, wantsFrames: outputs.report != nil, options: options, onEvent: show
+      )
       try outputs.write(report, json: report.json, table: report.table, quiet: common.quiet)
       if !report.passed { throw ExitCode(1) }
     } else {

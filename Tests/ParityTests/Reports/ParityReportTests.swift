@@ -23,7 +23,8 @@ struct ParityReportTests {
     let good = try report([(.decoderInput, .teacherForced, 0), (.decoderOutput, .freeRunning, 1e-6)])
     #expect(good.passed && good.firstDivergence == nil && good.table.hasSuffix("PASS\n"))
     let bad = try report([
-      (.initialNoise, .freeRunning, 1), (.decoderInput, .teacherForced, 0), (.decoderOutput, .teacherForced, 1),
+      (.initialNoise, .freeRunning, 1), (.decoderInput, .teacherForced, 0),
+      (.decoderOutput, .teacherForced, 1),
     ])
     #expect(!bad.passed && bad.firstDivergence == "vae/output" && bad.table.hasSuffix("FAIL\n"))
     let json = try JSONValue(encoding: bad)

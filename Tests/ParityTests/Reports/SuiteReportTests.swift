@@ -11,7 +11,8 @@ import Testing
 struct SuiteReportTests {
   static let suite = ["a", "b", "c"]
 
-  static func report(_ names: [String], of suite: [String] = suite, model: String = "miniflux") -> SuiteReport {
+  static func report(_ names: [String], of suite: [String] = suite, model: String = "miniflux") -> SuiteReport
+  {
     var report = SuiteReport(suite: suite, model: ParityReport.of(model: model).model)
     for name in names {
       var parity = ParityReport.of(model: model)

@@ -6,7 +6,8 @@ import Tensors
 
 struct DrawNoise: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "noise", abstract: "Write the noise of a seed, to compare it with PyTorch's or to start another program from it.",
+    commandName: "noise",
+    abstract: "Write the noise of a seed, to compare it with PyTorch's or to start another program from it.",
     discussion: """
       Every --shape is drawn after the one before it, as torch.randn does after torch.manual_seed, and written as the f32 \
       tensor noise.0, noise.1 and so on. `generate` draws [1, 16, latent frames, height / 8, width / 8] first.

@@ -4,9 +4,3 @@
 @_exported import Files
 @_exported import Models
 @_exported import Tensors
-
-/// Benben itself.
-public enum Benben {
-  /// The version, by semantic versioning.
-  public static let version = "0.1.0"
-}

@@ -1,6 +1,6 @@
 extension Sequence<UInt8> {
-  /// Lower-case hexadecimal digits.
-  public var hexadecimal: String {
+  /// The bytes as lower-case hexadecimal digits.
+  package var hexadecimal: String {
     var text = ""
     for byte in self {
       text.unicodeScalars.append(Self.digit(byte >> 4))

@@ -1,16 +1,16 @@
 extension JSONValue {
-  /// The one canonical text of this value: keys sorted by their UTF-8 bytes, no white space, shortest round-trip
+  /// The canonical JSON text of this value: keys sorted by their UTF-8 bytes, no white space, shortest round-trip
   /// numbers.
   ///
-  /// The same value always gives the same bytes.
-  public var canonicalText: String {
+  /// A value always produces the same bytes.
+  package var canonicalText: String {
     var text = ""
     write(to: &text, indent: nil)
     return text
   }
 
-  /// The same for people: two spaces of indentation, one member a line, arrays of scalars on one line.
-  public var prettyText: String {
+  /// A human-readable JSON text of this value: two spaces of indentation, one member per line, flat arrays on one line.
+  package var prettyText: String {
     var text = ""
     write(to: &text, indent: 0)
     text += "\n"

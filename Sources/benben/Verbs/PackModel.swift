@@ -32,32 +32,3 @@ struct PackModel: ParsableCommand {
     common.say("\(output): \(ByteSize.text(packed)), \(share) % of \(ByteSize.text(bytes))")
   }
 }
-
-struct UnpackModel: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "unpack",
-    abstract: "Unpack a packed model: the very files that were packed, every hash checked.")
-
-  @Argument(help: "The .zst file that pack made.")
-  var pack: String
-
-  @Option(help: "The model folder to write.")
-  var output: String
-
-  @Flag(help: "Replace an existing output.")
-  var force = false
-
-  @OptionGroup var common: CommonOptions
-
-  mutating func run() throws {
-    let progress = ProgressLine(isQuiet: common.quiet)
-    progress.begin("unpacking \(pack)")
-    var done = 0
-    let total = max(try InputFile(path: pack).size, 1)
-    try Pack.unpack(pack, to: output, mayReplace: force) { count in
-      done += count
-      try progress.update("unpacking", done: min(done, total), of: total, rate: ProgressLine.bytes)
-    }
-    common.say("\(output) is the model that was packed")
-  }
-}

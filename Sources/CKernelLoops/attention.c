@@ -1,0 +1,110 @@
+#include "loops.h"
+
+// exp(x) for x ≤ 0, precise enough to be rounded to bfloat16: 2^n·2^f with |f| ≤ ½ and a polynomial for 2^f whose error
+// is below 5e-5.
+static inline __attribute__((always_inline)) uint32_t rounded_exponential(float x) {
+  float y = x * 1.44269504088896341f;
+  y = y < -126.0f ? -126.0f : y;
+  union {
+    float value;
+    uint32_t bits;
+  } n = {y + ROUND_TO_INTEGER}, p;
+  float f = y - (n.value - ROUND_TO_INTEGER);
+  p.value = 0.00961812911f;  // ln(2)^k / k!
+  p.value = p.value * f + 0.0555041087f;
+  p.value = p.value * f + 0.240226507f;
+  p.value = p.value * f + 0.693147181f;
+  p.value = p.value * f + 1.0f;
+  p.bits += n.bits << 23;
+  // Operands in bf16 leave the low half of a NaN's payload empty, so rounding keeps it a NaN.
+  return nearest_bfloat16(p.bits) & 0xFFFF0000;
+}
+
+static inline __attribute__((always_inline)) float from_bits(uint32_t bits) {
+  union {
+    uint32_t bits;
+    float value;
+  } pattern = {bits};
+  return pattern.value;
+}
+
+BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, scores += width, out += width) {
+    float lanes[LANES];
+    for (size_t k = 0; k < LANES; k++) lanes[k] = -INFINITY;
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES)
+      for (size_t k = 0; k < LANES; k++) lanes[k] = scores[i + k] > lanes[k] ? scores[i + k] : lanes[k];
+    float largest = -INFINITY;
+    for (; i < width; i++) largest = scores[i] > largest ? scores[i] : largest;
+    for (size_t k = 0; k < LANES; k++) largest = lanes[k] > largest ? lanes[k] : largest;
+    float sums[LANES] = {0};
+    double total = 0;
+    for (i = 0; i + LANES <= width; i += LANES)
+      for (size_t k = 0; k < LANES; k++) {
+        uint32_t bits = rounded_exponential(scores[i + k] - largest);
+        out[i + k] = (uint16_t)(bits >> 16);
+        sums[k] += from_bits(bits);
+      }
+    for (; i < width; i++) {
+      uint32_t bits = rounded_exponential(scores[i] - largest);
+      out[i] = (uint16_t)(bits >> 16);
+      total += from_bits(bits);
+    }
+    for (size_t k = 0; k < LANES; k++) total += sums[k];
+    inverse_sums[r] = (float)(1.0 / total);
+  }
+}
+
+BEST void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += stride, out += width)
+    for (size_t i = 0; i < width; i++) out[i] = bfloat16(x[i] * factor);
+}
+
+BEST void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
+  size_t padded = (rows + 31) / 32 * 32;
+  for (size_t first = 0; first < width; first += 64)
+    for (size_t r = 0; r < padded; r += 2, out += 128) {
+      const float *even = x + r * stride + first, *odd = even + stride;
+      size_t count = width - first < 64 ? width - first : 64;
+      if (r + 1 < rows && count == 64)
+        for (size_t i = 0; i < 64; i++) {
+          out[2 * i] = bfloat16(even[i]);
+          out[2 * i + 1] = bfloat16(odd[i]);
+        }
+      else
+        for (size_t i = 0; i < 64; i++) {
+          out[2 * i] = r < rows && i < count ? bfloat16(even[i]) : 0;
+          out[2 * i + 1] = r + 1 < rows && i < count ? bfloat16(odd[i]) : 0;
+        }
+    }
+}
+
+BEST void bb_block_turned_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
+  size_t padded = (width + 31) / 32 * 32;
+  // Sixteen rows of sixteen pairs at a time, rounded row by row and written column by column.
+  for (size_t first = 0; first < (rows + 63) / 64 * 64; first += 16)
+    for (size_t column = 0; column < padded; column += 32) {
+      uint16_t pairs[16][32] = {0};
+      size_t count = width - column < 32 ? width - column : 32;
+      for (size_t r = 0; r < 16 && first + r < rows; r++) {
+        const float *row = x + (first + r) * stride + column;
+        if (count == 32)
+          for (size_t i = 0; i < 32; i++) pairs[r][i] = bfloat16(row[i]);
+        else
+          for (size_t i = 0; i < count; i++) pairs[r][i] = bfloat16(row[i]);
+      }
+      uint16_t *target = out + first / 64 * 64 * padded + column / 2 * 128 + 2 * (first % 64);
+      for (size_t pair = 0; pair < 16; pair++)
+        for (size_t r = 0; r < 16; r++) memcpy(target + 128 * pair + 2 * r, pairs[r] + 2 * pair, 4);
+    }
+}
+
+BEST void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += width, out += stride)
+    for (size_t i = 0; i < width; i++) out[i] = x[i] * factors[r];
+}
+
+BEST void bb_round_bfloat16(const float *x, uint16_t *out, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] = bfloat16(x[i]);
+}

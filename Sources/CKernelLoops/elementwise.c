@@ -1,0 +1,41 @@
+#include "loops.h"
+
+BEST void bb_add_gated(const float *x, const float *gate, float *out, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += width, out += width)
+    for (size_t i = 0; i < width; i++) out[i] += x[i] * gate[i];
+}
+
+BEST void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] = a * x[i] + b * y[i];
+}
+
+BEST void bb_multiply(const float *x, float *out, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] *= x[i];
+}
+
+BEST void bb_rotate_pairs(float *x, const float *cosines, const float *sines, size_t rows, size_t heads,
+                          size_t dim) {
+  for (size_t r = 0; r < rows; r++, cosines += dim / 2, sines += dim / 2)
+    for (size_t h = 0; h < heads; h++, x += dim)
+      for (size_t i = 0; i < dim / 2; i++) {
+        float even = x[2 * i], odd = x[2 * i + 1];
+        x[2 * i] = cosines[i] * even - sines[i] * odd;
+        x[2 * i + 1] = sines[i] * even + cosines[i] * odd;
+      }
+}
+
+BEST void bb_deal_two(const float *x, float *restrict out, float *restrict other, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    out[i] = x[2 * i];
+    other[i] = x[2 * i + 1];
+  }
+}
+
+BEST void bb_deinterleave4(const float *x, float *restrict out, float *restrict other, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    out[i] = x[4 * i];
+    out[count + i] = x[4 * i + 1];
+    other[i] = x[4 * i + 2];
+    other[count + i] = x[4 * i + 3];
+  }
+}

@@ -1,0 +1,55 @@
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "CKernelLoops.h"
+
+// Compiled for several instruction sets; the loader chooses.
+#if defined(__x86_64__) && defined(__linux__)
+#define BEST __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#else
+#define BEST
+#endif
+
+// Sixteen partial sums let the compiler use vectors without being allowed to reorder a sum.
+#define LANES 16
+
+// 1.5·2^23: adding it to a float rounds that to an integer, which is in the low bits of the sum.
+#define ROUND_TO_INTEGER 12582912.0f
+
+// exp(x) as 2^n·exp(r) with |r| ≤ ln(2)/2 and a polynomial for exp(r); no branch, so that it vectorises.
+static inline __attribute__((always_inline)) float exponential(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  float shifted = x * 1.44269504088896341f + ROUND_TO_INTEGER;
+  float n = shifted - ROUND_TO_INTEGER;
+  float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  union {
+    int bits;
+    float value;
+  } power = {((int)n + 127) << 23};
+  return p * power.value;
+}
+
+// The bits of a float after rounding to bfloat16, ties to even, in the upper half; not for NaN.
+static inline __attribute__((always_inline)) uint32_t nearest_bfloat16(uint32_t bits) {
+  return bits + 0x7FFF + (bits >> 16 & 1);
+}
+
+static inline __attribute__((always_inline)) uint16_t bfloat16(float x) {
+  union {
+    float value;
+    uint32_t bits;
+  } pattern = {x};
+  uint32_t rounded = nearest_bfloat16(pattern.bits) >> 16;
+  uint32_t quiet = pattern.bits >> 16 | 0x40;
+  return (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
+}

@@ -1,0 +1,8 @@
+import Tensors
+
+/// A storage that a pickle names: a record of the archive, and the number and type of its elements.
+struct PickleStorage {
+  let key: String
+  let type: ElementType
+  let count: Int
+}

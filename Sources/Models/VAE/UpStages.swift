@@ -1,0 +1,58 @@
+import Kernels
+import Tensors
+
+/// The stages of a level of the decoder: residual blocks, then twice the size in space and in time
+/// (`UpDecoderBlockCausal3D`).
+func upStages(
+  _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int, _ scope: WeightScope
+) throws -> [any CausalStage] {
+  var stages: [any CausalStage] = try (0..<layers).map {
+    try CausalResidualBlock(
+      $0 == 0 ? inputs : outputs, outputs, groups: groups, scope.scope("resnets.\($0)"))
+  }
+  if spatial {
+    stages.append(
+      SpatialUpsampling(
+        convolution: try CausalConvolution("conv", outputs, 4 * outputs, scope.scope("upsamplers.0"))))
+  }
+  if temporal {
+    stages.append(
+      TemporalUpsampling(
+        convolution: try CausalConvolution("conv", outputs, 2 * outputs, scope.scope("temporal_upsamplers.0"))
+      ))
+  }
+  return stages
+}
+
+/// Twice the height and width: four channels become a square of pixels (`CausalUpsample2x`).
+private struct SpatialUpsampling: CausalStage {
+  let convolution: CausalConvolution
+
+  func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+    let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    let result = Tensor([frames, 2 * height, 2 * width, channels])
+    // One frame at a time: what the convolution gives is four times as large as its input.
+    for frame in 0..<frames {
+      Elementwise.pixelShuffle(
+        try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
+        into: result.rows(frame..<frame + 1))
+    }
+    return result
+  }
+}
+
+/// Twice the frames: two channels become a pair of pixels; the very first frame stands for one (`CausalTemporalUpsample2x`).
+private struct TemporalUpsampling: CausalStage {
+  let convolution: CausalConvolution
+
+  func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
+    let isFirst = convolution.hasSeenNothing(cache)
+    let result = Tensor([2 * x.shape[0]] + x.shape.dropFirst())
+    for frame in 0..<x.shape[0] {
+      Elementwise.spreadInTime(
+        try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
+        into: result.rows(2 * frame..<2 * frame + 2))
+    }
+    return isFirst ? result.rows(1..<result.shape[0]) : result
+  }
+}

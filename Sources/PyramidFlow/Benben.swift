@@ -1,0 +1,5 @@
+/// Benben itself.
+public enum Benben {
+  /// The version, by semantic versioning.
+  public static let version = "0.1.0"
+}
