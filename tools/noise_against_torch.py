@@ -3,7 +3,7 @@
 
     tools/noise_against_torch.py [--sequences N] [--seed S]
 
-Needs torch, safetensors and `swift build -c release`. PyTorch must run on a processor with AVX2 (README, "What is not covered").
+Needs torch, safetensors and `swift build -c release`. PyTorch must run on a processor with AVX2 (the manual, "Reproducing noise").
 """
 
 import argparse

@@ -16,6 +16,7 @@ package final class StagedFolder {
   private let destination: String
   private let mayReplace: Bool
   private let lock: FileDescriptor
+  private var subfolders: Set<String> = []
   private var isFinished = false
 
   /// Creates the temporary sibling, or takes over one that a killed process left behind.
@@ -101,8 +102,9 @@ package final class StagedFolder {
     }
   }
 
-  /// Syncs the staging folder and renames it into place.
+  /// Syncs the staging folder with its sub-folders and renames it into place.
   package func commit() throws {
+    for folder in subfolders.sorted() { try Self.sync(folder: folder) }
     try Self.sync(folder: stagingPath)
     if FileSystem.exists(destination) {
       guard mayReplace else {
@@ -159,17 +161,15 @@ package final class StagedFolder {
       } catch {
         throw BenbenError(.inputOutput, "cannot create", at: folder, because: error.localizedDescription)
       }
+      subfolders.insert(folder)
     }
     return try OutputFile(path: stagingPath + "/" + relativePath, size: size)
   }
 
-  /// Writes a small file into the staging folder, creating its parent folders, and syncs it and its folder.
+  /// Writes a small file into the staging folder, creating its parent folders, and syncs it.
   package func write(_ contents: [UInt8], to relativePath: String) throws {
     let file = try create(relativePath)
     try contents.withUnsafeBytes { try file.write($0, at: 0) }
     try file.finish()
-    if let slash = relativePath.lastIndex(of: "/") {
-      try Self.sync(folder: stagingPath + "/" + relativePath[..<slash])
-    }
   }
 }

@@ -15,7 +15,9 @@ public enum Golden: Sendable {
 
   /// Opens a golden: a trace, a bundle, a suite, a video, or a folder of PNGs.
   ///
-  /// - Parameter trace: the trace of a video or a folder; nil for the one of the same name beside it.
+  /// - Parameters:
+  ///   - path: the file or folder.
+  ///   - trace: the trace of a video or a folder; nil for the one of the same name beside it.
   /// - Throws: `BenbenError` when it is absent or malformed.
   public init(at path: String, trace: String? = nil) throws {
     if let suite = try GoldenSuite(folder: path) {

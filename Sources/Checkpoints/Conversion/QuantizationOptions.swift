@@ -35,9 +35,9 @@ public struct QuantizationOptions {
     component: String, tensor: WeightDeclaration, stored: WeightType, activations: InputPrecision
   ) -> Choice {
     let name = component + "/" + tensor.name
-    if let rule = overrides.first(where: { name.contains($0.expression) }), let type = rule.type {
+    if let rule = overrides.first(where: { name.contains($0.expression) }) {
       return possible(
-        Choice(type: type, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
+        Choice(type: rule.type ?? stored, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
         isAsked: true)
     }
     guard let recipe else {

@@ -81,7 +81,7 @@ public struct Recipe {
 
   /// Returns the recipe that `--type int8` selects for the released models.
   ///
-  /// Measured on the fixtures (README): the transformer's blocks lose least when their inputs are quantized too, except
+  /// Measured on the fixtures (the manual, "Quantization"): the transformer's blocks lose least when their inputs are quantized too, except
   /// for the modulation, whose input is one row per sample.
   public static func int8() throws -> Recipe {
     Recipe(

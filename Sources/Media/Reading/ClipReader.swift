@@ -13,7 +13,7 @@ public enum ClipReader {
   /// Reads a clip.
   ///
   /// - Parameter maximumFrames: the most frames allowed; a longer clip is refused as soon as that is known.
-  /// - Throws: ``BenbenError``, also when the frame size changes in mid-stream.
+  /// - Throws: `BenbenError`, also when the frame size changes in mid-stream.
   public static func read(_ path: String, maximumFrames: Int = .max) throws -> Clip {
     try readWithCodec(path, maximumFrames: maximumFrames).clip
   }

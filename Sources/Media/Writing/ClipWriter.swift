@@ -43,7 +43,7 @@ public enum ClipWriter {
   /// Writes a clip.
   ///
   /// - Parameter quality: the quality of an MP4.
-  /// - Throws: ``BenbenError`` when the path has no known extension, names an image although the clip does not have
+  /// - Throws: `BenbenError` when the path has no known extension, names an image although the clip does not have
   ///   exactly one frame, or writing fails.
   public static func write(
     _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high

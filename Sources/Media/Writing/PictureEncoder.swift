@@ -6,7 +6,7 @@ import Files
 public enum PictureEncoder {
   /// Encodes a frame of a clip as a PNG.
   ///
-  /// - Throws: ``BenbenError`` when encoding fails.
+  /// - Throws: `BenbenError` when encoding fails.
   package static func png(_ clip: Clip, frame index: Int) throws -> [UInt8] {
     let path = "a PNG in memory"
     guard let description = avcodec_find_encoder(AV_CODEC_ID_PNG) else {

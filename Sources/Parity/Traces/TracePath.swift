@@ -37,7 +37,7 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
     var group: String { "dit/unit\(unit)/stage\(stage)/step\(step)" }
   }
 
-  /// The ids of a text, [tokens].
+  /// The ids of a text, [1, tokens].
   case tokens(Text, Tokens)
   /// T5's embeddings of a text, [1, tokens, width].
   case textEmbedding(Text)

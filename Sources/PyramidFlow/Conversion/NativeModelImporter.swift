@@ -8,7 +8,7 @@ enum NativeModelImporter {
   /// Plans the conversion of a native model, or of some of its components.
   ///
   /// - Parameter mayRequantize: whether weights that were rounded already may be rounded once more.
-  /// - Throws: ``BenbenError`` when they would be, and may not.
+  /// - Throws: `BenbenError` when they would be, and may not.
   static func plan(
     _ path: String, components wanted: [String], request: QuantizationOptions, mayRequantize: Bool
   ) throws -> Conversion {

@@ -75,7 +75,7 @@ enum ReleaseImporter {
 
   /// What a component's tensors are, or nil when nothing tells: then the declarations say what is missing.
   ///
-  /// - Throws: ``BenbenError`` when they are those of something else.
+  /// - Throws: `BenbenError` when they are those of something else.
   private static func recognized(
     _ component: SourceComponent, of family: ModelFamily
   ) throws -> RecognizedWeights? {

@@ -16,6 +16,7 @@ public struct Noise: Sendable {
   /// The noise that the official implementation draws after `torch.manual_seed`.
   ///
   /// - Parameters:
+  ///   - seed: the seed.
   ///   - device: the device that the official run draws on.
   ///   - isBFloat16: whether the official run computes, and draws, in bf16.
   public static func seed(

@@ -64,6 +64,7 @@ public actor VideoModel {
   ///   - image: the first frame, of the clip's size, when the request starts from an image; Media's `Clip.resized` makes
   ///     it as the official example does.
   ///   - noise: where noise comes from.
+  ///   - options: what is kept for a later run, and how much memory the run may need.
   ///   - onEvent: receives progress on the model's thread; what it throws ends the run and is thrown on.
   /// - Returns: the clip: 1 + 8·(T − 1) frames.
   /// - Throws: `BenbenError` when the request cannot be carried out or the model is damaged; `CancellationError` when the

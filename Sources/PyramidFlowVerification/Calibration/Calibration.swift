@@ -23,7 +23,7 @@ struct Calibration {
 
   /// The conversion with the cheapest plan that reaches the target, and the table it was chosen from.
   ///
-  /// - Throws: ``BenbenError`` when the target cannot be reached.
+  /// - Throws: `BenbenError` when the target cannot be reached.
   func refine(_ conversion: Conversion) throws -> Conversion {
     guard let family = ModelFamily.named(conversion.family),
       let plan = conversion.plans.first(where: { family.role(of: $0.component) == .transformer })

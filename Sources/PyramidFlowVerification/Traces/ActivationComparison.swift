@@ -23,7 +23,7 @@ final class ActivationComparison: ActivationObserver {
 
   /// The comparisons in order of computation.
   ///
-  /// - Throws: ``BenbenError`` when the trace holds modules that this model does not have.
+  /// - Throws: `BenbenError` when the trace holds modules that this model does not have.
   func finish() throws -> [TensorComparison] {
     if let unknown = pending.min() {
       throw BenbenError(

@@ -9,7 +9,7 @@ extension GenerationRequest {
   /// The request of a recorded run, valid.
   ///
   /// - Parameter family: the family of the model that is to repeat it.
-  /// - Throws: ``BenbenError`` of kind malformed when it is of another family, or could not be carried out.
+  /// - Throws: `BenbenError` of kind malformed when it is of another family, or could not be carried out.
   package init(_ trace: GoldenTrace, family: String) throws {
     let request = trace.request
     guard request.variant == family else {
@@ -52,7 +52,7 @@ extension GoldenTrace {
 
   /// The recorded embeddings [negative, prompt], or the prompt's alone without guidance; nil when there are none.
   ///
-  /// - Throws: ``BenbenError`` when they are not those that a transformer takes.
+  /// - Throws: `BenbenError` when they are not those that a transformer takes.
   func texts(_ request: GenerationRequest, for inputs: TransformerInputs) throws -> [TextEmbedding]? {
     guard let prompt = try embedding(.prompt) else { return nil }
     let negative = request.guidanceScale > 0 ? try embedding(.negative) : nil
