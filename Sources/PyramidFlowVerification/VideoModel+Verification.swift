@@ -8,7 +8,10 @@ extension VideoModel {
   /// *Teacher-forced*, every step is given the golden's inputs, so that errors do not pile up: this names the first block
   /// that diverges. *Free-running*, only texts and noise are given: this is what a user sees.
   ///
-  /// - Parameter onEvent: receives progress on the model's thread; what it throws ends the verification.
+  /// - Parameters:
+  ///   - trace: the golden trace.
+  ///   - options: what to compare, and how strictly.
+  ///   - onEvent: receives progress on the model's thread; what it throws ends the verification.
   /// - Throws: `BenbenError` when the trace is of another family or malformed; `CancellationError` when the task was
   ///   cancelled.
   public func verify(
@@ -22,6 +25,10 @@ extension VideoModel {
 
   /// Verifies the model against a single golden: a trace, a bundle, or a clip.
   ///
+  /// - Parameters:
+  ///   - golden: the golden.
+  ///   - options: what to compare, and how strictly.
+  ///   - onEvent: receives progress on the model's thread; what it throws ends the verification.
   /// - Throws: `BenbenError` also when the golden is a suite; see ``verify(suite:shard:wantsFrames:options:onEvent:)``.
   public func verify(
     against golden: Golden, options: VerificationOptions = VerificationOptions(),
@@ -51,8 +58,11 @@ extension VideoModel {
   /// A bundle that cannot be compared is reported, and the others are still verified.
   ///
   /// - Parameters:
+  ///   - suite: the suite.
   ///   - shard: the part of the suite to verify; nil for all of it.
   ///   - wantsFrames: whether the report's page is to show frames.
+  ///   - options: what to compare, and how strictly.
+  ///   - onEvent: receives progress on the model's thread; what it throws ends the verification.
   public func verify(
     suite: GoldenSuite, shard: SuiteShard? = nil, wantsFrames: Bool = false,
     options: VerificationOptions = VerificationOptions(),

@@ -26,8 +26,7 @@ void bb_channel_moments(const float *x, size_t pixels, size_t channels, double *
 void bb_channel_affine(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
                        size_t channels);
 
-/// out = y·σ(y) for y = x·scale + shift as in bb_channel_affine; the exponential is accurate to about one unit in the
-/// last place.
+/// out = y·σ(y) for y = x·scale + shift as in bb_channel_affine; its exponential is accurate to about one ulp.
 void bb_channel_affine_silu(const float *x, const float *scale, const float *shift, float *out, size_t pixels,
                             size_t channels);
 

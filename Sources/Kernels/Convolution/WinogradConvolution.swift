@@ -63,8 +63,7 @@ final class WinogradConvolution {
     }
   }
 
-  /// Computes output (+)= conv(x) + bias for frames [time, height, width, channels], with `timePadding` frames of zeros
-  /// in front.
+  /// Computes output (+)= conv(x) + bias for frames [time, height, width, channels] after `timePadding` zero frames.
   func callAsFunction(
     _ x: FrameWindow, timePadding: Int, bias: Tensor, into output: Tensor, adds: Bool,
     in context: KernelContext

@@ -163,8 +163,7 @@ package struct Linear {
     return operations
   }
 
-  /// Computes one segment with quantized inputs: integer products, scaled once, then the epilogue, row by row in the
-  /// cache.
+  /// Computes one segment with quantized inputs: integer products, scaled once, then the epilogue, row by row in cache.
   private func integers(
     _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {

@@ -1,8 +1,7 @@
 import CKernelLoops
 import Tensors
 
-/// The input of linear layers, [rows, features], with its roundings cached, so that layers with the same input share
-/// them.
+/// The input of linear layers, [rows, features], with cached roundings, which layers with the same input share.
 package final class LinearInput {
   /// The tensors whose rows, side by side, make up the rows of the input.
   private let parts: [Tensor]

@@ -3,8 +3,7 @@ import CKernelLoops
 import Tensors
 
 extension Weight {
-  /// Returns the sum of every row of an 8-bit weight; an input's zero point of 128 adds 128 times that sum to a
-  /// product.
+  /// Returns the sum of every row of an 8-bit weight; an input's zero point of 128 adds 128 times that sum.
   func rowSums() -> [Int32] {
     withQuantized { values, scales in
       [Int32](unsafeUninitializedCapacity: scales.count) { sums, count in

@@ -6,8 +6,7 @@ package enum PeakThroughput {
   /// The shape of the product: rows, outputs, inputs.
   package static let shape = (rows: 2176, outputs: 7680, inputs: 1920)
 
-  /// Measures operations per second for operands of one precision, with weights stored row by row; the best of several
-  /// runs.
+  /// Measures operations per second for inputs in one precision and row-major weights; the best of several runs.
   package static func operationsPerSecond(_ precision: InputPrecision, in context: KernelContext) throws
     -> Double
   {

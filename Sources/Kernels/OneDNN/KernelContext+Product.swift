@@ -3,8 +3,7 @@ import Files
 import Tensors
 
 extension KernelContext {
-  /// Computes output = post(left · right + bias); the post-operations run in order, each with its operand if it has
-  /// one.
+  /// Computes output = post(left · right + bias); the post-operations run in order, each with its operand, if any.
   func product(
     _ left: MatrixView, _ right: MatrixView, bias: UnsafePointer<Float>?, into output: MatrixView,
     after operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []

@@ -6,8 +6,7 @@ import Tensors
 ///
 /// A context belongs to the OS thread that created it: oneDNN keeps the scratch memory of most primitives per thread,
 /// and OpenMP the number of threads. ``KernelThread`` is an executor of one such thread. Inside an operation, OpenMP's
-/// threads may execute primitives of one context in parallel only if those primitives take their scratch memory as an
-/// argument.
+/// threads may execute primitives of one context in parallel only if those take scratch memory as an argument.
 package final class KernelContext {
   private let engine: dnnl_engine_t
   private let stream: dnnl_stream_t

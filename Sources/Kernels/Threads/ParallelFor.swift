@@ -37,11 +37,10 @@ func parallelRows(_ count: Int, _ body: (Range<Int>) -> Void) {
   parallelFor(workers) { worker in body(count * worker / workers..<count * (worker + 1) / workers) }
 }
 
-/// Runs work that may fail in parallel over items that threads fetch one at a time: a thread that the system delays
+/// Runs fallible work in parallel over items that threads fetch one at a time: a thread that the system delays
 /// processes fewer of them.
 ///
-/// - Parameter body: receives the index of a thread and a closure that returns its next item, or nil when there are no
-///   more.
+/// - Parameter body: receives the index of a thread and a closure that returns its next item, or nil at the end.
 /// - Throws: the first failure, once all threads are done.
 func parallelItems(_ count: Int, _ body: (_ thread: Int, _ next: () -> Int?) throws -> Void) throws {
   let failures = FailureList()

@@ -1,7 +1,7 @@
 import CFFmpeg
 import Files
 
-/// An FFmpeg frame, freed with this object.
+/// An owned FFmpeg frame.
 final class FrameBuffer {
   let pointer: UnsafeMutablePointer<AVFrame>
 

@@ -14,6 +14,7 @@ extension Conversion {
   /// Runs on the calling thread, whose number of OpenMP threads is restored afterwards.
   ///
   /// - Parameters:
+  ///   - trace: the golden trace of the family.
   ///   - target: the least signal-to-noise ratio of a prediction, or the most bytes.
   ///   - threads: how many threads kernels use; nil for all cores.
   ///   - sibling: a path on the disk to use for intermediate files; nil for the system's temporary folder.

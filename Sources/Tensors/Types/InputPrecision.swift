@@ -1,5 +1,4 @@
-/// The precision to which a product's inputs are rounded before multiplication; part of the plan, written into the
-/// native file.
+/// The precision to which a product's inputs are rounded; part of the plan, written into the native file.
 public enum InputPrecision: String, CaseIterable, Sendable {
   /// The input stays f32; weights of other types are converted to f32 tile by tile.
   case float32 = "wide"
