@@ -2,15 +2,15 @@ import Checkpoints
 import JSON
 import Models
 
-/// What inspected weights are good for: their family and variants, what is there, and what is missing for which use.
+/// The possible uses of inspected weights: their family and variants, the parts found, and what each use still lacks.
 package struct Capabilities {
-  /// What a component was recognised as.
+  /// A component, with what it was recognised as.
   struct Part {
     let component: String
     let recognized: RecognizedWeights
   }
 
-  /// Something that a model can be used for.
+  /// A use of a model, such as text-to-video.
   struct Use {
     let name: String
     /// The components and tokenizers that it lacks.
@@ -18,12 +18,12 @@ package struct Capabilities {
   }
 
   let parts: [Part]
-  /// Nil when nothing tells.
+  /// The family, or nil when it cannot be determined.
   let family: ModelFamily?
   let variants: [String]
   let uses: [Use]
 
-  /// Looks at what was inspected at a path.
+  /// Determines the uses of the weights inspected at a path.
   package init(_ inspection: Inspection, at path: String) {
     let names = inspection.summary.map(\.component)
     let parts = names.flatMap { name in
@@ -58,7 +58,7 @@ package struct Capabilities {
     let prefix = ModelFamily.transformerPrefix
     let names = inspection.summary.map(\.component)
     let isFolder = names != [""]
-    // A folder's components go by their names, other files by what they are.
+    // In a folder, components are identified by their names; in other files, by what they are.
     let present = Set(names)
     func missing(isVideo: Bool) -> [String] {
       var missing: [String] = []
@@ -90,7 +90,7 @@ package struct Capabilities {
     ]
   }
 
-  /// Keys that stand beside those of the inspection.
+  /// The members that are added to the inspection's JSON.
   package var json: [String: JSONValue] {
     [
       "family": family.map { .string($0.name) } ?? .null,
@@ -112,7 +112,7 @@ package struct Capabilities {
     ]
   }
 
-  /// Lines for people.
+  /// The uses as lines of text.
   package var lines: [String] {
     var lines: [String] = []
     if let family {

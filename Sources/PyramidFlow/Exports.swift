@@ -1,4 +1,4 @@
-// The value types that this module's API mentions: an app imports this module alone.
+// Re-exports the value types that this module's API mentions, so that an app imports this module alone.
 @_exported import Checkpoints
 @_exported import Clips
 @_exported import Files

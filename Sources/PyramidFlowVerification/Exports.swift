@@ -1,3 +1,3 @@
-// The types that this module's API mentions: an app imports PyramidFlow and this module.
+// Re-exports the modules whose types this module's API mentions.
 @_exported import Parity
 @_exported import PyramidFlow

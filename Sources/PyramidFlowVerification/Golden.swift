@@ -2,7 +2,7 @@ import Clips
 import Files
 import Parity
 
-/// What the official implementation computed, in one of the forms in which it is kept.
+/// A recording of results of the official implementation, in one of its stored forms.
 public enum Golden: Sendable {
   /// A trace of a run (`.h5`).
   case trace(GoldenTrace)

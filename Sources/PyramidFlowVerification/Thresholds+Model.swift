@@ -2,7 +2,7 @@ import Checkpoints
 import Parity
 
 extension Thresholds {
-  /// What the verification of a model must reach: what its coarsest lossy weights, or products in bf16, cost.
+  /// Returns the default thresholds for a model, by its coarsest lossy weights or its products in bf16.
   static func defaults(for model: NativeModel) -> Thresholds {
     defaults(coarsestLossyType: model.coarsestLossyType, computesInBFloat16: model.computesInBFloat16)
   }

@@ -1,6 +1,6 @@
 import Parity
 
-/// Something that happened in a verification.
+/// An event of a verification.
 public enum VerificationEvent: Sendable {
   /// Teacher-forced verification of a trace began.
   case began(trace: String)
@@ -10,6 +10,6 @@ public enum VerificationEvent: Sendable {
   case generation(GenerationEvent, GenerationRequest)
   /// A golden of a suite was verified.
   case verified(golden: String, index: Int, of: Int, passed: Bool)
-  /// Something that does not change the verdict, for a person.
+  /// A remark for a person that does not affect the verdict.
   case remark(String)
 }

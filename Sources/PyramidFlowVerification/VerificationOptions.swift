@@ -1,17 +1,17 @@
 import Parity
 
-/// What to compare, and how strictly.
+/// The options of a verification: which comparisons to make, and how strictly.
 public struct VerificationOptions: Sendable {
-  /// Which comparisons to make.
+  /// The comparisons to make.
   public var modes: Set<ComparisonMode>
-  /// The transformer to verify, where the model has several; nil for 384p, or the only one.
+  /// The transformer to verify, where the model has several; nil for 384p, else the first one.
   public var variant: String?
   /// Whether to stop at the first failure.
   public var stopsAtFirstFailure: Bool
-  /// Changes the thresholds that follow from the model and the golden.
+  /// A function that changes the thresholds derived from the model and the golden.
   public var adjustThresholds: @Sendable (inout Thresholds) -> Void
 
-  /// Both modes, with the thresholds that follow from the model and the golden.
+  /// Creates options, by default for both modes with the thresholds derived from the model and the golden.
   public init(
     modes: Set<ComparisonMode> = Set(ComparisonMode.allCases), variant: String? = nil,
     stopsAtFirstFailure: Bool = false,

@@ -92,7 +92,7 @@ extension VideoModel {
     return report
   }
 
-  /// How reports name the model.
+  /// The model, as reports identify it.
   public nonisolated var subject: ModelSubject {
     ModelSubject(family: native.family, manifest: native.manifest)
   }

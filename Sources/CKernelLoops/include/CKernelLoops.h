@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Vector loops that oneDNN does not have. Every function works on whole rows, touches each element once or twice,
+// Vector loops that oneDNN does not have. Every function works on whole rows, touches each element a few times,
 // and is compiled for several instruction sets, the best of which is chosen when the program starts.
 
 /// out = (x − mean)·rsqrt(variance + eps)·(scale + 1) + shift, row by row; scale and shift may both be null.

@@ -3,9 +3,9 @@ import Tensors
 /// An audit of a tensor's values before its type is final: a tensor that would overflow or lose too much stays wider.
 extension ComponentPlan.Row {
   /// The minimum SQNR, in dB, of a tensor in int8; values of a normal distribution have about 40 dB.
-  private static let leastQuantizedSQNR = 28.0
+  private static let minimumQuantizedSQNR = 28.0
   /// The minimum SQNR, in dB, of a row without its largest value; below it, the values are hardly more than signs.
-  private static let leastRowSQNR = 6.0
+  private static let minimumRowSQNR = 6.0
 
   /// Returns the row, or a copy with a wider type and the reason for it.
   func audited() throws -> ComponentPlan.Row {
@@ -22,10 +22,10 @@ extension ComponentPlan.Row {
       let instead = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
       func rounded(_ decibels: Double) -> Double { (decibels * 10).rounded() / 10 }
       let left = conversion.metrics.sqnrDb
-      if left < Self.leastQuantizedSQNR {
+      if left < Self.minimumQuantizedSQNR {
         return wider(instead, "wider than int8, which would leave \(rounded(left)) dB of it")
       }
-      if let (row, left) = conversion.worstRow, left < Self.leastRowSQNR {
+      if let (row, left) = conversion.worstRow, left < Self.minimumRowSQNR {
         return wider(
           instead, "wider than int8: an outlier would leave \(rounded(left)) dB of row \(row)")
       }

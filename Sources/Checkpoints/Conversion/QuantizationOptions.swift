@@ -12,7 +12,7 @@ public struct QuantizationOptions {
   public let overrides: [Recipe.Rule]
 
   /// The minimum number of values of a quantized tensor; smaller ones are not worth a scale.
-  static let smallestQuantized = 4096
+  static let minimumQuantized = 4096
 
   /// Creates options; int8 without a recipe gets the built-in one.
   public init(
@@ -37,7 +37,8 @@ public struct QuantizationOptions {
     let name = component + "/" + tensor.name
     if let rule = overrides.first(where: { name.contains($0.expression) }) {
       return possible(
-        Choice(type: rule.type ?? stored, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
+        Choice(type: rule.type ?? stored, activations: rule.activations, reason: rule.reason), for: tensor,
+        stored: stored,
         isAsked: true)
     }
     guard let recipe else {
@@ -86,7 +87,7 @@ public struct QuantizationOptions {
       return stored == .f32 ? kept(.bf16, "embeddings in bf16") : kept(stored, "embeddings stay as stored")
     case .matrix, .convolution, .table: break
     }
-    if !isAsked, tensor.shape.reduce(1, *) < Self.smallestQuantized {
+    if !isAsked, tensor.shape.reduce(1, *) < Self.minimumQuantized {
       return kept(stored, "kept as stored: too small to gain anything")
     }
     return choice

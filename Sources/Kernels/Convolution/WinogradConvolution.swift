@@ -13,7 +13,7 @@ import Tensors
 final class WinogradConvolution {
   private static let positions = 16
   /// The number of values per position that are multiplied at a time; those of all positions should stay in the cache.
-  private static let mostValues = 1 << 17
+  private static let maximumValues = 1 << 17
 
   private let inputs: Int, outputs: Int, times: Int
   private let weightLayout: dnnl_memory_desc_t
@@ -23,15 +23,15 @@ final class WinogradConvolution {
   private let kernelSize: Int
 
   /// The most tiles multiplied at a time.
-  private let mostTiles: Int
+  private let maximumTiles: Int
 
   /// Transforms the kernels [outputs, inputs, times, 3, 3].
   init(_ weight: Weight, in context: KernelContext) throws {
     (outputs, inputs, times) = (weight.shape[0], weight.shape[1], weight.shape[2])
     let matrix = Layout([inputs, outputs], .bf16)
-    mostTiles = max(1, Self.mostValues / max(inputs, outputs))
+    maximumTiles = max(1, Self.maximumValues / max(inputs, outputs))
     weightLayout = try context.packedLayout(
-      of: matrix, left: Layout([mostTiles, inputs], .bf16), Layout([mostTiles, outputs]))
+      of: matrix, left: Layout([maximumTiles, inputs], .bf16), Layout([maximumTiles, outputs]))
     var layout = weightLayout
     kernelSize = dnnl_memory_desc_get_size(&layout) / MemoryLayout<UInt16>.stride
     let count = times * Self.positions
@@ -70,7 +70,7 @@ final class WinogradConvolution {
   ) throws {
     let grid = TileGrid(height: output.shape[1], width: output.shape[2])
     // Rounded up, so that a few row counts share primitives; rows past the last tile are computed but not used.
-    let tilesAtOnce = min((grid.count + 63) / 64 * 64, mostTiles)
+    let tilesAtOnce = min((grid.count + 63) / 64 * 64, maximumTiles)
     let batch = try TileBatch(
       count: tilesAtOnce, left: Layout([tilesAtOnce, inputs], .bf16), output: Layout([tilesAtOnce, outputs]),
       right: Layout([inputs, outputs], .bf16), packed: weightLayout, in: context)

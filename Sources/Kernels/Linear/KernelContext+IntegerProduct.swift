@@ -5,7 +5,7 @@ import Tensors
 extension KernelContext {
   /// Whether 8-bit products are summed exactly.
   ///
-  /// Without the VNNI instructions oneDNN adds pairs of products in 16 bits, with saturation: 127·127·2 is too large,
+  /// Without the VNNI instructions oneDNN adds pairs of products in 16 bits, with saturation: inputs have 128 for zero, and 255·127·2 is too large,
   /// and the result is silently wrong.
   package static let multipliesIntegersExactly: Bool = {
     let vnni: UInt32 = 0x440  // the bits of AVX-512 VNNI and of AVX2 VNNI in oneDNN's masks

@@ -1,7 +1,8 @@
 import CFFmpeg
 import Files
 
-/// A converter between pixel formats, with the colour matrix that the video names.
+/// A converter between pixel formats, with the colour matrix that the video names: BT.709, or
+/// BT.601 for every other.
 final class PixelConverter {
   private let context: OpaquePointer
 

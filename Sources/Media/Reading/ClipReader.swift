@@ -5,14 +5,16 @@ import Foundation
 
 /// A reader of videos, single images (PNG, JPEG), and folders of PNGs.
 public enum ClipReader {
-  /// The most pixels that an image may have; larger images and longer clips are refused before memory is allocated.
+  /// The most pixels that an image may have; larger ones are refused before memory is allocated.
   public static let maximumPixels = 1 << 26
   /// The most bytes that a decoded clip may take.
   public static let maximumBytes = 1 << 32
 
   /// Reads a clip.
   ///
-  /// - Parameter maximumFrames: the most frames allowed; a longer clip is refused as soon as that is known.
+  /// - Parameters:
+  ///   - path: a video, an image, or a folder of PNGs.
+  ///   - maximumFrames: the most frames allowed; a longer clip is refused as soon as that is known.
   /// - Throws: `BenbenError`, also when the frame size changes in mid-stream.
   public static func read(_ path: String, maximumFrames: Int = .max) throws -> Clip {
     try readWithCodec(path, maximumFrames: maximumFrames).clip

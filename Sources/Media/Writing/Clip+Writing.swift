@@ -3,7 +3,8 @@ import Clips
 extension Clip {
   /// Writes the clip in the format of the path's extension: `.mp4`, `.gif`, `.png` (one frame), or a folder of PNGs.
   ///
-  /// The output appears under its name only when it is complete; an existing one is replaced.
+  /// The output appears under its name only when it is complete. An existing file is replaced, and so is a
+  /// folder that holds nothing but frames.
   ///
   /// - Parameters:
   ///   - path: the file or folder.

@@ -42,7 +42,11 @@ public enum ClipWriter {
 
   /// Writes a clip.
   ///
-  /// - Parameter quality: the quality of an MP4.
+  /// - Parameters:
+  ///   - clip: the clip.
+  ///   - framesPerSecond: the speed.
+  ///   - path: the file, or the folder of PNGs.
+  ///   - quality: the quality of an MP4.
   /// - Throws: `BenbenError` when the path has no known extension, names an image although the clip does not have
   ///   exactly one frame, or writing fails.
   public static func write(

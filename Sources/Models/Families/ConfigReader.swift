@@ -2,7 +2,7 @@ import Files
 import JSON
 import Tensors
 
-/// Reads the fields of a component's `config.json`; every number is checked against a range before it is used.
+/// A reader of the fields of a component's `config.json` that checks every number against a range before it is used.
 struct ConfigReader {
   let component: String
   let json: JSONValue
@@ -11,7 +11,7 @@ struct ConfigReader {
     BenbenError(.malformed, "malformed config", at: "\(component)/config.json", because: "\"\(key)\" \(why)")
   }
 
-  /// An integer field; `fallback` is the official class's own default.
+  /// Reads an integer field; `fallback` is the official class's own default.
   func integer(_ key: String, in range: ClosedRange<Int>, default fallback: Int? = nil) throws -> Int {
     guard let value = json[key], value != .null else {
       guard let fallback else { throw fault(key, "is missing") }
@@ -23,7 +23,7 @@ struct ConfigReader {
     return integer
   }
 
-  /// A list of integers.
+  /// Reads a list of integers.
   func integers(_ key: String, in range: ClosedRange<Int>, count: ClosedRange<Int>) throws -> [Int] {
     guard let values = json[key]?.integers, count ~= values.count, values.allSatisfy({ range ~= $0 }) else {
       throw fault(key, "is not a list of integers in \(range.lowerBound)…\(range.upperBound)")
@@ -31,7 +31,7 @@ struct ConfigReader {
     return values
   }
 
-  /// A list of booleans.
+  /// Reads a list of booleans.
   func booleans(_ key: String, count: Int) throws -> [Bool] {
     let values = json[key]?.array?.compactMap(\.bool) ?? []
     guard values.count == count, json[key]?.array?.count == count else {
@@ -40,7 +40,7 @@ struct ConfigReader {
     return values
   }
 
-  /// A finite positive number.
+  /// Reads a number between 0 and 1, both excluded.
   func positive(_ key: String, default fallback: Double) throws -> Float {
     guard let value = json[key] else { return Float(fallback) }
     guard let number = value.double, number > 0, number < 1 else {
@@ -49,7 +49,7 @@ struct ConfigReader {
     return Float(number)
   }
 
-  /// A text among those that are implemented.
+  /// Reads a string that must be among the implemented values.
   func text(_ key: String, among known: [String], default fallback: String) throws -> String {
     let value = json[key]?.string ?? fallback
     guard known.contains(value) else {

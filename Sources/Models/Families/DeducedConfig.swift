@@ -2,21 +2,21 @@ import Files
 import JSON
 import Tensors
 
-/// The config of a component that came as a file of weights only: what the shapes say, and what they do not say taken
-/// as in the official releases.
+/// The config of a component whose file holds weights only: deduced from the tensors' shapes and, for fields that the
+/// shapes do not determine, set as in the official releases.
 package struct DeducedConfig {
-  /// The config, in the words of the component's official class.
+  /// The config, with the field names of the component's official class.
   package let json: JSONValue
-  /// The fields that shapes do not tell.
+  /// The fields that the shapes do not determine.
   package let assumed: [String]
 
   /// Deduces the config of a component.
   ///
   /// - Parameters:
-  ///   - role: what the component is.
-  ///   - family: the family; decides which class a transformer is of.
-  ///   - component: its official name, for messages and to tell CLIP-L from CLIP-G.
-  ///   - shapes: of all tensors, by official name.
+  ///   - role: the component's role.
+  ///   - family: the family, which decides the class of a transformer.
+  ///   - component: the component's official name, for messages and to distinguish CLIP-L from CLIP-G.
+  ///   - shapes: the shapes of all tensors, by official name.
   /// - Throws: ``BenbenError`` that names the tensor that is missing or has another rank.
   package init(
     role: ModelFamily.Role, family: ModelFamily, component: String, shapes: [String: Shape]
@@ -104,7 +104,7 @@ package struct DeducedConfig {
       }
       members["\(half)_in_channels"] = .integer(try shapes["\(half).conv_in.conv.weight", rank: 5][1])
       let outputs = try shapes["\(half).conv_out.conv.weight", rank: 5][0]
-      // The encoder gives mean and variance.
+      // The encoder outputs a mean and a log-variance for each channel.
       members["\(half)_out_channels"] = .integer(half == "encoder" ? outputs / 2 : outputs)
     }
     return members
@@ -161,7 +161,7 @@ package struct DeducedConfig {
 
     func has(_ name: String) -> Bool { shapes[name] != nil }
 
-    /// How many numbered modules stand under a name.
+    /// Counts the numbered modules under a name.
     func count(_ list: String) -> Int {
       var numbers: Set<Int> = []
       for name in shapes.keys where name.hasPrefix(list + ".") {

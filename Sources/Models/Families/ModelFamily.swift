@@ -4,7 +4,7 @@ import Tensors
 
 /// A family of released models: which components make it up, and which weights each declares.
 package struct ModelFamily: Equatable, Sendable {
-  /// What a component is, whatever it is called.
+  /// The role of a component, whatever its name.
   package enum Role: String, Sendable, CaseIterable {
     /// The pyramid transformer.
     case transformer
@@ -36,29 +36,29 @@ package struct ModelFamily: Equatable, Sendable {
   package let name: String
   /// The official repository.
   package let repository: String
-  /// The folders of the CLIP text encoders, in the order in which their pooled vectors are joined.
+  /// The folders of the CLIP text encoders, in the order in which their pooled vectors are concatenated.
   package let clipComponents: [String]
-  /// The folder of T5.
+  /// The folder of the T5 text encoder.
   package let t5Component: String
   /// Whether CLIP's pooled vectors go through its projection.
   package let projectsPooled: Bool
   /// The architecture of its transformers.
   package let architecture: Architecture
-  /// How latents are brought to unit scale.
+  /// The constants that bring latents to unit scale.
   package let latentNormalization: LatentNormalization
 
-  /// Folders of transformers start so; the rest is the variant (`384p`, `768p`, `image`).
+  /// The prefix of transformer folders; the variant follows it (`384p`, `768p`, `image`).
   package static let transformerPrefix = "diffusion_transformer_"
   /// The folder of the VAE.
   package static let vaeComponent = "causal_video_vae"
 
-  /// miniFLUX (`rain1011/pyramid-flow-miniflux`).
+  /// The miniFLUX family (`rain1011/pyramid-flow-miniflux`).
   package static let miniFLUX = ModelFamily(
     name: "miniflux", repository: "rain1011/pyramid-flow-miniflux", clipComponents: ["text_encoder"],
     t5Component: "text_encoder_2", projectsPooled: false, architecture: .flux,
     latentNormalization: .miniFLUX)
 
-  /// SD3 (`rain1011/pyramid-flow-sd3`).
+  /// The SD3 family (`rain1011/pyramid-flow-sd3`).
   package static let sd3 = ModelFamily(
     name: "sd3", repository: "rain1011/pyramid-flow-sd3", clipComponents: ["text_encoder", "text_encoder_2"],
     t5Component: "text_encoder_3", projectsPooled: true, architecture: .mmdit,
@@ -67,13 +67,13 @@ package struct ModelFamily: Equatable, Sendable {
   /// All families.
   package static let all = [miniFLUX, sd3]
 
-  /// The family of that name.
+  /// Returns the family of that name, or nil when there is none.
   package static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }
 
   /// The folders of the text encoders and of the VAE, without the transformers.
   package var sharedComponents: [String] { clipComponents + [t5Component, Self.vaeComponent] }
 
-  /// The folder of the tokenizer of a text encoder.
+  /// Returns the folder of a text encoder's tokenizer.
   package static func tokenizer(of textEncoder: String) -> String {
     "tokenizer" + textEncoder.dropFirst("text_encoder".count)
   }
@@ -84,7 +84,7 @@ package struct ModelFamily: Equatable, Sendable {
       + [(Self.tokenizer(of: t5Component), T5Tokenizer.files)]
   }
 
-  /// What a component of this name is, or nil when the family has none of that name.
+  /// Returns the role of the component of that name, or nil when the family has no such component.
   package func role(of component: String) -> Role? {
     if clipComponents.contains(component) { return .clip }
     if component == t5Component { return .t5 }
@@ -92,9 +92,9 @@ package struct ModelFamily: Equatable, Sendable {
     return component.hasPrefix(Self.transformerPrefix) ? .transformer : nil
   }
 
-  /// What the models themselves ask for when they are built from this config.
+  /// Returns the weights that a component's model requests when it is built from this config.
   ///
-  /// - Throws: ``BenbenError`` when the config is malformed or the component is none of this family.
+  /// - Throws: ``BenbenError`` when the config is malformed or the component does not belong to this family.
   package func declarations(of component: String, config: JSONValue) throws -> [WeightDeclaration] {
     let recorder = WeightRecorder()
     let scope = WeightScope(recorder)
@@ -117,7 +117,7 @@ package struct ModelFamily: Equatable, Sendable {
       CLIPTextConfig(json: config, component: component, projectsPooled: projectsPooled), scope)
   }
 
-  /// The width of a transformer's residual stream.
+  /// Returns the width of a transformer's residual stream.
   package func transformerWidth(_ component: String, config: JSONValue) throws -> Int {
     switch architecture {
     case .flux: try PyramidFluxConfig(json: config, component: component).attention.width

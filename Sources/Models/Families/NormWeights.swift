@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Weight and bias of a layer or group norm.
+/// The weight and bias of a layer norm or group norm.
 struct NormWeights {
   let weight: Weight
   let bias: Weight

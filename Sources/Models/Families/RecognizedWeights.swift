@@ -1,12 +1,12 @@
 import Tensors
 
-/// What a set of tensors is, told by their names alone, whatever the file is called.
+/// A component recognised by its tensors' names alone, whatever the file is called.
 package struct RecognizedWeights: Equatable, Sendable {
-  /// What they are the weights of.
+  /// The role of the component.
   package let role: ModelFamily.Role
-  /// The name of the family, or nil where the same names occur in both (VAE, T5, CLIP).
+  /// The name of the family, or nil where both families use the same names (VAE, T5, CLIP).
   package let family: String?
-  /// What stands before every name of this component in the file.
+  /// The prefix of all the component's tensor names in the file.
   package let prefix: String
 
   /// A tensor that every component of a kind has and no other does.
@@ -25,7 +25,7 @@ package struct RecognizedWeights: Equatable, Sendable {
     Signature(role: .t5, family: nil, tensor: "encoder.block.0.layer.0.SelfAttention.q.weight"),
   ]
 
-  /// What programs put before the names of a component, with who does so.
+  /// The prefixes that programs put before a component's tensor names, each with its origin.
   ///
   /// A file may hold several components side by side, each under a prefix of its own.
   package static let prefixRules: [(prefix: String, rule: String)] = [
@@ -58,7 +58,7 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("conditioner.embedders.1.model.", "a checkpoint's OpenCLIP"),
   ]
 
-  /// All components that a file's tensors belong to, in the order of ``prefixRules``.
+  /// Returns all components whose tensors a file holds, in the order of ``prefixRules``.
   package static func all(in names: Set<String>) -> [RecognizedWeights] {
     prefixRules.flatMap { rule in
       signatures.filter { names.contains(rule.prefix + $0.tensor) }
@@ -66,7 +66,7 @@ package struct RecognizedWeights: Equatable, Sendable {
     }
   }
 
-  /// A prefix that no rule knows but that stands before the names of a component, for messages.
+  /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.
   package static func unknownPrefix(in names: Set<String>) -> String? {
     for signature in signatures {
       let found = names.filter { $0.hasSuffix("." + signature.tensor) }.min()

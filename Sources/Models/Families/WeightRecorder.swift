@@ -1,15 +1,15 @@
 import Kernels
 import Tensors
 
-/// Stands in for a weights file and writes down what is asked for.
+/// A stand-in for a weights file that records every weight a model requests.
 package final class WeightRecorder: WeightSource {
-  /// What was asked for, in order.
+  /// The requested weights, in order.
   package private(set) var declarations: [WeightDeclaration] = []
 
-  /// Nothing recorded yet.
+  /// Creates a recorder without declarations.
   package init() {}
 
-  /// Records the request and answers with a weight without values.
+  /// Records the request and returns a weight without values.
   package func weight(_ declaration: WeightDeclaration) -> Weight {
     declarations.append(declaration)
     return Weight(declared: declaration)

@@ -1,23 +1,23 @@
 /// The Box–Muller transform of sixteen uniform numbers as PyTorch's CPU generator computes it in f32.
 ///
-/// PyTorch's vector code evaluates the logarithm, sine and cosine by the polynomials of the Cephes library, and its compiler
-/// fuses some of the multiplications and additions. Here every operation rounds where it does there, so that the results
-/// are equal bit by bit (compared on 4 million values of PyTorch 2.13). A PyTorch that was built for a processor without
+/// PyTorch's vector code evaluates the logarithm, sine and cosine by the polynomials of the Cephes library, and its
+/// compiler fuses some of the multiplications and additions. Every operation here rounds where it does there, so the
+/// results are bit-identical (compared on 4 million values of PyTorch 2.13). A PyTorch built for a processor without
 /// AVX2 calls the C library instead and differs in the last bits.
 enum BoxMuller {
-  /// Turns u₁, eight numbers in [0, 1), and u₂, eight more behind them, into √(−2·ln(1 − u₁))·cos(2π·u₂) and the same
-  /// with the sine.
+  /// Replaces u₁, eight numbers in [0, 1), and u₂, the eight after them, by r·cos(2π·u₂) and r·sin(2π·u₂), where r =
+  /// √(−2·ln(1 − u₁)).
   static func transform(_ values: UnsafeMutableBufferPointer<Float>, at start: Int) {
     for index in start..<start + 8 {
       let radius = (-2 * logarithm(1 - values[index])).squareRoot()
       let (sine, cosine) = sineAndCosine(6.283185307179586 * values[index + 8])
-      // The mean is added, which makes a negative zero a positive one.
+      // The mean of 0 is added, which makes a negative zero positive.
       values[index] = radius * cosine + 0
       values[index + 8] = radius * sine + 0
     }
   }
 
-  /// ln(x) of a positive normal number: x = 2^e·m with √½ ≤ m < √2, and a polynomial for ln(m).
+  /// Returns ln(x) of a positive normal number: x = 2^e·m with √½ ≤ m < √2, and a polynomial for ln(m).
   static func logarithm(_ x: Float) -> Float {
     var exponent = Float(Int(x.exponent) + 1)
     var m = x.significand / 2  // ½ ≤ m < 1
@@ -35,7 +35,8 @@ enum BoxMuller {
     return (m + rest).addingProduct(exponent, 0.693359375)
   }
 
-  /// Sine and cosine of 0 ≤ x < 8192: the remainder of the nearest even multiple of π/4, and a polynomial for each.
+  /// Returns the sine and cosine of 0 ≤ x < 8192: the remainder of the nearest even multiple of π/4, and a polynomial
+  /// for each.
   static func sineAndCosine(_ x: Float) -> (sine: Float, cosine: Float) {
     let octant = (Int(x * 1.27323954473516) + 1) & ~1
     let multiple = Float(octant)
@@ -60,7 +61,7 @@ enum BoxMuller {
   private static let ofCosine: [Float] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2]
   private static let ofSine: [Float] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1]
 
-  /// A polynomial with its highest coefficient first, every step fused.
+  /// Evaluates a polynomial with its highest coefficient first, every step fused.
   private static func horner(_ x: Float, _ coefficients: [Float]) -> Float {
     coefficients.dropFirst().reduce(coefficients[0]) { $1.addingProduct($0, x) }
   }

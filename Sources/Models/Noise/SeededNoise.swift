@@ -2,26 +2,26 @@ import Tensors
 
 /// Noise from a seed, drawn as the official implementation draws it after `torch.manual_seed`.
 ///
-/// The initial noise and that of an encoded image come from the device that the model runs on, block noise always from the
-/// CPU (`sample_block_noise` names no device).
+/// The initial noise and that of an encoded image come from the device that the model runs on, block noise always from
+/// the CPU (`sample_block_noise` names no device).
 package final class SeededNoise: NoiseSource {
   private var cpu: TorchCPUGenerator
   private var cuda: TorchCUDAGenerator?
   private let isBFloat16: Bool
 
-  /// Starts the generators.
+  /// Creates the generators.
   ///
-  /// - Parameter isBFloat16: whether the official model runs in bf16, so that its noise is of that type.
+  /// - Parameter isBFloat16: whether the official model runs in bf16, so that its noise is in bf16 too.
   package init(seed: UInt64, device: TorchDevice = .cpu, isBFloat16: Bool = false) {
     cpu = TorchCPUGenerator(seed: seed)
     if case .cuda(let gpu) = device { cuda = TorchCUDAGenerator(seed: seed, gpu: gpu) }
     self.isBFloat16 = isBFloat16
   }
 
-  /// `torch.randn` of that shape.
+  /// Draws noise of that shape as `torch.randn` does.
   package func initial(shape: Shape) -> Tensor { normal(shape) }
 
-  /// `torch.randn` of that shape.
+  /// Draws noise of that shape as `torch.randn` does.
   package func posterior(shape: Shape) -> Tensor { normal(shape) }
 
   private func normal(_ shape: Shape) -> Tensor {

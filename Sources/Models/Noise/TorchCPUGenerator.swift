@@ -1,10 +1,10 @@
 import Foundation
 
-/// PyTorch's CPU generator: MT19937, Box–Muller in runs of sixteen for large tensors and one by one, in double precision, for
-/// small ones (`normal_kernel`, `aten/src/ATen/native/cpu/DistributionTemplates.h`).
+/// PyTorch's CPU generator: MT19937 and Box–Muller, in runs of sixteen for large tensors, and one by one in double
+/// precision for small ones (`normal_kernel`, `aten/src/ATen/native/cpu/DistributionTemplates.h`).
 ///
-/// Equal bit by bit to `torch.randn` in f32 (``BoxMuller``), and once its results are rounded, to that in bf16 (compared with
-/// PyTorch 2.13; older ones computed draws in bf16 from uniform numbers of eight bits).
+/// Bit-identical to `torch.randn` in f32 (``BoxMuller``) and, once its results are rounded, in bf16 (compared with
+/// PyTorch 2.13; older versions computed draws in bf16 from uniform numbers of eight bits).
 struct TorchCPUGenerator {
   private static let run = 16
 
@@ -17,7 +17,7 @@ struct TorchCPUGenerator {
 
   /// Fills a whole tensor.
   ///
-  /// - Parameter isBFloat16: whether the tensor is of that type, of which whole runs only are drawn before the last one.
+  /// - Parameter isBFloat16: whether the tensor is in bf16, for which only whole runs are drawn before the last one.
   mutating func fill(_ values: UnsafeMutableBufferPointer<Float>, isBFloat16: Bool) {
     let (count, run) = (values.count, Self.run)
     guard count >= run else {
@@ -28,13 +28,13 @@ struct TorchCPUGenerator {
     for index in 0..<(isBFloat16 ? whole : count) { values[index] = nextUniform() }
     for start in stride(from: 0, to: whole, by: run) { BoxMuller.transform(values, at: start) }
     if whole < count {
-      // The last sixteen values are drawn anew.
+      // The last sixteen values are drawn again.
       for index in count - run..<count { values[index] = nextUniform() }
       BoxMuller.transform(values, at: count - run)
     }
   }
 
-  /// One value; every second one is what the draw before left.
+  /// Returns one value; every second one is left over from the draw before.
   mutating func nextNormal() -> Double {
     if let cached = cachedNormal {
       cachedNormal = nil
@@ -46,10 +46,10 @@ struct TorchCPUGenerator {
     return radius * cos(angle)
   }
 
-  /// 24 bits in [0, 1).
+  /// Returns a number of 24 bits in [0, 1).
   private mutating func nextUniform() -> Float { Float(generator.next() & 0xFF_FFFF) * 0x1p-24 }
 
-  /// 53 bits in [0, 1).
+  /// Returns a number of 53 bits in [0, 1).
   private mutating func nextDouble() -> Double {
     let high = UInt64(generator.next())
     let low = UInt64(generator.next())

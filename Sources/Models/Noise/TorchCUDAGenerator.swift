@@ -1,17 +1,17 @@
 import Foundation
 import Tensors
 
-/// PyTorch's CUDA generator: Philox4x32-10 and Box–Muller, four numbers to a thread and a turn (`distribution_nullary_kernel`,
-/// `aten/src/ATen/native/cuda/DistributionTemplates.h`; `curand_normal4`).
+/// PyTorch's CUDA generator: Philox4x32-10 and Box–Muller, four numbers per thread and round
+/// (`distribution_nullary_kernel`, `aten/src/ATen/native/cuda/DistributionTemplates.h`; `curand_normal4`).
 ///
-/// Equal to what GPUs drew up to the last bits: those compute sine and cosine approximately (`__sincosf`).
+/// Equal to the draws of GPUs except in the last bits: GPUs compute sine and cosine approximately (`__sincosf`).
 struct TorchCUDAGenerator {
   private static let threadsOfBlock = 256
   private static let numbersOfTurn = 4
 
   private let key: (UInt32, UInt32)
   private let gpu: TorchGPU
-  /// Turns that were taken; every thread's counter goes on from here.
+  /// The number of rounds drawn so far, from which every thread's counter continues.
   private var turn: UInt64 = 0
 
   init(seed: UInt64, gpu: TorchGPU) {
@@ -40,13 +40,14 @@ struct TorchCUDAGenerator {
     }
   }
 
-  /// Two pairs of normal numbers.
+  /// Returns two pairs of normal numbers.
   private static func normal(_ random: SIMD4<UInt32>) -> SIMD4<Float> {
     let (first, second) = (pair(random.x, random.y), pair(random.z, random.w))
     return SIMD4(first.0, first.1, second.0, second.1)
   }
 
-  /// `_curand_box_muller`: uniform numbers in (0, 1], of which the second is an angle.
+  /// Returns a pair of normal numbers (`_curand_box_muller`) from uniform numbers in (0, 1], the second of which is an
+  /// angle.
   private static func pair(_ x: UInt32, _ y: UInt32) -> (Float, Float) {
     let unit: Float = 2.3283064e-10
     let angleUnit: Float = 2.3283064e-10 * 6.2831855

@@ -1,9 +1,9 @@
 import Tensors
 
-/// What draws the noise of a seed in PyTorch.
+/// The device on which PyTorch draws the noise of a seed.
 public enum TorchDevice: Equatable, Sendable {
-  /// The CPU's generator (``TorchCPUGenerator``).
+  /// The CPU's generator (`TorchCPUGenerator`).
   case cpu
-  /// A GPU's generator (``TorchCUDAGenerator``): what it draws depends on how many threads the GPU runs at once.
+  /// A GPU's generator (`TorchCUDAGenerator`), whose draws depend on how many threads the GPU runs at once.
   case cuda(TorchGPU)
 }

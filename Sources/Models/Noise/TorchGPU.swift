@@ -1,9 +1,11 @@
 import Foundation
 import Tensors
 
-/// How many threads an NVIDIA GPU runs at once: on that depends which random number falls to which element of a large tensor.
+/// The number of threads that an NVIDIA GPU runs at once, which decides which random number each element of a large
+/// tensor gets.
 public struct TorchGPU: Equatable, Sendable {
-  /// Streaming multiprocessors, and the threads that each holds (`multiProcessorCount`, `maxThreadsPerMultiProcessor`).
+  /// The number of streaming multiprocessors, and of threads that each holds (`multiProcessorCount`,
+  /// `maxThreadsPerMultiProcessor`).
   public let multiprocessors: Int, threadsEach: Int
 
   private static let known: [(name: String, gpu: TorchGPU)] = [
@@ -17,7 +19,7 @@ public struct TorchGPU: Equatable, Sendable {
   /// An A100.
   public static let a100 = TorchGPU(108, 2048)
 
-  /// The GPUs that are known by name.
+  /// The names of the known GPUs.
   public static var names: [String] { known.map(\.name) }
 
   private init(_ multiprocessors: Int, _ threadsEach: Int) {
@@ -25,7 +27,7 @@ public struct TorchGPU: Equatable, Sendable {
     self.threadsEach = threadsEach
   }
 
-  /// A GPU by its name, or any as multiprocessors × threads (`108x2048`).
+  /// Creates a GPU by its name, or any by multiprocessors × threads (`108x2048`); nil when the text is neither.
   public init?(_ text: String) {
     if let gpu = Self.known.first(where: { $0.name.lowercased() == text.lowercased() })?.gpu {
       self = gpu

@@ -1,9 +1,9 @@
 import Tensors
 
-/// Receives the outputs of a model's modules, named as in the official implementation.
+/// An observer of the outputs of a model's modules, which are named as in the official implementation.
 package protocol ActivationObserver: AnyObject {
-  /// Receives one output of a module, one tensor [rows, width] a sample, valid during the call only.
+  /// Receives one output of a module: one tensor [rows, width] per sample, valid only during the call.
   ///
-  /// What it throws ends the call of the model.
+  /// An error thrown here ends the model's call.
   func observe(module: String, output: Int, stream: ObservedStream, samples: [Tensor]) throws
 }

@@ -1,41 +1,41 @@
 import Files
 import Tensors
 
-/// What to generate.
+/// A request for a clip: prompt, size, length, steps and guidance.
 ///
 /// The defaults are those of the official demos.
 public struct GenerationRequest: Equatable, Sendable {
   /// The prompt, without the suffix that the pipeline appends.
   public var prompt: String
-  /// What to keep away from.
+  /// The prompt that guidance steers away from.
   public var negativePrompt: String
-  /// Pixels, multiples of ``sizeMultiple``.
+  /// The clip's size in pixels, in multiples of ``sizeMultiple``.
   public var width: Int, height: Int
-  /// Latent frames: the clip has 1 + 8·(T − 1) frames.
+  /// The number of latent frames, T; the clip has 1 + 8·(T − 1) frames.
   public var latentFrames: Int
-  /// Steps of each stage for the first latent frame, and for later ones.
+  /// The number of steps in each stage, for the first latent frame and for later ones.
   public var steps: [Int], videoSteps: [Int]
-  /// Guidance for the first latent frame, and for later ones.
+  /// The guidance scale for the first latent frame, and for later ones.
   ///
-  /// None is computed when the first is 0.
+  /// Without guidance for the first frame (0), none is computed for later ones either.
   public var guidanceScale: Float, videoGuidanceScale: Float
   /// Whether the first frame is a given image (image-to-video) and not generated.
   public var startsFromImage: Bool
 
-  /// One latent frame that is to be generated.
+  /// A latent frame to be generated.
   public struct Unit: Equatable, Sendable {
-    /// Counted from 0; also the frame of the initial noise that it starts from.
+    /// The unit's index, from 0; also the frame of the initial noise that it starts from.
     public let index: Int
-    /// Steps of each stage.
+    /// The number of steps in each stage.
     public let steps: [Int]
-    /// Guidance, where there is any.
+    /// The guidance scale, where guidance is used.
     public let guidanceScale: Float
   }
 
   /// The latent frames to generate, in order.
   ///
-  /// From an image, all but the first are; each then has ``steps`` and ``videoGuidanceScale``, as in the official
-  /// `generate_i2v`.
+  /// When the clip starts from an image, these are all frames but the first, each with ``steps`` and
+  /// ``videoGuidanceScale``, as in the official `generate_i2v`.
   public var units: [Unit] {
     if startsFromImage {
       return (0..<max(latentFrames - 1, 0)).map {
@@ -52,15 +52,15 @@ public struct GenerationRequest: Equatable, Sendable {
   /// The number of steps of all units.
   public var stepCount: Int { units.reduce(0) { $0 + $1.steps.reduce(0, +) } }
 
-  /// Pixels: 8 for the VAE, 4 for the pyramid, 2 for the patch.
+  /// The divisor of width and height in pixels: 8 for the VAE, times 4 for the pyramid, times 2 for the patch.
   public static let sizeMultiple = 64
-  /// Appended to every prompt by the official pipeline.
+  /// The suffix that the official pipeline appends to every prompt.
   public static let promptSuffix = ", hyper quality, Ultra HD, 8K"
   /// The official default negative prompt.
   public static let defaultNegativePrompt =
     "cartoon style, worst quality, low quality, blurry, absolute black, absolute white, low res, extra limbs, "
     + "extra digits, misplaced objects, mutated anatomy, monochrome, horror"
-  /// More latent frames than the models were trained on (31) make no clip.
+  /// The largest number of latent frames; the models were trained on no more.
   public static let maximumLatentFrames = 31
   /// The largest side in pixels; keeps every product of sizes far from overflow.
   public static let maximumSide = 8192
@@ -102,17 +102,17 @@ public struct GenerationRequest: Equatable, Sendable {
   /// The number of frames of the clip.
   public var frameCount: Int { 1 + CausalVideoVAEConfig.scale * (latentFrames - 1) }
 
-  /// Height and width of a latent.
+  /// The height of a latent.
   public var latentHeight: Int { height / CausalVideoVAEConfig.scale }
-  /// Width of a latent.
+  /// The width of a latent.
   public var latentWidth: Int { width / CausalVideoVAEConfig.scale }
 
-  /// The text that is really encoded for the prompt.
+  /// The text that is encoded for the prompt: the prompt with the pipeline's suffix.
   public var fullPrompt: String { prompt + Self.promptSuffix }
 
-  /// The same request, when it can be carried out.
+  /// Returns the request unchanged if it can be carried out.
   ///
-  /// - Throws: ``BenbenError`` of kind usage, which names what is not valid and the nearest valid sizes.
+  /// - Throws: ``BenbenError`` of kind usage, which names the invalid field and the nearest valid sizes.
   public func validated() throws -> GenerationRequest {
     for (name, side) in [("width", width), ("height", height)] {
       guard side > 0, side <= Self.maximumSide, side % Self.sizeMultiple == 0 else {

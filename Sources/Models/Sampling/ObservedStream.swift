@@ -1,8 +1,8 @@
 import Tensors
 
-/// Whose rows an observed activation holds.
+/// The kind of rows in an observed activation.
 package enum ObservedStream: Equatable, Sendable {
-  /// One row a sample.
+  /// One row per sample.
   case samples
   /// Text tokens, without padding.
   case text

@@ -11,7 +11,7 @@ package struct PyramidFlowSchedule: Sendable {
   private static let trainingSteps = 1000
   private static let stageRange = [0, 1.0 / 3, 2.0 / 3, 1]
 
-  /// The noise level at the start of each stage, before it is corrected for the jump to it.
+  /// The noise level at the start of each stage, before the correction for the jump into it.
   private let startSigmas: [Double]
   /// The first and the last time of each stage's table.
   private let timeBounds: [(first: Double, last: Double)]
@@ -46,29 +46,30 @@ package struct PyramidFlowSchedule: Sendable {
     }
   }
 
-  /// The factor of the upsampled latent at a jump, from the signal that is left before it.
+  /// Returns the factor of the upsampled latent at a jump, from the signal that remains before it.
   private static func alpha(signal: Double) -> Double {
     1 / ((1 + 1 / gamma).squareRoot() * (1 - signal) + signal)
   }
 
-  /// `count` evenly spaced values, as NumPy computes them.
+  /// Returns `count` evenly spaced values, as NumPy computes them.
   private static func linspace(_ first: Double, _ last: Double, _ count: Int) -> [Double] {
     if count == 1 { return [first] }
     let step = (last - first) / Double(count - 1)
     return (0..<count).map { $0 == count - 1 ? last : Double($0) * step + first }
   }
 
-  /// The times of a stage's steps, 1000 being pure noise.
+  /// Returns the times of a stage's steps; 1000 is pure noise.
   package func timesteps(stage: Int, count: Int) -> [Double] {
     Self.linspace(timeBounds[stage].first, timeBounds[stage].last, count)
   }
 
-  /// The noise levels between which a stage's steps go: one more than steps, the last one 0.
+  /// Returns the noise levels before and after each of a stage's steps: one more than there are steps, the last one 0.
   package func sigmas(count: Int) -> [Double] {
     Self.linspace(1, 1 - Double(Self.trainingSteps - 1) / Double(Self.trainingSteps), count) + [0]
   }
 
-  /// What a stage (from the second on) starts from: alpha·upsampled + beta·block noise (paper equation 15).
+  /// Returns the factors of a stage's starting latent, from the second stage on: alpha·upsampled + beta·block noise
+  /// (paper equation 15).
   package func jump(stage: Int) -> (alpha: Float, beta: Float) {
     let signal = 1 - startSigmas[stage]
     let alpha = Self.alpha(signal: signal)

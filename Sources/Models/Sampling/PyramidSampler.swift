@@ -4,35 +4,36 @@ import Tensors
 /// The autoregressive pyramid sampler (`pyramid_dit_for_video_gen_pipeline.py`, commit 3040d71, `generate` and
 /// `generate_one_unit`; paper sections 3.2 and 3.3).
 ///
-/// Latents of a unit are [channels, 1, height, width]. Each step is a function of its own, so that one can be given
-/// recorded inputs and compared by itself.
+/// Latents of a unit are [channels, 1, height, width]. Each step is a separate function, so that it can run on recorded
+/// inputs and be compared in isolation.
 package struct PyramidSampler {
   private let transformer: any PyramidTransformer
   private let context: KernelContext
-  /// Times and noise levels.
+  /// The schedule of times and noise levels.
   package let schedule = PyramidFlowSchedule()
 
-  /// A sampler over a transformer.
+  /// Creates a sampler over a transformer.
   package init(_ transformer: any PyramidTransformer, in context: KernelContext) {
     self.transformer = transformer
     self.context = context
   }
 
-  /// Where each unit starts: the noise [channels, T, height, width] brought down to the coarsest stage.
+  /// Returns the starting latent of each unit: the noise [channels, T, height, width] downsampled to the coarsest
+  /// stage.
   package func startingPoints(_ noise: Tensor) -> [Tensor] {
     var coarse = noise
     for _ in 1..<PyramidFlowSchedule.stageCount { coarse = Resampling.halved(coarse).map { $0 * 2 } }
     return (0..<noise.shape[1]).map { Self.frames(coarse, $0..<$0 + 1) }
   }
 
-  /// The earlier latents as each stage sees them, coarse to fine: the last at the stage's own size, the one before one
-  /// stage coarser, and so on, all older ones at the coarsest.
+  /// Returns the earlier latents as each stage sees them, coarse to fine: the newest at the stage's own size, the one
+  /// before it one stage coarser, and so on, and all older ones at the coarsest size.
   ///
-  /// - Returns: one list of clips a stage; empty lists for the first unit.
+  /// - Returns: one list of clips per stage; empty lists for the first unit.
   package static func history(_ latents: [Tensor]) -> [[Tensor]] {
     let pyramids = latents.map(Resampling.pyramid)
     return (0..<PyramidFlowSchedule.stageCount).map { stage in
-      // The newest latents stand alone, the coarsest size being used for one of them only at the coarsest stage.
+      // The newest latents are clips of their own; only at the coarsest stage does one of them have the coarsest size.
       let sizes = stage == 0 ? [0] : Array((1...stage).reversed())
       let alone = zip(pyramids.reversed(), sizes).map { $0[$1] }
       let rest = pyramids.dropLast(sizes.count).map { $0[0] }
@@ -40,13 +41,14 @@ package struct PyramidSampler {
     }
   }
 
-  /// What a stage starts from: the latent of the stage before, doubled, and block noise of the new size.
+  /// Returns the starting latent of a stage: the latent of the stage before, doubled in size, combined with block noise
+  /// of the new size.
   package func enter(stage: Int, from latent: Tensor, noise: Tensor) -> Tensor {
     let (alpha, beta) = schedule.jump(stage: stage)
     return Elementwise.combine(Resampling.doubled(latent), alpha, noise, beta)
   }
 
-  /// The transformer's raw predictions, one for each text.
+  /// Returns the transformer's raw predictions, one per text.
   package func predict(
     latent: Tensor, history: [Tensor], timestep: Double, texts: [TextEmbedding],
     observer: (any ActivationObserver)? = nil
@@ -58,13 +60,13 @@ package struct PyramidSampler {
     return try transformer(samples, observer: observer, in: context)
   }
 
-  /// Classifier-free guidance over [negative, prompt]; a single prediction stays as it is.
+  /// Applies classifier-free guidance to [negative, prompt]; a single prediction is returned unchanged.
   package func guided(_ predictions: [Tensor], scale: Float) -> Tensor {
     guard predictions.count == 2 else { return predictions[0] }
     return predictions[0].combined(with: predictions[1]) { $0 + scale * ($1 - $0) }
   }
 
-  /// The Euler step of a call, from its noise level to the next.
+  /// Takes the Euler step of a call, from its noise level to the next.
   package func step(_ latent: Tensor, along flow: Tensor, of call: TransformerCall) -> Tensor {
     let difference = Float(call.nextSigma - call.sigma)
     return latent.combined(with: flow) { $0 + difference * $1 }
@@ -73,14 +75,14 @@ package struct PyramidSampler {
   /// Generates the latents of all units.
   ///
   /// - Parameters:
-  ///   - calls: the calls of the run, ``GenerationRequest/calls(for:)``.
+  ///   - calls: the calls of the run, from ``GenerationRequest/calls(for:)``.
   ///   - texts: the embeddings [negative, prompt], or the prompt's alone when the request has no guidance.
   ///   - initial: the noise of the whole clip, [channels, T, height, width].
   ///   - image: the latent of a given first frame [channels, 1, height, width], or nil.
   ///   - resumed: the latents of the first units, when an earlier run finished them.
   ///   - onLatent: receives the latent of every stage as it ends.
-  ///   - onCall: called after every call that was computed; what it throws ends the run.
-  /// - Returns: the latents of all frames, the image's among them.
+  ///   - onCall: called after every computed call; an error that it throws ends the run.
+  /// - Returns: the latents of all frames, including the image's.
   package func generate(
     _ calls: [TransformerCall], texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
     resumed: [Tensor] = [], noise: any NoiseSource,
@@ -97,7 +99,7 @@ package struct PyramidSampler {
         latent = starts[call.unit]
         if !isResumed { history = Self.history(finished) }
       } else if call.startsStage {
-        // Drawn for resumed units too, so that the next one starts where it would have.
+        // Drawn for resumed units too, so that the next unit gets the noise of an uninterrupted run.
         let block = try noise.block(unit: call.unit, stage: call.stage, shape: call.latentShape)
         if !isResumed { latent = enter(stage: call.stage, from: latent, noise: block) }
       }
@@ -108,7 +110,7 @@ package struct PyramidSampler {
       let predictions = try predict(
         latent: latent, history: history[call.stage], timestep: call.timestep, texts: texts)
       latent = step(latent, along: guided(predictions, scale: call.guidanceScale), of: call)
-      // A call may be the last that is reported; by then what it finished is known.
+      // `onCall` may end the run, so the latents that the call finished are reported before it.
       if call.endsStage { try onLatent(call, latent) }
       if call.endsUnit { finished.append(latent) }
       try onCall(call)
@@ -116,7 +118,7 @@ package struct PyramidSampler {
     return finished
   }
 
-  /// A range of the frames of [channels, frames, height, width].
+  /// Returns a range of the frames of x [channels, frames, height, width].
   private static func frames(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     let pixels = x.shape[2] * x.shape[3]
     let result = Tensor([x.shape[0], range.count, x.shape[2], x.shape[3]])
@@ -129,7 +131,7 @@ package struct PyramidSampler {
     return result
   }
 
-  /// Latents of single frames as one clip [channels, frames, height, width].
+  /// Joins latents of single frames into one clip [channels, frames, height, width].
   private static func joined(_ latents: [Tensor]) -> Tensor {
     if latents.count == 1 { return latents[0] }
     let (channels, height, width) = (latents[0].shape[0], latents[0].shape[2], latents[0].shape[3])

@@ -1,13 +1,13 @@
-/// A variant of the released transformers, with what the official demos ask of it (`README.md`,
+/// A variant of the released transformers, with the settings of the official demos (`README.md`,
 /// `video_generation_demo.ipynb`, `image_generation_demo.ipynb`, `app.py`).
 public struct ReleasedVariant: Equatable, Sendable {
-  /// The name: what follows `diffusion_transformer_`.
+  /// The variant's name, as it follows `diffusion_transformer_`.
   public let name: String
-  /// Pixels.
+  /// The clip's size in pixels.
   public let width: Int, height: Int
-  /// Latent frames of a clip, and the most that the variant was made for.
+  /// The number of latent frames of a clip, and the largest number that the variant was made for.
   public let latentFrames: Int, maximumLatentFrames: Int
-  /// Guidance of the first latent frame.
+  /// The guidance scale of the first latent frame.
   public let guidanceScale: Float
 
   /// The low-resolution video model: 5 seconds.
@@ -21,7 +21,7 @@ public struct ReleasedVariant: Equatable, Sendable {
   public static let image = ReleasedVariant(
     name: "image", width: 1024, height: 1024, latentFrames: 1, maximumLatentFrames: 1, guidanceScale: 9)
 
-  /// The variant of that name; one that was never released has the defaults of 384p and no limit of its own.
+  /// Returns the variant of that name; a name that was never released has the defaults of 384p and no limit of its own.
   public static func named(_ name: String) -> ReleasedVariant {
     [p384, p768, image].first { $0.name == name }
       ?? ReleasedVariant(
@@ -29,8 +29,8 @@ public struct ReleasedVariant: Equatable, Sendable {
         maximumLatentFrames: GenerationRequest.maximumLatentFrames, guidanceScale: p384.guidanceScale)
   }
 
-  /// Steps of the three stages for the first latent frame, for later ones, and for those behind a given image.
+  /// The steps of the three stages, for the first latent frame, for later ones, and for those after a given image.
   public static let steps = [20, 20, 20], videoSteps = [10, 10, 10], imageToVideoSteps = [10, 10, 10]
-  /// Guidance of later latent frames: of text-to-video, and behind a given image.
+  /// The guidance scale of later latent frames, in text-to-video and after a given image.
   public static let videoGuidanceScale: Float = 5, imageToVideoGuidanceScale: Float = 4
 }

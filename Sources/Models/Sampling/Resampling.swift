@@ -2,7 +2,8 @@ import Tensors
 
 /// Halving and doubling of latents [channels, frames, height, width].
 enum Resampling {
-  /// Half the height and width, bilinear (`F.interpolate`, corners not aligned): the mean of four pixels.
+  /// Returns the latent at half the height and width, bilinear (`F.interpolate`, corners not aligned): each value is
+  /// the mean of four pixels.
   ///
   /// Height and width are even: sizes are checked to be multiples of 64 pixels.
   static func halved(_ latent: Tensor) -> Tensor {
@@ -21,7 +22,7 @@ enum Resampling {
     return result
   }
 
-  /// Twice the height and width, every pixel four times (nearest neighbour).
+  /// Returns the latent at twice the height and width, every pixel repeated four times (nearest neighbour).
   static func doubled(_ latent: Tensor) -> Tensor {
     let (height, width) = (latent.shape[2], latent.shape[3])
     let result = Tensor([latent.shape[0], latent.shape[1], 2 * height, 2 * width])
@@ -36,7 +37,7 @@ enum Resampling {
     return result
   }
 
-  /// The latent at every stage, coarse to fine (`get_pyramid_latent`).
+  /// Returns the latent at every stage, coarse to fine (`get_pyramid_latent`).
   static func pyramid(_ latent: Tensor) -> [Tensor] {
     var stages = [latent]
     for _ in 1..<PyramidFlowSchedule.stageCount { stages.insert(halved(stages[0]), at: 0) }

@@ -1,7 +1,7 @@
 import Files
 import Tensors
 
-/// One call of the transformer in a run, with everything about it that does not depend on values.
+/// One call of the transformer in a run, with all its properties that do not depend on tensor values.
 ///
 /// Generation, verification, calibration and benchmarks all walk the same sequence of calls,
 /// ``GenerationRequest/calls(for:)``.
@@ -14,13 +14,13 @@ public struct TransformerCall: Equatable, Sendable {
   public let stage: Int
   /// The step in the stage, from 0.
   public let step: Int
-  /// The steps of the stage.
+  /// The number of steps in the stage.
   public let stepCount: Int
-  /// The time that the transformer is given; 1000 is pure noise.
+  /// The time passed to the transformer; 1000 is pure noise.
   public let timestep: Double
-  /// The noise levels between which the step goes.
+  /// The noise levels before and after the step.
   public let sigma: Double, nextSigma: Double
-  /// Guidance, where there is any.
+  /// The guidance scale, where guidance is used.
   public let guidanceScale: Float
   /// The shape of the noisy latent, [channels, 1, height, width].
   public let latentShape: Shape
@@ -36,7 +36,7 @@ public struct TransformerCall: Equatable, Sendable {
   /// Whether the call is the last of its unit.
   public var endsUnit: Bool { endsStage && stage == PyramidFlowSchedule.stageCount - 1 }
 
-  /// The tokens of latents in one sample, without the text's.
+  /// The number of latent tokens in one sample, without text tokens.
   public var latentTokens: Int {
     (historyShapes + [latentShape]).reduce(0) { sum, shape in
       sum + shape.dropFirst().reduce(1, *) / (Patches.side * Patches.side)
@@ -45,10 +45,11 @@ public struct TransformerCall: Equatable, Sendable {
 }
 
 extension GenerationRequest {
-  /// All calls of a run in order of computation.
+  /// Returns all calls of a run in order of computation.
   ///
-  /// - Parameter inputs: what the transformer expects; its channels give the shapes.
-  /// - Throws: ``BenbenError`` when the request is invalid or the clip is larger than the transformer's positions reach.
+  /// - Parameter inputs: the inputs that the transformer expects; their channels give the shapes.
+  /// - Throws: ``BenbenError`` when the request is invalid or the clip is larger than the transformer's positions
+  ///   reach.
   package func calls(for inputs: TransformerInputs) throws -> [TransformerCall] {
     let request = try validated()
     try request.requireFits(inputs)
@@ -82,14 +83,14 @@ extension GenerationRequest {
     }
   }
 
-  /// The shape of one latent frame at a stage, [channels, 1, height, width].
+  /// Returns the shape of one latent frame at a stage, [channels, 1, height, width].
   package func latentShape(stage: Int, channels: Int) -> Shape {
     let halvings = PyramidFlowSchedule.stageCount - 1 - stage
     return [channels, 1, latentHeight >> halvings, latentWidth >> halvings]
   }
 
-  /// The shapes of `finished` earlier latents as a stage sees them: all but the newest joined at the coarsest size, the
-  /// newest from one size above it up to the stage's own.
+  /// Returns the shapes of `finished` earlier latents as a stage sees them: the newest separate, from one size above
+  /// the coarsest up to the stage's own, and all older ones joined at the coarsest size.
   private func historyShapes(after finished: Int, stage: Int, channels: Int) -> [Shape] {
     let sizes = stage == 0 ? [0] : Array(1...stage)
     let alone = sizes.suffix(finished)
@@ -99,7 +100,7 @@ extension GenerationRequest {
     return (rest > 0 ? [joined] : []) + alone.map { latentShape(stage: $0, channels: channels) }
   }
 
-  /// The tokens of latents in the longest call of a run, without the text's.
+  /// Returns the number of latent tokens in a run's longest call, without text tokens.
   package func longestLatentTokens() -> Int {
     let finest = PyramidFlowSchedule.stageCount - 1
     let history = historyShapes(after: latentFrames - 1, stage: finest, channels: 1)

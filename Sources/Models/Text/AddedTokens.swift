@@ -1,7 +1,7 @@
 import JSON
 import Tensors
 
-/// Tokens that are cut out of a text before it is tokenized, such as `</s>` or `<|endoftext|>`.
+/// Tokens that are cut out of a text before the rest is tokenized, such as `</s>` or `<|endoftext|>`.
 struct AddedTokens {
   /// A piece of a text.
   enum Piece: Equatable {
@@ -10,10 +10,10 @@ struct AddedTokens {
   }
 
   private let ids: [[Unicode.Scalar]: Int]
-  /// The lengths that occur, longest first.
+  /// The token lengths that occur, in Unicode scalars, longest first.
   private let lengths: [Int]
 
-  /// Longer tokens are refused where they are read.
+  /// The largest length of a token, in Unicode scalars; longer ones are refused where they are read.
   static let maximumLength = 256
 
   init(_ tokens: [(text: String, id: Int)]) {
@@ -22,7 +22,7 @@ struct AddedTokens {
     lengths = Set(named.map(\.0.count)).sorted(by: >)
   }
 
-  /// Cuts a text, taking the longest token at every place.
+  /// Splits a text into tokens and the text between them, taking the longest token at every position.
   func split(_ text: String) -> [Piece] {
     let scalars = Array(text.unicodeScalars)
     var pieces: [Piece] = []

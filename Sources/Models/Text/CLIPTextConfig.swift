@@ -2,7 +2,7 @@ import JSON
 import Kernels
 import Tensors
 
-/// The settings of CLIP's text transformer that its computation depends on.
+/// The settings that determine the computation of CLIP's text transformer.
 package struct CLIPTextConfig: Equatable, Sendable {
   let vocabularySize: Int, width: Int, feedForwardWidth: Int, layers: Int, heads: Int, positions: Int
   let activation: Activation

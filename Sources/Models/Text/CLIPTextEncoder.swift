@@ -48,16 +48,16 @@ package struct CLIPTextEncoder {
     }
   }
 
-  /// Where the official model pools: the largest id when the config says 2 (as all releases do), else the first
-  /// end-of-text id.
+  /// Returns the position at which the official model pools: that of the largest id when the config's end-of-text id is
+  /// 2 (as in all releases), else that of the first end-of-text id.
   func poolingPosition(_ ids: [Int]) -> Int {
     if config.endOfTextID == 2 { return ids.indices.max { (ids[$0], $1) < (ids[$1], $0) } ?? 0 }
     return ids.firstIndex(of: config.endOfTextID) ?? 0
   }
 
-  /// The pooled vector of token ids: [1, width] (`pooler_output`), or [1, projectionWidth] (`text_embeds`).
+  /// Returns the pooled vector of token ids: [1, width] (`pooler_output`), or [1, projectionWidth] (`text_embeds`).
   ///
-  /// Attention is causal, so tokens behind the pooled one cannot reach it and are not computed.
+  /// Attention is causal, so tokens after the pooled one cannot affect it and are not computed.
   ///
   /// - Throws: ``BenbenError`` when an id is outside the vocabulary or there are more ids than positions.
   package func pooled(_ ids: [Int], in context: KernelContext) throws -> Tensor {
@@ -81,7 +81,8 @@ package struct CLIPTextEncoder {
     return try projection?(pooled, in: context) ?? pooled
   }
 
-  /// 0 where a query may look, and so far below any score elsewhere that its share is zero; [1, tokens, tokens].
+  /// Returns the causal mask [1, tokens, tokens]: 0 where a query may attend, elsewhere so far below any score that the
+  /// attention weight is zero.
   private static func causalMask(_ count: Int) -> Tensor {
     let mask = Tensor.zeros([1, count, count])
     for query in 0..<count {

@@ -3,14 +3,14 @@ import Foundation
 import JSON
 import Tensors
 
-/// CLIP's byte-pair tokenizer (`transformers`, `CLIPTokenizer` with ftfy installed), see ``TextCleaning`` for what of
-/// ftfy is covered.
+/// CLIP's byte-pair tokenizer (`transformers`, `CLIPTokenizer` with ftfy installed); see `TextCleaning` for the covered
+/// part of ftfy.
 package struct CLIPTokenizer {
-  /// The files of a release's folder; it is made from all of them.
+  /// The files in a release's tokenizer folder, from all of which the tokenizer is built.
   package static let files: [TokenizerFile] = [.vocabulary, .merges, .settings, .specialTokens]
 
   private let vocabulary: [String: Int]
-  /// The rank of a merge by the pair of its parts.
+  /// The rank of each merge, by the pair of its parts.
   private let ranks: [Pair: Int]
   private let added: AddedTokens
   private let start: Int, end: Int, padding: Int, unknown: Int
@@ -23,8 +23,8 @@ package struct CLIPTokenizer {
   /// Reads the tokenizer's files.
   ///
   /// - Parameters:
-  ///   - folder: its name, for messages.
-  ///   - file: gives the content of a file of the folder, or nil when it is absent.
+  ///   - folder: the folder's name, for messages.
+  ///   - file: returns the content of a file of the folder, or nil when it is absent.
   package init(folder: String, file: (String) throws -> [UInt8]?) throws {
     func required(_ name: String) throws -> [UInt8] {
       guard let content = try file(name) else {
@@ -95,7 +95,7 @@ package struct CLIPTokenizer {
     return ranks
   }
 
-  /// Start, the text's ids cut to fit, end, and padding to the model's length (77).
+  /// Tokenizes a text: start, its ids truncated to fit, end, and padding to the model's length (77).
   package func callAsFunction(_ text: String) -> TokenizedText {
     var ids: [Int] = []
     for piece in added.split(text) {
@@ -117,7 +117,7 @@ package struct CLIPTokenizer {
   }
   private static let specials = ["<|startoftext|>", "<|endoftext|>"].map { Array($0.unicodeScalars) }
 
-  /// Cuts cleaned text into words: special tokens, contractions, runs of letters, single digits, runs of the rest.
+  /// Splits cleaned text into words: special tokens, contractions, runs of letters, single digits, runs of the rest.
   static func words(_ text: String) -> [String] {
     let scalars = Array(text.unicodeScalars)
     var words: [String] = []
@@ -155,7 +155,7 @@ package struct CLIPTokenizer {
     }
   }
 
-  /// The printable stand-in of every byte: itself where it prints, else a letter from U+0100 on (`bytes_to_unicode`).
+  /// The printable stand-in for each byte: itself if printable, else a letter from U+0100 on (`bytes_to_unicode`).
   private static let byteSymbols: [String] = {
     var next: UInt32 = 256
     return (0..<256).map { byte -> String in

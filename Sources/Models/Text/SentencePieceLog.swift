@@ -1,6 +1,6 @@
 import CSentencePiece
 
-/// What SentencePiece writes to standard error by itself.
+/// SentencePiece's own log, which it writes to standard error.
 public enum SentencePieceLog {
   /// Silences SentencePiece for the whole process; a program that reports errors itself calls this once.
   public static func silence() { bb_sentencepiece_silence() }

@@ -1,12 +1,12 @@
 /// Checks of a serialized SentencePiece model that the library itself does not make.
 ///
-/// The library walks the trie of its normalisation rules without looking at bounds, so a damaged or hostile model would
-/// make it read anywhere. Everything reachable in the trie is checked here before the library sees the model.
+/// The library walks the trie of its normalisation rules without bounds checks, so a damaged or hostile model would
+/// make it read out of bounds. Everything reachable in the trie is checked here before the library sees the model.
 enum SentencePieceModel {
   /// The field numbers of `ModelProto.normalizer_spec` and `NormalizerSpec.precompiled_charsmap`.
   private static let normalizerField = 3, charsmapField = 2
 
-  /// Why a model cannot be used, or nil when its rules are sound.
+  /// Returns the reason why a model cannot be used, or nil when its rules are sound.
   static func fault(in model: [UInt8]) -> String? {
     guard let normalizers = field(normalizerField, of: model[...]) else { return "it is no protocol buffer" }
     for normalizer in normalizers {
@@ -18,7 +18,7 @@ enum SentencePieceModel {
     return nil
   }
 
-  /// All length-delimited values of a field of a message; nil when the message is malformed.
+  /// Returns all length-delimited values of a field of a message, or nil when the message is malformed.
   private static func field(_ number: Int, of message: ArraySlice<UInt8>) -> [ArraySlice<UInt8>]? {
     var found: [ArraySlice<UInt8>] = []
     var rest = message
@@ -53,7 +53,8 @@ enum SentencePieceModel {
     return rest.prefix(Int(length))
   }
 
-  /// A four-byte length, a double-array trie (Darts) of that length, and the replacements, each ended by NUL.
+  /// Returns whether rules are sound: a four-byte length, a double-array trie (Darts) of that length, and the
+  /// replacements, each ended by NUL.
   private static func isSound(_ charsmap: ArraySlice<UInt8>) -> Bool {
     let bytes = Array(charsmap)
     guard bytes.count > 4 else { return false }
@@ -70,7 +71,7 @@ enum SentencePieceModel {
       if visited[node] { continue }
       visited[node] = true
       let unit = units[node]
-      // Children stand where the node's position, its offset and their label meet by exclusive or.
+      // A child's position is the exclusive or of its parent's position, the parent's offset and the child's label.
       let base = node ^ Int((unit >> 10) << (unit >> 6 & 8))
       if unit >> 8 & 1 == 1 {
         guard base < units.count, Int(units[base] & 0x7FFF_FFFF) < replacements else { return false }

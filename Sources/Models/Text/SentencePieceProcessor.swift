@@ -1,10 +1,10 @@
 import CSentencePiece
 
-/// Owns SentencePiece's processor of one model.
+/// The owner of SentencePiece's processor of one model.
 final class SentencePieceProcessor {
   private let pointer: OpaquePointer
 
-  /// Loads a serialized model, which ``SentencePieceModel/fault(in:)`` has looked at; nil when the library refuses it.
+  /// Loads a serialized model that ``SentencePieceModel/fault(in:)`` has checked; nil when the library refuses it.
   init?(_ model: [UInt8]) {
     guard let pointer = bb_sentencepiece_create(model, model.count) else { return nil }
     self.pointer = pointer
@@ -12,10 +12,10 @@ final class SentencePieceProcessor {
 
   deinit { bb_sentencepiece_destroy(pointer) }
 
-  /// The number of pieces.
+  /// The number of pieces in the vocabulary.
   var vocabularySize: Int { Int(bb_sentencepiece_vocabulary_size(pointer)) }
 
-  /// The first ids of a text, at most `limit`; nil when the library fails.
+  /// Returns the first ids of a text, at most `limit`, or nil when the library fails.
   func encode(_ text: String, limit: Int) -> [Int]? {
     let bytes = Array(text.utf8)
     var ids = [Int32](repeating: 0, count: limit)

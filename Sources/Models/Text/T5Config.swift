@@ -3,13 +3,13 @@ import JSON
 import Kernels
 import Tensors
 
-/// The settings of a T5 encoder that its computation depends on.
+/// The settings that determine the computation of a T5 encoder.
 package struct T5Config: Equatable, Sendable {
   let vocabularySize: Int, width: Int, headDim: Int, heads: Int, feedForwardWidth: Int, layers: Int
   let buckets: Int, maximumDistance: Int
   let epsilon: Float
 
-  /// The width of the embeddings that it gives.
+  /// The width of the encoder's output embeddings.
   package var outputWidth: Int { width }
 
   /// Reads `config.json`.

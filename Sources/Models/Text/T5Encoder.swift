@@ -46,7 +46,7 @@ package struct T5Encoder {
     var bias: Weight?
     blocks = try (0..<config.layers).map { index in
       try Block(config, scope.scope("block.\(index)")) { attention in
-        // Only the first block has one; all blocks use it.
+        // Only the first block has a relative bias, which all blocks use.
         if index == 0 {
           bias = try attention.weight(
             "relative_attention_bias.weight", [config.buckets, config.heads], use: .table)
@@ -60,9 +60,9 @@ package struct T5Encoder {
     relativeBias = bias
   }
 
-  /// The embeddings [tokens, width] of some texts' token ids without padding, all in one pass over the weights.
+  /// Returns the embeddings [tokens, width] of texts' token ids without padding, all in one pass over the weights.
   ///
-  /// Padding is masked in the official model and reaches nothing, so it must not be given.
+  /// The official model masks padding so that it affects nothing; it must not be passed here.
   ///
   /// - Throws: ``BenbenError`` when an id is outside the vocabulary.
   package func callAsFunction(_ texts: [[Int]], in context: KernelContext) throws -> [Tensor] {
@@ -105,7 +105,7 @@ package struct T5Encoder {
     return runs.map(embeddings.rows)
   }
 
-  /// The learnt bias of every head for every pair of positions, [heads, tokens, tokens].
+  /// Returns the learnt bias of every head for every pair of positions, [heads, tokens, tokens].
   private func positionBias(tokens: Int) -> Tensor {
     let table = relativeBias.tensor()  // [buckets, heads]
     let bias = Tensor([config.heads, tokens, tokens])
@@ -120,8 +120,8 @@ package struct T5Encoder {
     return bias
   }
 
-  /// The bucket of a signed distance (`_relative_position_bucket`, bidirectional): half of them for each sign, of
-  /// these half exact and the others growing logarithmically.
+  /// Returns the bucket of a signed distance (`_relative_position_bucket`, bidirectional): half of the buckets for each
+  /// sign, of which half are exact and the others grow logarithmically.
   func bucket(distance: Int) -> Int {
     let half = config.buckets / 2
     let exact = half / 2

@@ -7,11 +7,11 @@ import Tensors
 /// Ids are those of SentencePiece, which `transformers` reproduces with code of its own. One difference is known: where
 /// two or more combining marks follow a letter (as in decomposed Vietnamese), or a mark or joiner follows a
 /// compatibility character such as `ﬁ` or `２`, SentencePiece normalises the parts and `transformers` the whole cluster.
-/// Composed (NFC) text, as keyboards give it, is not affected.
+/// Composed (NFC) text, as keyboards produce it, is not affected.
 package struct T5Tokenizer {
-  /// The files of a release's folder; the first two are what it is made from.
+  /// The files in a release's tokenizer folder, from the first two of which the tokenizer is built.
   package static let files: [TokenizerFile] = [.sentencePiece, .settings, .specialTokens, .fast]
-  /// The number of ids that the pipeline asks for.
+  /// The number of ids that the pipeline requests, padding included.
   package static let length = 128
   private static let endOfText = 1, padding = 0
 
@@ -48,14 +48,15 @@ package struct T5Tokenizer {
       }
     }
     if tokens.isEmpty {
-      // Old releases do not list them: a hundred sentinels, the last one right after the vocabulary.
+      // Old releases do not list their added tokens, among them a hundred sentinels, the last of which comes right
+      // after the vocabulary.
       tokens = [("<pad>", Self.padding), ("</s>", Self.endOfText), ("<unk>", 2)]
       tokens += (0..<100).map { ("<extra_id_\($0)>", size + 99 - $0) }
     }
     added = AddedTokens(tokens)
   }
 
-  /// The text's ids cut to fit, end of text, and padding to 128.
+  /// Tokenizes a text: its ids truncated to fit, end of text, and padding to 128.
   package func callAsFunction(_ text: String) throws -> TokenizedText {
     var ids: [Int] = []
     for piece in added.split(text) {

@@ -1,15 +1,15 @@
 import Foundation
 
-/// The clean-up of a prompt before CLIP's tokenizer: what `ftfy.fix_text` does to well-encoded text, then white space
-/// folded and lower case.
+/// The clean-up of a prompt before CLIP's tokenizer: the fixes of `ftfy.fix_text` to well-encoded text, then folding of
+/// white space and conversion to lower case.
 ///
 /// Covered: HTML character references (numeric ones, and the names of ISO 8859-1 and common punctuation), terminal
 /// escapes, Latin ligatures, full- and half-width forms, curly quotes, line breaks, control characters, NFC.
 /// Not covered: repairing text that was decoded with a wrong encoding ("mojibake"), the other two thousand named HTML
-/// references, and names written in capitals. Such text stays as it is, and ids differ from the official ones.
+/// references, and names written in capitals. Such text is left unchanged, so its ids differ from the official ones.
 enum TextCleaning {
   static func cleaned(_ text: String) -> String {
-    // ftfy works line by line. A '<' hints at markup, in which references are meant to stay: from its line on they do.
+    // ftfy works line by line. A '<' hints at markup, whose references are intentional: they are kept from its line on.
     var unescapes = true
     var fixed = ""
     for line in lines(text) {
@@ -19,7 +19,7 @@ enum TextCleaning {
     return lowercased(foldedWhitespace(fixed))
   }
 
-  /// The lines of a text, each with its line feed.
+  /// Returns the lines of a text, each with its line feed.
   private static func lines(_ text: String) -> [String] {
     var lines = [String.UnicodeScalarView()]
     for scalar in text.unicodeScalars {
@@ -31,8 +31,8 @@ enum TextCleaning {
 
   private static func fixedLine(_ line: String, unescapes: Bool) -> String {
     var current = line
-    // Like ftfy, repeat until nothing changes: one fix can uncover another. Each round shortens what it changes, and
-    // the bound is never met by text.
+    // Repeat until nothing changes, as ftfy does: one fix can uncover another. Each round shortens what it changes, and
+    // no real text reaches the bound.
     for _ in 0..<100 {
       var next = unescapes ? unescapedHTML(current) : current
       next = substituted(next)
@@ -45,13 +45,13 @@ enum TextCleaning {
     return current
   }
 
-  /// Runs of white space become one space; none is left at the ends.
+  /// Replaces runs of white space by one space and removes it at both ends.
   private static func foldedWhitespace(_ text: String) -> String {
     text.unicodeScalars.split { $0.properties.isWhitespace || (0x1C...0x1F).contains($0.value) }
       .map { String($0) }.joined(separator: " ")
   }
 
-  /// Lower case by Unicode's full mapping, a final sigma as its own letter.
+  /// Converts a text to lower case by Unicode's full mapping, a final sigma to its own letter.
   private static func lowercased(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     var result = String.UnicodeScalarView()
@@ -65,7 +65,8 @@ enum TextCleaning {
     return String(result)
   }
 
-  /// Unicode's Final_Sigma: a cased letter before, none after, case-ignorable ones passed over.
+  /// Returns whether Unicode's Final_Sigma condition holds: a cased letter before and none after, ignoring
+  /// case-ignorable characters.
   private static func isFinalSigma(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
     let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
     let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
@@ -78,7 +79,7 @@ enum TextCleaning {
     "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "ſt", "ﬆ": "st",
   ]
 
-  /// The replacements of single characters: ligatures, widths, quotes, line breaks.
+  /// Replaces single characters: ligatures, full- and half-width forms, curly quotes, line breaks.
   private static func substituted(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     var previous: Unicode.Scalar?

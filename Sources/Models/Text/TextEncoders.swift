@@ -1,17 +1,17 @@
 import Kernels
 import Tensors
 
-/// The text side of a model: CLIP for the pooled vector, T5 for the tokens (`FluxTextEncoderWithMask`,
+/// The text encoders of a model: CLIP for the pooled vector, T5 for the tokens (`FluxTextEncoderWithMask`,
 /// `SD3TextEncoderWithMask`).
 package struct TextEncoders {
-  /// The ids of one text.
+  /// The token ids of one text.
   package struct Tokens: Equatable, Sendable {
     /// The ids of each CLIP encoder.
     package let clip: [TokenizedText]
     /// T5's ids.
     package let t5: TokenizedText
 
-    /// Gathers ids.
+    /// Creates the token ids of one text.
     package init(clip: [TokenizedText], t5: TokenizedText) {
       self.clip = clip
       self.t5 = t5
@@ -22,7 +22,7 @@ package struct TextEncoders {
   private let t5Tokenizer: T5Tokenizer
   private let t5: T5Encoder
 
-  /// Gathers tokenizers and encoders; there is one CLIP for miniFLUX, and there are two for SD3.
+  /// Creates text encoders from tokenizers and encoders; miniFLUX has one CLIP, SD3 has two.
   package init(
     clips: [(tokenizer: CLIPTokenizer, encoder: CLIPTextEncoder)], t5Tokenizer: T5Tokenizer, t5: T5Encoder
   ) {
@@ -36,7 +36,7 @@ package struct TextEncoders {
     Tokens(clip: clips.map { $0.tokenizer(text) }, t5: try t5Tokenizer(text))
   }
 
-  /// Encodes texts that were tokenized; each has ids for every CLIP encoder.
+  /// Encodes tokenized texts, each of which has ids for every CLIP encoder.
   package func encode(_ texts: [Tokens], in context: KernelContext) throws -> [TextEmbedding] {
     let pooled = try texts.map { text in
       try zip(clips, text.clip).map { clip, tokens in try clip.encoder.pooled(tokens.ids, in: context) }

@@ -1,14 +1,14 @@
 import JSON
 import Tensors
 
-/// Token ids of a fixed length, with the number of those that are no padding.
+/// Token ids of a fixed length, with the number of those that are not padding.
 package struct TokenizedText: Equatable, Sendable {
   /// All ids, padding included.
   package let ids: [Int]
-  /// How many of them, from the first on, are not padding.
+  /// The number of leading ids that are not padding.
   package let count: Int
 
-  /// Ids of which the first `count` are not padding.
+  /// Creates a tokenized text from ids of which the first `count` are not padding.
   package init(ids: [Int], count: Int) {
     self.ids = ids
     self.count = count

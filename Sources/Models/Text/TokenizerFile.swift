@@ -1,7 +1,7 @@
 import Files
 import JSON
 
-/// A file of a released tokenizer, with the marks by which its content is told when it was renamed.
+/// A file of a released tokenizer, which its content identifies even when it was renamed.
 package enum TokenizerFile: String, CaseIterable, Sendable {
   /// CLIP's pieces and their ids.
   case vocabulary = "vocab.json"
@@ -9,14 +9,14 @@ package enum TokenizerFile: String, CaseIterable, Sendable {
   case merges = "merges.txt"
   /// SentencePiece's model.
   case sentencePiece = "spiece.model"
-  /// What the tokenizer's class is made with.
+  /// The settings of the tokenizer's class.
   case settings = "tokenizer_config.json"
-  /// Which tokens are special.
+  /// The list of special tokens.
   case specialTokens = "special_tokens_map.json"
-  /// The same tokenizer in the format of the `tokenizers` library.
+  /// The tokenizer in the format of the `tokenizers` library.
   case fast = "tokenizer.json"
 
-  /// Whether content of any name is such a file.
+  /// Returns whether content is that of this kind of file, whatever its name.
   package func matches(_ content: [UInt8]) -> Bool {
     switch self {
     case .merges: return content.starts(with: Array("#version".utf8))
@@ -37,7 +37,7 @@ package enum TokenizerFile: String, CaseIterable, Sendable {
   }
 }
 
-/// An error about a tokenizer's file.
+/// Returns an error about a tokenizer's file.
 func tokenizerFault(_ file: String, _ why: String) -> BenbenError {
   BenbenError(.malformed, "malformed tokenizer", at: file, because: why)
 }

@@ -12,7 +12,7 @@ struct AttentionOperands {
     value = Tensor(shape)
   }
 
-  /// Rotates queries and keys, which changes them, and attends, sample by sample.
+  /// Rotates queries and keys in place, then computes the attention sample by sample.
   func attend(
     _ layout: BatchLayout, _ settings: AttentionSettings, isRounded: Bool, in context: KernelContext
   ) throws -> Tensor {

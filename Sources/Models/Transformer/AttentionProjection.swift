@@ -7,7 +7,7 @@ struct AttentionProjection {
   private let queryNorm: Weight, keyNorm: Weight
   private let epsilon: Float
 
-  /// The official names differ between the streams of a block.
+  /// A stream of a block; the official names differ between the two.
   enum Stream {
     case image, text
   }
@@ -28,7 +28,7 @@ struct AttentionProjection {
     query.precision != .float32 && key.precision != .float32 && value.precision != .float32
   }
 
-  /// Projects the given rows of x [tokens, width] into rows of what the attention reads.
+  /// Projects the given rows of x [tokens, width] into rows of the attention's operands.
   func callAsFunction(
     _ x: LinearInput, rows: [Range<Int>], into operands: AttentionOperands, at places: [Range<Int>],
     in context: KernelContext

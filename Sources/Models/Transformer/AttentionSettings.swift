@@ -1,12 +1,12 @@
 import Kernels
 import Tensors
 
-/// What the attention of a transformer depends on.
+/// The settings of a transformer's attention.
 struct AttentionSettings: Equatable, Sendable {
   let heads: Int, headDim: Int
-  /// Of the RMS norm of queries and keys.
+  /// The epsilon of the RMS norm of queries and keys.
   let normEpsilon: Float
-  /// What the names of the text stream's two norms start with.
+  /// The prefix of the names of the text stream's two norms.
   let textNormPrefix: String
 
   /// The width of the residual stream.

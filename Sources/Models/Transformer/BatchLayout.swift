@@ -5,13 +5,13 @@ import Tensors
 struct BatchLayout {
   let textCounts: [Int]
   let imageCount: Int
-  /// Frames of the sequence, in tokens, in order of time.
+  /// The number of tokens in each frame of the sequence, in order of time.
   let frameSizes: [Int]
   let rotary: [RotaryPositions]
   /// The clips from coarse to fine.
   let clips: [ClipExtents]
 
-  /// The layout of a batch whose samples have clips of the same shapes.
+  /// Creates the layout of a batch whose samples have clips of the same shapes.
   init(_ batch: [TransformerSample], axes: [Int]) {
     let shapes = batch.first?.clips.map(\.shape) ?? []
     precondition(batch.allSatisfy { $0.clips.map(\.shape) == shapes })
@@ -32,10 +32,10 @@ struct BatchLayout {
   var lastClipTokenCount: Int { clips.last?.tokenCount ?? 0 }
   var textRows: [Range<Int>] { Self.runs(textCounts) }
   var imageRows: [Range<Int>] { Self.runs(textCounts.map { _ in imageCount }) }
-  /// Text and image of one sample side by side.
+  /// The rows of each sample in the joint sequence, its text followed by its image.
   var jointRows: [Range<Int>] { Self.runs(textCounts.map { $0 + imageCount }) }
 
-  /// Where each sample's text stands in the joint rows, and where its image does.
+  /// The rows of each sample's text, and of its image, in the joint sequence.
   var jointTextRows: [Range<Int>] { zip(jointRows, textCounts).map { $0.lowerBound..<$0.lowerBound + $1 } }
   var jointImageRows: [Range<Int>] { zip(jointRows, textCounts).map { $0.lowerBound + $1..<$0.upperBound } }
 
@@ -47,9 +47,9 @@ struct BatchLayout {
     }
   }
 
-  /// A query sees what is not later than itself.
+  /// Returns the attention blocks of a sample, in which a query sees only tokens that are not later than itself.
   ///
-  /// Text has time 0 like the first frame, so the tokens are sorted by time and every block of equal time sees a
+  /// Text has time 0, like the first frame, so the tokens are sorted by time and every block of equal time sees a
   /// prefix.
   func attentionBlocks(sample: Int) -> [AttentionBlock] {
     var start = 0

@@ -7,7 +7,7 @@ struct JointBlock {
   private struct Stream {
     let modulation: Modulation
     let projection: AttentionProjection
-    /// Nil for a stream that ends here.
+    /// The update of the stream; nil for a stream that ends here.
     let update: Update?
   }
 
@@ -15,9 +15,9 @@ struct JointBlock {
     let output: Linear
     let feedForward1: Linear, feedForward2: Linear
 
-    /// Adds the attention's and then the feed-forward's share to the stream x [rows, width].
+    /// Adds the attention's output and then the feed-forward's to the stream x [rows, width].
     ///
-    /// - Parameter jointRows: where the stream's rows stand in what the attention gave.
+    /// - Parameter jointRows: the stream's rows in the attention's output.
     func callAsFunction(
       _ x: Tensor, attended: LinearInput, jointRows: [Range<Int>], modulation: [SublayerModulation],
       rows: [Range<Int>], in context: KernelContext

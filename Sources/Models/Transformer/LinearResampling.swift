@@ -1,6 +1,6 @@
 import Tensors
 
-/// Where the values of a linearly resampled row come from (`F.interpolate`, corners not aligned).
+/// The source positions and weights of a linearly resampled row (`F.interpolate`, corners not aligned).
 enum LinearResampling {
   /// Two neighbours and the weight of the second.
   struct Tap {
@@ -10,7 +10,7 @@ enum LinearResampling {
     func blend(_ first: Float, _ second: Float) -> Float { (1 - weight) * first + weight * second }
   }
 
-  /// One tap for each of `target` values made from `count` values.
+  /// Returns one tap for each of `target` values resampled from `count` values.
   static func taps(_ count: Int, to target: Int) -> [Tap] {
     let scale = Float(count) / Float(target)
     return (0..<target).map { index in

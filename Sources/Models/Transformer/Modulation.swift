@@ -62,11 +62,11 @@ struct Modulation {
   }
 }
 
-/// Segments that add a gated product of every sample's rows to the residual stream x [rows, width].
+/// Returns segments that add a gated product of every sample's rows to the residual stream x [rows, width].
 ///
 /// - Parameters:
-///   - source: where the samples' rows stand in the product's input.
-///   - rows: where they stand in the stream.
+///   - source: the samples' rows in the product's input.
+///   - rows: the samples' rows in the stream.
 func gatedResidual(
   of source: [Range<Int>], to x: Tensor, rows: [Range<Int>], gates: [Tensor]
 ) -> [Linear.Segment] {

@@ -1,11 +1,11 @@
 import Tensors
 
-/// Latents as the transformer's tokens: each holds the four pixels of a 2×2 patch.
+/// The conversion between latents and the transformer's tokens, each of which holds the four pixels of a 2×2 patch.
 enum Patches {
-  /// Latent pixels on a patch's side; fixed in the official code.
+  /// The side of a patch in latent pixels; fixed in the official code.
   static let side = 2
 
-  /// In which order a token holds its values.
+  /// The order of the values in a token.
   enum Order {
     /// Pixel by pixel, each with all its channels.
     case pixelsFirst
@@ -13,26 +13,26 @@ enum Patches {
     case channelsFirst
   }
 
-  /// A clip's extents in tokens.
+  /// Returns a clip's extents in tokens.
   static func extents(_ latent: Tensor) -> ClipExtents {
     ClipExtents(frames: latent.shape[1], height: latent.shape[2] / side, width: latent.shape[3] / side)
   }
 
-  /// [channels, frames, height, width] → [tokens, 4·channels].
+  /// Converts a latent [channels, frames, height, width] to tokens [tokens, 4·channels].
   static func tokens(_ latent: Tensor, order: Order) -> Tensor {
     let result = Tensor([extents(latent).tokenCount, side * side * latent.shape[0]])
     forEachValue(latent.shape, order) { result.elements[$0] = latent.elements[$1] }
     return result
   }
 
-  /// The inverse of ``tokens(_:order:)`` for a latent of this shape.
+  /// Converts tokens back to a latent of the given shape, the inverse of ``tokens(_:order:)``.
   static func latent(_ tokens: Tensor, shape: Shape, order: Order) -> Tensor {
     let result = Tensor(shape)
     forEachValue(shape, order) { result.elements[$1] = tokens.elements[$0] }
     return result
   }
 
-  /// Visits every value with its place among the tokens and its place in the latent.
+  /// Visits every value with its index among the tokens and its index in the latent.
   private static func forEachValue(
     _ shape: Shape, _ order: Order, _ body: (_ token: Int, _ latent: Int) -> Void
   ) {

@@ -3,15 +3,15 @@ import Tensors
 
 /// The settings of the miniFLUX transformer (`PyramidFluxTransformer`).
 package struct PyramidFluxConfig: Equatable, Sendable {
-  /// Input features of a token: four latent pixels of sixteen channels.
+  /// The number of input features of a token: four latent pixels of sixteen channels.
   package let inputWidth: Int
-  /// What the transformer must be given.
+  /// The inputs that the transformer expects.
   package let inputs: TransformerInputs
   let jointLayers: Int, singleLayers: Int
   let attention: AttentionSettings
   let rotaryAxes: [Int]
 
-  /// The class that the config names.
+  /// The class name in the config.
   package static let className = "PyramidFluxTransformer"
 
   /// Reads `config.json`.
@@ -30,7 +30,7 @@ package struct PyramidFluxConfig: Equatable, Sendable {
       textWidth: try reader.integer("joint_attention_dim", in: 1...65536, default: 4096),
       pooledWidth: try reader.integer("pooled_projection_dim", in: 1...65536, default: 768),
       maximumSide: GenerationRequest.maximumSide)
-    // The pipeline passes these axes whatever the config says; they only fit heads of 64.
+    // The pipeline passes these axes whatever the config says; they only fit heads of dimension 64.
     rotaryAxes = [16, 24, 24]
     try reader.require(
       attention.headDim == rotaryAxes.reduce(0, +), "attention_head_dim",

@@ -12,7 +12,7 @@ package struct PyramidFluxTransformer: PyramidTransformer {
   private let singleBlocks: [SingleBlock]
   private let ending: TransformerHead
 
-  /// What it must be given.
+  /// The inputs that the transformer expects.
   package var inputs: TransformerInputs { config.inputs }
 
   /// Builds the transformer from its weights.

@@ -13,7 +13,7 @@ package struct PyramidMMDiT: PyramidTransformer {
   private let blocks: [JointBlock]
   private let ending: TransformerHead
 
-  /// What it must be given.
+  /// The inputs that the transformer expects.
   package var inputs: TransformerInputs { config.inputs }
 
   /// Builds the transformer from its weights.
@@ -22,7 +22,7 @@ package struct PyramidMMDiT: PyramidTransformer {
     let settings = config.attention
     let embedding = scope.scope("pos_embed")
     positions = try SinCosPositions(side: config.positionSide, width: settings.width, embedding)
-    // A convolution whose stride is its kernel is a product of patches.
+    // A convolution whose stride equals its kernel is a matrix product of patches.
     latentEmbedder = try embedding.linear(
       "proj", config.inputs.latentChannels * Patches.side * Patches.side, settings.width,
       storedShape: [settings.width, config.inputs.latentChannels, Patches.side, Patches.side])
@@ -39,7 +39,7 @@ package struct PyramidMMDiT: PyramidTransformer {
     _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
     guard let first = batch.first, let last = first.clips.last else { return [] }
-    // One axis: text has time 0, and so has the first frame.
+    // The only axis is time; text has time 0, like the first frame.
     let layout = BatchLayout(batch, axes: [config.attention.headDim])
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
     let image = Tensor.concatenated(layout.samples.map { _ in positions(layout.clips) })

@@ -3,17 +3,17 @@ import Tensors
 
 /// The settings of the SD3 transformer (`PyramidDiffusionMMDiT`).
 ///
-/// The config does not say everything: temporal rotary positions, interpolated condition positions and causal attention
-/// are what the pipeline asks for, whatever it says.
+/// The config is incomplete: the pipeline requests temporal rotary positions, interpolated condition positions and
+/// causal attention, whatever the config says.
 package struct PyramidMMDiTConfig: Equatable, Sendable {
-  /// What the transformer must be given.
+  /// The inputs that the transformer expects.
   package let inputs: TransformerInputs
   let layers: Int
   let attention: AttentionSettings
-  /// Tokens on a side of the table of positions.
+  /// The side of the position table, in tokens.
   let positionSide: Int
 
-  /// The class that the config names.
+  /// The class name in the config.
   package static let className = "PyramidDiffusionMMDiT"
 
   /// Reads `config.json`.

@@ -1,9 +1,9 @@
 import Kernels
 import Tensors
 
-/// A pyramid transformer: predicts the flow of the last of a sequence of clips.
+/// A pyramid transformer, which predicts the flow of the last of a sequence of clips.
 package protocol PyramidTransformer {
-  /// What it must be given.
+  /// The inputs that the transformer expects.
   var inputs: TransformerInputs { get }
 
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
@@ -13,7 +13,7 @@ package protocol PyramidTransformer {
 }
 
 extension ActivationObserver {
-  /// Passes on a batch's rows, cut into samples.
+  /// Passes on a batch's rows, split into samples.
   func observe(
     _ module: String, _ output: Int, _ stream: ObservedStream, _ tensor: Tensor, rows: [Range<Int>]
   ) throws {

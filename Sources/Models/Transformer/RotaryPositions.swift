@@ -1,17 +1,17 @@
 import Foundation
 import Tensors
 
-/// Rotary angles of a sequence: text at position 0, then the clips from coarse to fine.
+/// The rotary angles of a sequence: text at position 0, then the clips from coarse to fine.
 struct RotaryPositions {
-  /// [tokens, headDim/2] each.
+  /// The cosines and sines of the angles, [tokens, headDim/2] each.
   let cosines: Tensor, sines: Tensor
 
   private static let theta = 10000.0
 
-  /// Positions of `textCount` text tokens and of clips with these extents in tokens.
+  /// Computes the positions of `textCount` text tokens and of clips with these extents in tokens.
   ///
-  /// Frames count on through the clips. A coarse clip's rows and columns stand where they lie on the finest grid,
-  /// interpolated (`_prepare_pyramid_image_ids`).
+  /// Frames are numbered consecutively through the clips. The rows and columns of a coarse clip have the positions at
+  /// which they lie on the finest grid, interpolated (`_prepare_pyramid_image_ids`).
   init(textCount: Int, clips: [ClipExtents], axes: [Int]) {
     let tokens = textCount + clips.reduce(0) { $0 + $1.tokenCount }
     let half = axes.reduce(0, +) / 2
@@ -52,7 +52,7 @@ struct RotaryPositions {
     }
   }
 
-  /// 0, 1, … , count−1 resampled linearly to `target` values (`F.interpolate`, linear, corners not aligned).
+  /// Returns 0, 1, … , count−1 resampled linearly to `target` values (`F.interpolate`, linear, corners not aligned).
   static func interpolated(_ count: Int, to target: Int) -> [Float] {
     if count == target { return (0..<count).map(Float.init) }
     return LinearResampling.taps(count, to: target).map { $0.blend(Float($0.lower), Float($0.upper)) }

@@ -1,9 +1,8 @@
 import Tensors
 
-/// The stored table of positions of the SD3 transformer, cropped from its middle (`PatchEmbed3D`,
-/// `cropped_pos_embed`).
+/// The SD3 transformer's stored table of positions, of which the middle is used (`PatchEmbed3D`, `cropped_pos_embed`).
 struct SinCosPositions {
-  /// [1, side·side, width].
+  /// The stored table, [1, side·side, width].
   private let table: Weight
   private let side: Int
 
@@ -12,9 +11,9 @@ struct SinCosPositions {
     self.side = side
   }
 
-  /// One row for every token of the clips, coarse to fine: [tokens, width].
+  /// Returns one row for every token of the clips, coarse to fine: [tokens, width].
   ///
-  /// A coarse clip's positions are those of the finest, brought down bilinearly. The finest must fit into the table.
+  /// A coarse clip's positions are those of the finest, downsampled bilinearly. The finest must fit into the table.
   func callAsFunction(_ clips: [ClipExtents]) -> Tensor {
     guard let finest = clips.last else { return Tensor([0, table.shape[2]]) }
     let (top, left) = ((side - finest.height) / 2, (side - finest.width) / 2)
@@ -27,7 +26,8 @@ struct SinCosPositions {
       })
   }
 
-  /// [height·width, features] of one frame to the size of another (`F.interpolate`, bilinear, corners not aligned).
+  /// Resizes [height·width, features] of one frame to the size of another (`F.interpolate`, bilinear, corners not
+  /// aligned).
   private static func resized(_ x: Tensor, from source: ClipExtents, to target: ClipExtents) -> Tensor {
     if source.height == target.height, source.width == target.width { return x }
     let features = x.shape[1]

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// A block over text and image together, its feed-forward beside its attention (`FluxSingleTransformerBlock`).
+/// A block over text and image together, with feed-forward and attention in parallel (`FluxSingleTransformerBlock`).
 struct SingleBlock {
   private let settings: AttentionSettings
   private let modulation: Modulation

@@ -2,12 +2,12 @@ import Foundation
 import Kernels
 import Tensors
 
-/// Conditions on time and pooled text (`CombinedTimestepTextProjEmbeddings`).
+/// The embedding of time and pooled text that conditions the blocks (`CombinedTimestepTextProjEmbeddings`).
 struct TimeTextEmbedding {
   private let time1: Linear, time2: Linear
   private let text1: Linear, text2: Linear
 
-  /// Features of the sinusoidal embedding; fixed in the official code.
+  /// The number of features of the sinusoidal embedding; fixed in the official code.
   private static let features = 256
 
   init(pooledWidth: Int, width: Int, _ scope: WeightScope) throws {
@@ -19,7 +19,7 @@ struct TimeTextEmbedding {
     text2 = try text.linear("linear_2", width, width)
   }
 
-  /// One row a sample: times [samples], pooled [samples, pooledWidth] → [samples, width].
+  /// Returns one row per sample: times [samples], pooled [samples, pooledWidth] → [samples, width].
   func callAsFunction(times: [Float], pooled: Tensor, in context: KernelContext) throws -> Tensor {
     let features = Self.sinusoids(times, count: Self.features)
     let result = try time2(time1(features, then: [.activation(.silu)], in: context), in: context)
@@ -28,10 +28,10 @@ struct TimeTextEmbedding {
     return result
   }
 
-  /// Cosines, then sines, of the time at geometrically spaced frequencies (`get_timestep_embedding` with
+  /// Returns the cosines, then sines, of the time at geometrically spaced frequencies (`get_timestep_embedding` with
   /// `flip_sin_to_cos` and no shift).
   ///
-  /// Every step rounds to f32 as the official code does: times go to 1000, so an angle shows the last bit of its
+  /// Every step rounds to f32 as the official code does: times go up to 1000, so an angle shows the last bit of its
   /// frequency.
   static func sinusoids(_ times: [Float], count: Int) -> Tensor {
     let half = count / 2

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// What both transformers end with: from the image stream to the flow of the last clip.
+/// The last layers of both transformers: from the image stream to the flow of the last clip.
 struct TransformerHead {
   private let modulation: Modulation
   private let projection: Linear
@@ -11,7 +11,7 @@ struct TransformerHead {
     projection = try scope.linear("proj_out", width, outputWidth)
   }
 
-  /// image [samples · image tokens, width] → a flow of the given shape for every sample.
+  /// Computes a flow of the given shape for every sample from image [samples · image tokens, width].
   func callAsFunction(
     _ image: Tensor, condition: Tensor, layout: BatchLayout, shape: Shape,
     observer: (any ActivationObserver)?, in context: KernelContext

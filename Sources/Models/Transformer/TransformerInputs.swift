@@ -1,16 +1,16 @@
 import Kernels
 import Tensors
 
-/// What a transformer must be given.
+/// The inputs that a transformer expects.
 package struct TransformerInputs: Equatable, Sendable {
-  /// Channels of a latent.
+  /// The number of channels of a latent.
   package let latentChannels: Int
-  /// The width of the T5 embeddings and of the pooled CLIP vector.
+  /// The width of the T5 embeddings, and that of the pooled CLIP vector.
   package let textWidth: Int, pooledWidth: Int
   /// The longest side of a clip in pixels.
   package let maximumSide: Int
 
-  /// Gathers what a transformer expects.
+  /// Creates a description of a transformer's inputs.
   package init(latentChannels: Int, textWidth: Int, pooledWidth: Int, maximumSide: Int) {
     self.latentChannels = latentChannels
     self.textWidth = textWidth
@@ -18,7 +18,7 @@ package struct TransformerInputs: Equatable, Sendable {
     self.maximumSide = maximumSide
   }
 
-  /// Whether an embedding has the widths that the transformer expects.
+  /// Returns whether an embedding has the widths that the transformer expects.
   package func accepts(_ text: TextEmbedding) -> Bool {
     text.tokens.shape[1] == textWidth && text.pooled.shape[1] == pooledWidth
   }

@@ -12,7 +12,7 @@ package struct TransformerSample {
   /// The time, 0 to 1000.
   package let timestep: Float
 
-  /// Gathers a sample; the samples of a batch must have clips of the same shapes.
+  /// Creates a sample; the samples of a batch must have clips of the same shapes.
   package init(text: Tensor, pooled: Tensor, clips: [Tensor], timestep: Float) {
     self.text = text
     self.pooled = pooled

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// What both transformers begin with: the condition and the text of a batch.
+/// The first layers of both transformers, which compute the condition and the text stream of a batch.
 struct TransformerStem {
   private let timeTextEmbedding: TimeTextEmbedding
   private let contextEmbedder: Linear
@@ -12,8 +12,8 @@ struct TransformerStem {
     contextEmbedder = try scope.linear("context_embedder", inputs.textWidth, width)
   }
 
-  /// The condition [samples, width], already through the SiLU that every modulation starts with, and the text stream
-  /// [Σ text tokens, width].
+  /// Computes the condition [samples, width], already through the SiLU that every modulation starts with, and the text
+  /// stream [Σ text tokens, width].
   func callAsFunction(
     _ batch: [TransformerSample], layout: BatchLayout, observer: (any ActivationObserver)?,
     in context: KernelContext

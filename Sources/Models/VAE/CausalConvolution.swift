@@ -3,12 +3,12 @@ import Tensors
 
 /// A 3-D convolution that looks back in time only (`video_vae/modeling_causal_conv.py`, `CausalConv3d`).
 ///
-/// Frames are [time, height, width, channels]. The first ones see two frames of zeros in front; later ones see the last two
-/// that came before.
+/// Frames are [time, height, width, channels]. The first frames are preceded by two frames of zeros, later ones by the
+/// last two frames before them.
 struct CausalConvolution {
   private let convolution: Convolution3D
   private let timeStride: Int
-  /// Its own full name, under which the cache keeps its frames.
+  /// The convolution's full name, under which the cache keeps its frames.
   private let name: String
 
   init(
@@ -23,6 +23,8 @@ struct CausalConvolution {
     self.name = scope.fullName("")
   }
 
+  /// Applies the convolution to frames [time, height, width, channels].
+  ///
   /// - Parameter residual: when given, the result is added to it in place.
   func callAsFunction(
     _ x: Tensor, cache: TemporalCache, addingTo residual: Tensor? = nil, in context: KernelContext
@@ -31,11 +33,11 @@ struct CausalConvolution {
       return try convolution(x, timePadding: 0, addingTo: residual, in: context)
     }
     let memory = cache[name]
-    // What was not there yet is zero.
+    // Frames that have not been seen yet are zero.
     let zeros = timeStride == 1 ? 2 - memory.count : memory.count == 0 ? 2 : 0
     return try convolution(x, after: memory, timePadding: zeros, addingTo: residual, in: context)
   }
 
-  /// Whether no frames came so far.
+  /// Returns whether no frames have been seen so far.
   func hasSeenNothing(_ cache: TemporalCache) -> Bool { cache[name].count == 0 }
 }

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Attention over the pixels of each frame by itself, one head (`diffusers`, `Attention`).
+/// Single-head attention over the pixels of each frame separately (`diffusers`, `Attention`).
 private struct FrameAttention {
   let norm: NormWeights
   let query: Linear, key: Linear, value: Linear, output: Linear

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// Two convolutions around a shortcut (`CausalResnetBlock3D`).
+/// A residual block of two convolutions with a shortcut (`CausalResnetBlock3D`).
 struct CausalResidualBlock: CausalStage {
   private let norm1: NormWeights, norm2: NormWeights
   private let convolution1: CausalConvolution, convolution2: CausalConvolution

@@ -11,14 +11,14 @@ package struct CausalVideoVAE {
   private let decoder: Decoder
   private let quantization: CausalConvolution, postQuantization: CausalConvolution
 
-  /// How a clip is decoded: in chunks of latent frames, and in overlapping tiles when it is large.
+  /// The division of a clip for decoding: into chunks of latent frames, and into overlapping tiles when it is large.
   package struct Tiling: Equatable, Sendable {
-    /// Latent frames of a chunk; the first chunk has one more.
+    /// The number of latent frames in a chunk; the first chunk has one more.
     package let window: Int
     /// The side of a tile in pixels; nil decodes whole frames.
     package let tileSize: Int?
 
-    /// A way of decoding.
+    /// Creates a tiling.
     package init(window: Int, tileSize: Int?) {
       self.window = window
       self.tileSize = tileSize
@@ -70,9 +70,11 @@ package struct CausalVideoVAE {
   }
 
   private struct Decoder {
-    /// Frames of more values than this are brought through the stages one after the other, so that memory does not grow
-    /// with the length of a chunk; what is remembered between them makes the result the same.
-    private static let mostValues = 1 << 22
+    /// The largest number of values that a stage takes at once.
+    ///
+    /// Larger inputs pass through in runs of frames, so that memory does not grow with the length of a chunk. The cached
+    /// frames make the result the same.
+    private static let maximumValues = 1 << 22
 
     private let input: CausalConvolution
     private let stages: [any CausalStage]
@@ -94,7 +96,7 @@ package struct CausalVideoVAE {
       stages = [middle] + levels.joined() + [end]
     }
 
-    /// The decoded frames in pieces, in order.
+    /// Returns the decoded frames in pieces, in order.
     func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> [Tensor] {
       try run(stages[...], input(x, cache: cache, in: context), cache: cache, in: context)
     }
@@ -104,7 +106,7 @@ package struct CausalVideoVAE {
     ) throws -> [Tensor] {
       guard let stage = stages.first else { return [x] }
       let frames = x.shape[0]
-      let framesAtOnce = max(1, Self.mostValues * frames / max(x.count, 1))
+      let framesAtOnce = max(1, Self.maximumValues * frames / max(x.count, 1))
       if frames > framesAtOnce {
         return try Swift.stride(from: 0, to: frames, by: framesAtOnce).flatMap { start in
           let piece = x.rows(start..<min(start + framesAtOnce, frames))
@@ -115,11 +117,11 @@ package struct CausalVideoVAE {
     }
   }
 
-  /// The mean and the standard deviation of an image's latent, [16, 1, height/8, width/8] each.
+  /// Returns the mean and the standard deviation of an image's latent, [16, 1, height/8, width/8] each.
   ///
   /// - Parameters:
-  ///   - image: [1, height, width, 3] in −1…1; its sides are multiples of 8.
-  ///   - isTiled: whether an image that is larger than 256 pixels is encoded in overlapping tiles of that side
+  ///   - image: [1, height, width, 3] in −1…1, with sides that are multiples of 8.
+  ///   - isTiled: whether an image larger than 256 pixels is encoded in overlapping tiles of that side
   ///     (`tiled_encode`), as with tiling switched on.
   package func encode(
     _ image: Tensor, isTiled: Bool, in context: KernelContext
@@ -146,7 +148,7 @@ package struct CausalVideoVAE {
     return (mean.copy(), logVariance.map { Float.deviation(logVariance: $0) })
   }
 
-  /// The side of the tiles that images are encoded in.
+  /// The side of the tiles in which images are encoded, in pixels.
   private static let encodedTileSize = 256
 
   private func moments(_ image: Tensor, in context: KernelContext) throws -> Tensor {
@@ -154,26 +156,27 @@ package struct CausalVideoVAE {
     return try quantization(encoder(image, cache: cache, in: context), cache: cache, in: context)
   }
 
-  /// The shape of a decoded clip, [1 + 8·(T − 1), 8·height, 8·width, 3].
+  /// Returns the shape of a decoded clip, [1 + 8·(T − 1), 8·height, 8·width, 3].
   ///
-  /// - Parameter latent: [16, T, height, width].
+  /// - Parameter latent: the latent's shape, [16, T, height, width].
   package static func decodedShape(_ latent: Shape) -> Shape {
     let scale = CausalVideoVAEConfig.scale
     return [1 + scale * (latent[1] - 1), scale * latent[2], scale * latent[3], 3]
   }
 
-  /// Decodes a latent, un-normalised already, to frames of ``decodedShape(_:)``.
+  /// Decodes a latent, whose normalisation is undone already, to frames of ``decodedShape(_:)``.
   package func decode(_ latent: Tensor, tiling: Tiling, in context: KernelContext) throws -> Tensor {
     let result = Tensor(Self.decodedShape(latent.shape))
     try decode(latent, tiling: tiling, in: context) { result.place($0) }
     return result
   }
 
-  /// Decodes a latent, un-normalised already, part by part: a whole clip in f32 may be larger than all that decoding needs.
+  /// Decodes a latent, whose normalisation is undone already, region by region: a whole clip in f32 may need more
+  /// memory than all of decoding.
   ///
   /// - Parameters:
-  ///   - progress: called after every chunk with the number of chunks done and their number in all.
-  ///   - onPart: takes the parts of the clip; together they cover all of it once.
+  ///   - progress: called after every chunk with the number of chunks done and their total number.
+  ///   - onPart: receives the regions of the clip, which together cover it exactly once.
   package func decode(
     _ latent: Tensor, tiling: Tiling, in context: KernelContext,
     progress: (Int, Int) throws -> Void = { _, _ in }, onPart: (ClipRegion) throws -> Void
@@ -225,7 +228,7 @@ package struct CausalVideoVAE {
     return decoded
   }
 
-  /// The first chunk holds one frame more than the others (`chunk_decode`).
+  /// Returns the frames of each chunk; the first chunk has one frame more than the others (`chunk_decode`).
   static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
     var result = [0..<min(window + 1, frameCount)]
     while let end = result.last?.upperBound, end < frameCount {
@@ -234,12 +237,12 @@ package struct CausalVideoVAE {
     return result
   }
 
-  /// [channels, frames, height, width] → [frames, height, width, channels].
+  /// Converts [channels, frames, height, width] to [frames, height, width, channels].
   package static func channelsLast(_ x: Tensor) -> Tensor {
     transposed(x, rows: x.shape[0], columns: x.count / x.shape[0], shape: x.shape.dropFirst() + [x.shape[0]])
   }
 
-  /// [frames, height, width, channels] → [channels, frames, height, width].
+  /// Converts [frames, height, width, channels] to [channels, frames, height, width].
   package static func channelsFirst(_ x: Tensor) -> Tensor {
     transposed(x, rows: x.count / x.shape[3], columns: x.shape[3], shape: [x.shape[3]] + x.shape.dropLast())
   }
@@ -254,7 +257,7 @@ package struct CausalVideoVAE {
 }
 
 extension Tensor {
-  /// A part of every frame of [frames, height, width, channels], copied.
+  /// Returns a copy of a region of every frame of [frames, height, width, channels].
   func cropped(_ rows: Range<Int>, _ columns: Range<Int>) -> Tensor {
     let result = Tensor([shape[0], rows.count, columns.count, shape[3]])
     ClipRegion(values: result, top: rows.lowerBound, left: columns.lowerBound).forEachLine(of: shape) {
@@ -263,7 +266,7 @@ extension Tensor {
     return result
   }
 
-  /// Copies a part into [frames, height, width, channels].
+  /// Copies a region into [frames, height, width, channels].
   package func place(_ part: ClipRegion) {
     part.forEachLine(of: shape) { _ = elements[$1].update(fromContentsOf: part.values.elements[$0]) }
   }

@@ -5,7 +5,7 @@ import Tensors
 package struct CausalVideoVAEConfig: Equatable, Sendable {
   /// One half of the autoencoder.
   struct Half: Equatable, Sendable {
-    /// Channels of each level, finest first.
+    /// The channels of each level, finest first.
     let channels: [Int]
     let layersPerBlock: [Int]
     /// Whether each block, in order of computation, changes the size in space and in time.
@@ -15,10 +15,10 @@ package struct CausalVideoVAEConfig: Equatable, Sendable {
   }
 
   let encoder: Half, decoder: Half
-  /// Channels of a latent.
+  /// The number of channels of a latent.
   package let latentChannels: Int
 
-  /// Pixels of a latent pixel's side, and frames of a latent frame.
+  /// The number of pixels along the side of a latent pixel, and of frames in a latent frame.
   package static let scale = 8
   static let normEpsilon: Float = 1e-6
 

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// A level of the encoder: residual blocks, then half the size in space and in time (`DownEncoderBlockCausal3D`).
+/// A level of the encoder: residual blocks, then halving of the size in space and in time (`DownEncoderBlockCausal3D`).
 struct DownBlock {
   private let blocks: [CausalResidualBlock]
   private let spatial: CausalConvolution?, temporal: CausalConvolution?

@@ -1,6 +1,7 @@
 import Tensors
 
-/// How latents are brought to unit scale: the first frame as an image, later ones as video, with other constants.
+/// The constants that bring latents to unit scale: one pair for the first frame (an image), another for later ones
+/// (video).
 package struct LatentNormalization: Equatable, Sendable {
   let imageShift: Float, imageScale: Float
   let videoShift: Float, videoScale: Float
@@ -13,12 +14,13 @@ package struct LatentNormalization: Equatable, Sendable {
   private init(imageShift: Float, imageScale: Float) {
     self.imageShift = imageShift
     self.imageScale = imageScale
-    // The same for both.
+    // Both families share the constants of video.
     videoShift = -0.2343
     videoScale = Float(1 / 3.0986)
   }
 
-  /// A sample of an encoded image's distribution at unit scale (`generate_i2v`): all [channels, 1, height, width].
+  /// Returns a sample at unit scale of an encoded image's distribution (`generate_i2v`); all [channels, 1, height,
+  /// width].
   package func imageLatent(mean: Tensor, deviation: Tensor, noise: Tensor) -> Tensor {
     let sample = mean.combined(with: deviation.combined(with: noise, *), +)
     return sample.map { ($0 - imageShift) * imageScale }

@@ -1,11 +1,11 @@
 import Kernels
 import Tensors
 
-/// What the convolutions remember of the frames before: the working state of one decoding.
+/// The earlier frames that convolutions look back at: the working state of one encoding or decoding.
 final class TemporalCache {
   private var memories: [String: TemporalContext] = [:]
 
-  /// The memory of a convolution.
+  /// The remembered frames of a convolution, by its full name.
   subscript(convolution: String) -> TemporalContext {
     if let known = memories[convolution] { return known }
     let memory = TemporalContext()

@@ -1,13 +1,13 @@
 import Tensors
 
-/// Cuts finished parts out of decoded tiles, which come row by row from the top left, each blended with the one above and
-/// the one to its left (`tiled_decode`, `blend_v`, `blend_h`).
+/// A blender of tiles, which come row by row from the top left: each is blended with the one above and the one to its
+/// left, and its finished part is cut out (`tiled_decode`, `blend_v`, `blend_h`).
 ///
-/// As in the official code a tile is blended in place before its neighbours blend with it, so the order matters.
+/// As in the official code, a tile is blended in place before its neighbours blend with it, so the order matters.
 struct TileBlender {
   private let step: Int, blend: Int
-  /// Of earlier tiles only what later ones blend with is kept: the lowest rows of those above and of those in this row so
-  /// far, and the last columns of the one to the left.
+  /// The parts of earlier tiles that later ones blend with: the lowest rows of the tiles above and of those in this row
+  /// so far, and the last columns of the tile to the left.
   private var above: [Tensor] = [], current: [Tensor] = []
   private var previous: Tensor?
   private var top = 0, left = 0
@@ -17,7 +17,7 @@ struct TileBlender {
     self.blend = blend
   }
 
-  /// Takes the next tile; gives the part of it that no later tile covers.
+  /// Adds the next tile and returns the part of it that no later tile covers.
   mutating func add(_ tile: Tensor, isFirstInRow: Bool) -> ClipRegion {
     if isFirstInRow, !current.isEmpty {
       above = current

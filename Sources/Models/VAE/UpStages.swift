@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// The stages of a level of the decoder: residual blocks, then twice the size in space and in time
+/// Returns the stages of a decoder level: residual blocks, then doubling of the size in space and in time
 /// (`UpDecoderBlockCausal3D`).
 func upStages(
   _ inputs: Int, _ outputs: Int, layers: Int, spatial: Bool, temporal: Bool, groups: Int, _ scope: WeightScope
@@ -24,14 +24,14 @@ func upStages(
   return stages
 }
 
-/// Twice the height and width: four channels become a square of pixels (`CausalUpsample2x`).
+/// Doubling of height and width: four channels become a square of pixels (`CausalUpsample2x`).
 private struct SpatialUpsampling: CausalStage {
   let convolution: CausalConvolution
 
   func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
     let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     let result = Tensor([frames, 2 * height, 2 * width, channels])
-    // One frame at a time: what the convolution gives is four times as large as its input.
+    // One frame at a time: the convolution's output is four times as large as its input.
     for frame in 0..<frames {
       Elementwise.pixelShuffle(
         try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
@@ -41,7 +41,8 @@ private struct SpatialUpsampling: CausalStage {
   }
 }
 
-/// Twice the frames: two channels become a pair of pixels; the very first frame stands for one (`CausalTemporalUpsample2x`).
+/// Doubling of the frames: pairs of channels become two frames; the very first frame yields only one
+/// (`CausalTemporalUpsample2x`).
 private struct TemporalUpsampling: CausalStage {
   let convolution: CausalConvolution
 

@@ -1,7 +1,7 @@
 import Kernels
 import Tensors
 
-/// The end of both halves: norm, activation and a convolution.
+/// The output layers of both halves: norm, activation and a convolution.
 struct VAEHead: CausalStage {
   let norm: NormWeights
   let convolution: CausalConvolution

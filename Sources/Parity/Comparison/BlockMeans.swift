@@ -3,11 +3,11 @@ import Foundation
 
 /// The mean colours of a clip's frames in squares of 32 pixels (fewer at the right and lower edges).
 ///
-/// Lossy encoding changes pixels, most of all where a picture is noise and in its chroma, and hardly these means: they tell
-/// colours and movement apart where a comparison of pixels sees the encoder.
+/// Lossy encoding changes pixels, most of all in noise and in chroma, but hardly changes these means: they reveal
+/// changes of colour and movement where a comparison of pixels only shows the encoder.
 struct BlockMeans {
   private static let side = 32
-  /// [frames, rows, columns], each red, green and blue.
+  /// The means, [frames, rows, columns], each red, green and blue.
   private let means: [SIMD3<Float>]
   private let frameCount: Int
 
@@ -36,10 +36,11 @@ struct BlockMeans {
     frameCount = clip.count
   }
 
-  /// The PSNR of these means against a reference's of the same size, in dB; equal ones are given
+  /// Returns the PSNR of these means against a reference's of the same size, in dB; equal means yield
   /// ``ClipMetrics/identicalPSNR``.
   ///
-  /// - Parameter shift: which of our frames the reference's frame n is, counted from n; frames without a partner are left out.
+  /// - Parameter shift: the offset from the reference's frame n to our corresponding frame; frames without a partner
+  ///   are left out.
   func psnr(reference: BlockMeans, shift: Int) -> Double {
     let blocks = means.count / max(frameCount, 1)
     let frames = max(0, -shift)..<frameCount - max(0, shift)

@@ -2,30 +2,31 @@ import Clips
 import Foundation
 
 extension ClipAlteration {
-  /// A change that explains a clip, with the PSNR of its blocks' means before and after that change, in dB.
+  /// An alteration that explains a clip, with the PSNR of its block means before and after it, in dB.
   package typealias Match = (kind: ClipAlteration, psnrDb: (before: Double, after: Double))
 
-  /// What a change must bring at least, in dB.
+  /// The minimum PSNR gain that counts as an explanation, in dB.
   ///
-  /// Measured on three goldens to which 26 things were done, on noise and on pictures, some of them encoded once more: changed
-  /// levels bring 2.3 dB and more, the others 14. Right models, int8 ones among them, come to 0.26 dB at most in 216 videos and
-  /// as many clips without loss; a clip played backwards gains 1.1 dB by a frame's shift.
-  private var leastGain: Double { changesLevels ? 1.5 : 3 }
-  /// What the pixels must come to after the change, in dB, so that the pictures can be told to be the same ones: the changes
-  /// above leave 17 dB and more, clips of other weights come to 10.
-  private static let leastPSNR = 16.0
-  /// Between clips that are as near as this nothing happened, however much nearer a change brings them, in dB.
+  /// Measured on three goldens with 26 alterations, on noise and on pictures, some of them encoded once more: changed
+  /// levels gain 2.3 dB and more, the other alterations 14 dB. Right models, int8 ones among them, gain 0.26 dB at most
+  /// in 216 videos and as many lossless clips; a clip played backwards gains 1.1 dB by a shift of one frame.
+  private var minimumGain: Double { changesLevels ? 1.5 : 3 }
+  /// The minimum PSNR of all pixels after the alteration, in dB, for the pictures to count as the same: the alterations
+  /// above leave 17 dB and more, clips of other weights reach 10 dB.
+  private static let minimumPSNR = 16.0
+  /// The PSNR from which clips count as equal, however much closer an alteration would bring them, in dB.
   private static let equalPSNR = 60.0
 
-  /// The change after which a clip is nearest to the reference, or nil when none helps: then the pictures themselves differ,
-  /// or nothing does.
+  /// Returns the alteration after which a clip is nearest to the reference, or nil when none helps: then either the
+  /// pictures themselves differ, or nothing does.
   ///
-  /// Compared are the means of blocks. Where the reference was encoded, our clip is, too; and as levels that were mistaken are
-  /// mostly those of a video that is written again, such clips are encoded a second time: encoding takes saturation, which would
-  /// hide the change.
+  /// The means of blocks are compared. Where the reference was encoded, our clip is too. Mistaken levels mostly occur
+  /// in a video that is written again, so clips with changed levels are also encoded a second time: encoding reduces
+  /// saturation, which would hide the alteration.
   ///
-  /// - Parameter encoding: a clip after the encoding that the reference went through; nil where that was lossless.
-  /// - Throws: what `encoding` throws.
+  /// - Parameter encoding: returns a clip after the encoding that the reference went through; nil where that was
+  ///   lossless.
+  /// - Throws: any error thrown by `encoding`.
   package static func between(
     _ clip: Clip, reference: Clip,
     encoding: ((Clip) throws -> Clip)? = nil
@@ -48,13 +49,13 @@ extension ClipAlteration {
         if psnr > best?.psnr ?? 0 { best = (kind, psnr, clip) }
       }
     }
-    guard let best, best.psnr >= before + best.kind.leastGain,
-      psnr(best.clip, reference: reference, shift: best.kind.shift) >= leastPSNR
+    guard let best, best.psnr >= before + best.kind.minimumGain,
+      psnr(best.clip, reference: reference, shift: best.kind.shift) >= minimumPSNR
     else { return nil }
     return (best.kind, (before, best.psnr))
   }
 
-  /// The PSNR of all pixels, in dB.
+  /// Returns the PSNR of all pixels, in dB.
   private static func psnr(_ clip: Clip, reference: Clip, shift: Int) -> Double {
     let size = clip.width * clip.height * 3
     let frames = max(0, -shift)..<clip.count - max(0, shift)

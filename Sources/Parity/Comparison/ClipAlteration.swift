@@ -1,6 +1,7 @@
 import Clips
 
-/// A simple change that may have happened between two clips, when it was not the model.
+/// A known alteration between two clips (frame shift, channel order, colour matrix, level range) that can explain a
+/// mismatch when the model is not its cause.
 public enum ClipAlteration: String, Codable, CaseIterable, Sendable {
   case oneFrameLate = "one-frame-late"
   case oneFrameEarly = "one-frame-early"
@@ -14,7 +15,7 @@ public enum ClipAlteration: String, Codable, CaseIterable, Sendable {
   case readAsFullRange = "limited-range-read-as-full"
   case readAsLimitedRange = "full-range-read-as-limited"
 
-  /// What to tell a user.
+  /// The explanation for a user.
   public var explanation: String {
     switch self {
     case .oneFrameLate: "the golden shows every picture one frame later"
@@ -31,7 +32,7 @@ public enum ClipAlteration: String, Codable, CaseIterable, Sendable {
     }
   }
 
-  /// Which of our frames the golden's frame n is, counted from n.
+  /// The offset from the golden's frame n to our corresponding frame.
   var shift: Int {
     switch self {
     case .oneFrameLate: -1
@@ -40,7 +41,7 @@ public enum ClipAlteration: String, Codable, CaseIterable, Sendable {
     }
   }
 
-  /// Whether the change computes new levels, and does not only move them.
+  /// Whether the alteration computes new levels instead of only moving existing ones.
   var changesLevels: Bool {
     switch self {
     case .readAsBT709, .readAsBT601, .readAsFullRange, .readAsLimitedRange: true
@@ -48,7 +49,7 @@ public enum ClipAlteration: String, Codable, CaseIterable, Sendable {
     }
   }
 
-  /// The pixels of our clip as the golden would show them; frames stay where they are.
+  /// Returns our clip with the pixels that the golden would show; frames keep their positions.
   func applied(to clip: Clip) -> Clip {
     switch self {
     case .oneFrameLate, .oneFrameEarly: clip
@@ -66,7 +67,7 @@ public enum ClipAlteration: String, Codable, CaseIterable, Sendable {
 }
 
 extension Clip {
-  /// Every pixel changed, rounded and clamped.
+  /// Returns the clip with every pixel changed, rounded and clamped.
   fileprivate func map(_ change: (SIMD3<Float>) -> SIMD3<Float>) -> Clip {
     var bytes = bytes
     for place in stride(from: 0, to: bytes.count, by: 3) {

@@ -2,52 +2,52 @@ import Clips
 import Foundation
 import JSON
 
-/// A clip, compared with the golden's frame by frame, and the verdict.
+/// A frame-by-frame comparison of a clip with the golden's, and the verdict.
 public struct ClipComparison: Equatable, Sendable {
-  /// How one frame compares.
+  /// The comparison of one frame.
   public struct Frame: Codable, Equatable, Sendable {
     /// The PSNR in dB.
     @NullWhenInfinite public internal(set) var psnrDb: Double
     /// The SSIM of luma.
     @NullWhenInfinite public internal(set) var ssim: Double
-    /// The VMAF, where it could be computed; it decides nothing.
+    /// The VMAF, where it could be computed; it does not affect the verdict.
     public internal(set) var vmaf: Double?
   }
 
-  /// A known alteration that brings our frames nearer to the golden.
+  /// A known alteration that brings our frames closer to the golden.
   public struct Alteration: Codable, Equatable, Sendable {
     /// The alteration.
     public let kind: ClipAlteration
-    /// What it is, in a sentence.
+    /// The alteration, in a sentence.
     public let explanation: String
-    /// The PSNR of the block means before and after undoing it, in dB.
+    /// The PSNR of the block means with the alteration and without it, in dB.
     public let psnrDb: Double, psnrDbWithout: Double
   }
 
-  /// How the clip was computed.
+  /// The mode in which the clip was computed.
   public let mode: ComparisonMode
-  /// The frames that both clips have.
+  /// The comparisons of the frames that both clips have.
   public let frames: [Frame]
   /// The largest difference of a value, in 8-bit levels.
   public let maxAbs: Int
   /// The fraction of values that are equal.
   public let identicalFraction: Double
-  /// What it must reach.
+  /// The thresholds for the frames.
   public let thresholds: FrameThresholds
-  /// How many frames the clip and the golden have.
+  /// The numbers of frames of the clip and of the golden.
   public let clipFrames: Int, goldenFrames: Int
   /// The alteration that explains the difference, if one does.
   public let alteration: Alteration?
-  /// What may have happened, one sentence each; empty when the clip passes.
+  /// The possible causes of a failure, one sentence each; empty when the clip passes.
   public private(set) var explanations: [String] = []
 
   /// Compares two clips of the same size.
   ///
   /// - Parameters:
-  ///   - encoding: applies the lossy encoding that the golden went through, where it was encoded so.
+  ///   - encoding: applies the lossy encoding that the golden went through; nil for a lossless golden.
   ///   - vmaf: the VMAF of every frame, where it could be computed.
-  ///   - caveat: what to add to the explanations of a failure.
-  /// - Throws: what `encoding` throws.
+  ///   - caveat: a sentence to add to the explanations of a failure.
+  /// - Throws: any error thrown by `encoding`.
   package init(
     mode: ComparisonMode, _ clip: Clip, reference: Clip, encoding: ((Clip) throws -> Clip)? = nil,
     vmaf: [Double]? = nil, thresholds: FrameThresholds, caveat: String? = nil
@@ -99,8 +99,8 @@ public struct ClipComparison: Equatable, Sendable {
   /// The VMAF of the worst frame, where it could be computed.
   public var vmafMin: Double? { frames.compactMap(\.vmaf).min() }
 
-  /// Whether every threshold holds, the clips are of one length, and no known alteration would bring ours nearer:
-  /// thresholds for rounded weights alone would let a clip of little motion pass that is one frame off.
+  /// Whether every threshold holds, the clips have the same length, and no known alteration would bring ours closer:
+  /// thresholds for rounded weights alone would pass a clip of little motion that is one frame off.
   public var passed: Bool {
     psnrMinDb >= thresholds.psnrMinDb && ssimMin >= thresholds.ssimMin
       && identicalFraction >= thresholds.identicalFraction && alteration == nil && clipFrames == goldenFrames
@@ -114,7 +114,7 @@ extension ClipComparison: Codable {
     case clipFrames, goldenFrames, passed, explanations, difference
   }
 
-  /// Reads a comparison; means, minima and whether it passed follow from its frames.
+  /// Reads a comparison; means, minima and the verdict are computed anew.
   public init(from decoder: any Decoder) throws {
     let members = try decoder.container(keyedBy: Keys.self)
     mode = try members.decode(ComparisonMode.self, forKey: .mode)

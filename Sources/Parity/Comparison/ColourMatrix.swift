@@ -1,4 +1,4 @@
-/// The coefficients of luma, by which RGB becomes Y, Cb and Cr.
+/// The luma coefficients of a conversion between RGB and Y, Cb, Cr.
 struct ColourMatrix {
   let red: Float, blue: Float
 

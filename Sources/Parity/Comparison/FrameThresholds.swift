@@ -2,13 +2,13 @@ import Clips
 import Foundation
 import Tensors
 
-/// What the frames of a clip must reach.
+/// The thresholds for the frames of a clip.
 public struct FrameThresholds: Codable, Equatable, Sendable {
-  /// The PSNR and the SSIM of the worst frame.
+  /// The minimum PSNR in dB, and the minimum SSIM, of the worst frame.
   public var psnrMinDb: Double, ssimMin: Double
-  /// The fraction of equal values.
+  /// The minimum fraction of equal values.
   public var identicalFraction: Double
-  /// Why these numbers.
+  /// The reason for these numbers.
   public var reason: String
 
   /// Creates thresholds.
@@ -21,13 +21,13 @@ public struct FrameThresholds: Codable, Equatable, Sendable {
 }
 
 extension FrameThresholds {
-  /// For a golden video that was encoded with loss, from what the same encoding does to our own clip, and from what our clip
-  /// may differ before it is encoded.
+  /// Returns thresholds for a golden video that was encoded with loss, from the effect of the same encoding on our own
+  /// clip and from the difference that our clip may have before it is encoded.
   ///
-  /// Measured on three goldens of the official `export_to_video`, the trained miniFLUX and both random ones: the right clip
-  /// lies 0.1 to 0.9 dB and 0.001 to 0.027 above this floor; of the wrong ones, a square in place of a ball lies 2.5 dB
-  /// below it, a clip one frame off 3.9 to 14.5 dB. Noise loses most of its chroma to 4:2:0 (its floor is 13.6 dB), so
-  /// no fixed number would do.
+  /// Measured on three goldens of the official `export_to_video`, the trained miniFLUX and both random ones: the right
+  /// clip lies 0.1 to 0.9 dB and 0.001 to 0.027 (SSIM) above this floor; of the wrong ones, a square in place of a ball
+  /// lies 2.5 dB below it, a clip one frame off 3.9 to 14.5 dB. Noise loses most of its chroma to 4:2:0 (its floor is
+  /// 13.6 dB), so no fixed number would do.
   public func encoded(floor: ClipMetrics) -> FrameThresholds {
     func error(_ psnr: Double) -> Double { pow(10, -psnr / 10) }
     return FrameThresholds(

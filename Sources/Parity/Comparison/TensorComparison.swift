@@ -1,28 +1,30 @@
 import JSON
 import Tensors
 
-/// One tensor, compared with the golden's.
+/// A comparison of one tensor with the golden's.
 public struct TensorComparison: Equatable, Sendable {
-  /// Its path in the golden.
+  /// The tensor's path in the golden.
   public let path: String
-  /// How it was computed.
+  /// The mode in which the tensor was computed.
   public let mode: ComparisonMode
-  /// Σ(a−b)²/Σb², where b is the golden's; infinite when either side contains NaN or infinity.
+  /// The normalised mean square error, Σ(a−b)²/Σb², where b is the golden's; infinite when either side contains NaN or
+  /// infinity.
   @NullWhenInfinite public private(set) var nmse: Double
-  /// max|a−b|.
+  /// The largest absolute error, max|a−b|.
   @NullWhenInfinite public private(set) var maxAbs: Double
-  /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when nothing differs, and −∞ when ``nmse`` is infinite.
+  /// The signal-to-noise ratio, 10·log10(Σb²/Σ(a−b)²) in dB; infinite when nothing differs, and −∞ when ``nmse`` is
+  /// infinite.
   @NullWhenInfinite public private(set) var sqnrDb: Double
-  /// 20·log10(max|b|/RMSE) in dB; infinite when nothing differs.
+  /// The peak signal-to-noise ratio, 20·log10(max|b|/RMSE) in dB; infinite when nothing differs.
   @NullWhenInfinite public private(set) var psnrDb: Double
   /// The largest ``nmse`` that passes.
   public let threshold: Double
-  /// How many values were compared.
+  /// The number of values that were compared.
   public let count: Int
-  /// What was left out of the comparison, or nil.
+  /// A note on values that were left out of the comparison, or nil.
   public let note: String?
 
-  /// Judges an error.
+  /// Creates a comparison from error metrics and a threshold.
   package init(
     _ path: TracePath, mode: ComparisonMode, metrics: ErrorMetrics, threshold: Double, note: String? = nil
   ) {
@@ -46,7 +48,7 @@ extension TensorComparison: Codable {
     case path, mode, nmse, maxAbs, sqnrDb, psnrDb, threshold, passed, count, note
   }
 
-  /// Reads a comparison; whether it passed follows from its numbers.
+  /// Reads a comparison; the verdict follows from its numbers.
   public init(from decoder: any Decoder) throws {
     let members = try decoder.container(keyedBy: Keys.self)
     path = try members.decode(String.self, forKey: .path)
@@ -58,7 +60,7 @@ extension TensorComparison: Codable {
     threshold = try members.decode(Double.self, forKey: .threshold)
     count = try members.decode(Int.self, forKey: .count)
     note = try members.decodeIfPresent(String.self, forKey: .note)
-    // Null is the ratio of nothing to an error, or of an infinite error.
+    // A null ratio is infinite with either sign; an infinite error makes it −∞.
     if nmse == .infinity { (sqnrDb, psnrDb) = (-.infinity, -.infinity) }
   }
 

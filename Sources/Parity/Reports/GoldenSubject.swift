@@ -1,21 +1,21 @@
 import JSON
 
-/// The golden of a report, without paths of the machine.
+/// The golden of a report, without local paths.
 public struct GoldenSubject: Codable, Equatable, Sendable {
   /// The name of the file or bundle.
   public let file: String
-  /// The prompt, without what the pipeline appends.
+  /// The prompt, without the pipeline's suffix.
   public let prompt: String
-  /// Pixels.
+  /// The clip's size in pixels.
   public let width: Int, height: Int
-  /// Latent frames.
+  /// The number of latent frames.
   public let latentFrames: Int
-  /// How a bundle was recorded: level, device, versions, commit.
+  /// The recording details of a bundle: level, device, versions, commit.
   package private(set) var recorded: JSONValue?
-  /// The model's components that were made of other files than a bundle was recorded from.
+  /// The model's components that were made from other files than the bundle was recorded with.
   public private(set) var otherFiles: [String]?
 
-  /// A golden that was recorded with a request.
+  /// Creates the subject of a golden that was recorded with a request.
   ///
   /// - Parameters:
   ///   - bundle: the bundle that the trace belongs to.

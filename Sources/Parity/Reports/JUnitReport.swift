@@ -1,9 +1,8 @@
 import Foundation
 
-/// A report in the format of JUnit, which CI systems read: a test suite for each golden, a test case for each kind of
-/// comparison.
+/// A report in the JUnit format for CI systems: a test suite for each golden, a test case for each kind of comparison.
 public enum JUnitReport {
-  /// The document.
+  /// Returns the XML document.
   public static func xml(_ suite: SuiteReport) -> String {
     let suites = suite.entries.map { ($0, cases(of: $0)) }
     let all = suites.flatMap(\.1)
@@ -30,9 +29,9 @@ public enum JUnitReport {
 
   private struct Case {
     let name: String
-    /// What is wrong, if something is.
+    /// The problem, or nil when there is none.
     var problem: String?
-    /// `failure` where something differs, `error` where nothing could be compared.
+    /// The kind of problem: `failure` where something differs, `error` where nothing could be compared.
     var kind = "failure"
   }
 
@@ -71,7 +70,7 @@ public enum JUnitReport {
     return " tests=\"\(cases.count)\" failures=\"\(failures)\" errors=\"\(errors)\""
   }
 
-  /// Text for an attribute; XML has no place for most control characters.
+  /// Returns text escaped for an attribute; characters that XML does not allow become U+FFFD.
   private static func escaped(_ text: String) -> String {
     text.unicodeScalars.reduce(into: "") { result, scalar in
       switch scalar {

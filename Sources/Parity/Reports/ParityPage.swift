@@ -4,14 +4,14 @@ import Foundation
 import JSON
 import Tensors
 
-/// A report as one page of HTML that needs no network: the JSON reports and the frames stand in it, and a script draws them.
+/// A report as one page of HTML that needs no network: it holds the JSON reports and the frames, which a script draws.
 public enum ParityPage {
-  /// Frames for the page: which of the clip's, and a PNG of each.
+  /// A pair of frames for the page: its index in the clips, and a PNG of each clip's frame.
   package struct Frame {
     let index: Int
     let golden: [UInt8], ours: [UInt8]
 
-    /// A pair of frames.
+    /// Creates a pair of frames.
     package init(index: Int, golden: [UInt8], ours: [UInt8]) {
       self.index = index
       self.golden = golden
@@ -26,21 +26,21 @@ public enum ParityPage {
     }
   }
 
-  /// Where the template takes the data, and what stands around it.
+  /// The template's placeholder for the data, and the element around it.
   private static let marker = "REPORT_DATA"
   private static let opening = "<script type=\"application/json\" id=\"data\">", closing = "</script>"
-  /// Pages are written to hold about 16 MB of pictures.
-  private static let longestPage = 1 << 30
+  /// The largest page that is read, in bytes; pages are written to hold about 16 MB of pictures.
+  private static let maximumPage = 1 << 30
 
-  /// The page of a suite, or of a single golden.
+  /// Returns the page of a suite, or of a single golden.
   public static func html(_ report: SuiteReport) throws -> String {
-    // Nothing in the data may end the element that it stands in.
+    // Nothing in the data may end the element that contains it.
     let text = try report.json(withClips: true).canonicalText.replacingOccurrences(of: "<", with: "\\u003c")
     let template = String(decoding: PackageResources.report_html, as: UTF8.self)
     return template.replacingOccurrences(of: marker, with: text)
   }
 
-  /// A clip with some of its frames.
+  /// Returns a clip with some of its frames, as data of the page.
   package static func clip(_ clip: Clip, frames: [Frame]) -> JSONValue {
     [
       "width": .integer(clip.width), "height": .integer(clip.height), "count": .integer(clip.count),
@@ -48,7 +48,7 @@ public enum ParityPage {
     ]
   }
 
-  /// Which frames to show when at most `limit` can be: all of them, or the worst and others evenly spread.
+  /// Returns the indices of the frames to show, at most `limit`: all frames, or the worst and others evenly spread.
   package static func selection(of comparison: ClipComparison, limit: Int) -> [Int] {
     let all = comparison.frames.indices
     guard all.count > limit else { return Array(all) }
@@ -57,11 +57,11 @@ public enum ParityPage {
     return Set(spread.filter(all.contains) + [worst].compactMap { $0 }).sorted()
   }
 
-  /// Reads a suite's report back from its page, with the frames, or from its JSON, without.
+  /// Reads a suite's report from its page, with the frames, or from its JSON, without them.
   ///
   /// - Throws: ``BenbenError`` when the file is neither.
   public static func report(at path: String) throws -> SuiteReport {
-    let text = String(decoding: try InputFile.contents(of: path, limit: longestPage), as: UTF8.self)
+    let text = String(decoding: try InputFile.contents(of: path, limit: maximumPage), as: UTF8.self)
     let data: Substring
     if let start = text.range(of: opening)?.upperBound,
       let end = text.range(of: closing, range: start..<text.endIndex)?.lowerBound

@@ -3,7 +3,8 @@ import JSON
 import Tensors
 
 extension ParityReport {
-  /// The report for a terminal or a log: one line for each kind of comparison, every failure by name, the verdict last.
+  /// The report for a terminal or a log: one line for each kind of comparison, the first ten failures by name, the
+  /// verdict last.
   public var table: String {
     var lines: [String] = []
     lines.append(Self.row("compared", "mode", "tensors", "worst nmse", "allowed", ""))
@@ -47,7 +48,7 @@ extension ParityReport {
     .trimmingCharacters(in: .whitespaces)
   }
 
-  /// Stages of one kind and mode in one line, in order of first appearance.
+  /// One line for each kind and mode of compared tensors, in order of first appearance.
   private var groups: [String] {
     var order: [String] = []
     var members: [String: [TensorComparison]] = [:]

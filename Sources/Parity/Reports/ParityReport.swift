@@ -4,21 +4,21 @@ import JSON
 
 /// The outcome of a verification: what was compared, how far it was from the golden, and the verdict.
 ///
-/// A value that is written as JSON (`schemas/parity-report.schema.json`) and read back as such.
+/// It is written as JSON (`schemas/parity-report.schema.json`) and can be read back.
 public struct ParityReport: Equatable, Sendable {
   /// The frames that a report's page shows.
   public struct ComparedClips: Equatable, Sendable {
     /// The comparison.
     public let comparison: ClipComparison
-    /// Our clip and the golden's, as many frames as both have.
+    /// Our clip and the golden's, cut to the number of frames that both have.
     public let clip: Clip, reference: Clip
   }
 
   /// The tensors that were compared, in order of computation.
   public private(set) var tensors: [TensorComparison] = []
-  /// The clips that were compared, at most one a mode.
+  /// The comparisons of clips, at most one per mode.
   public private(set) var clips: [ClipComparison] = []
-  /// Calls of the transformer that were recorded and compared; a trace may hold only some of a run's calls.
+  /// The number of recorded transformer calls that were compared; a trace may hold only some of a run's calls.
   public package(set) var callsCompared = 0
   /// The golden.
   public let golden: GoldenSubject
@@ -29,7 +29,7 @@ public struct ParityReport: Equatable, Sendable {
   /// Not part of the JSON.
   public private(set) var shownClips: ComparedClips?
 
-  /// An empty report.
+  /// Creates an empty report.
   package init(golden: GoldenSubject, model: ModelSubject) {
     self.golden = golden
     self.model = model
@@ -48,7 +48,7 @@ public struct ParityReport: Equatable, Sendable {
     }
   }
 
-  /// Whether something was compared.
+  /// Whether nothing was compared.
   public var isEmpty: Bool { tensors.isEmpty && clips.isEmpty }
 
   /// Whether something was compared and all of it passed.
@@ -63,7 +63,7 @@ public struct ParityReport: Equatable, Sendable {
     return nil
   }
 
-  /// The comparison of the clips that a user sees, if clips were compared.
+  /// The comparison of the clips that a report shows, if clips were compared.
   public var shownComparison: ClipComparison? { clips.last { $0.mode == .freeRunning } ?? clips.last }
 }
 

@@ -3,29 +3,29 @@ import Foundation
 import JSON
 import Tensors
 
-/// The reports of the goldens of a suite, or of some of them, by one model (`schemas/suite-report.schema.json`).
+/// The reports of one model on the goldens of a suite, or on some of them (`schemas/suite-report.schema.json`).
 public struct SuiteReport: Sendable {
   private static let schema = "benben.suite/1"
 
   /// The outcome for one golden.
   public struct Entry: Sendable {
-    /// Its name in the suite.
+    /// The golden's name in the suite.
     public let name: String
-    /// The report, or why there is none.
+    /// The report, or the reason why there is none.
     public let outcome: Result<ParityReport, Failure>
     /// The frames for the page (``ParityPage/clip(_:frames:)``), if it has any.
     package let clip: JSONValue?
 
-    /// Why a golden could not be compared.
+    /// The reason why a golden could not be compared.
     public struct Failure: Error {
-      /// One line for a person.
+      /// The reason in one line, for a person.
       public let text: String
 
-      /// A reason.
+      /// Creates a reason.
       package init(text: String) { self.text = text }
     }
 
-    /// An entry.
+    /// Creates an entry.
     package init(name: String, outcome: Result<ParityReport, Failure>, clip: JSONValue?) {
       self.name = name
       self.outcome = outcome
@@ -40,10 +40,10 @@ public struct SuiteReport: Sendable {
   public let suite: [String]
   /// The model, as reports name it.
   public let model: ModelSubject
-  /// What is reported on, in the order of the suite.
+  /// The outcomes that are reported, in the order of the suite.
   public private(set) var entries: [Entry] = []
 
-  /// A report with nothing in it.
+  /// Creates a report without entries.
   package init(suite: [String], model: ModelSubject) {
     self.suite = suite
     self.model = model
@@ -76,7 +76,7 @@ public struct SuiteReport: Sendable {
     ]
   }
 
-  /// Reads a report, or the data of its page.
+  /// Reads a report from its JSON, or from the data of its page.
   package init(json: JSONValue, path: String) throws {
     func fault(_ why: String) -> BenbenError {
       BenbenError(
@@ -104,9 +104,9 @@ public struct SuiteReport: Sendable {
     }
   }
 
-  /// The report of a whole suite from those of its shards.
+  /// Creates the report of a whole suite from those of its shards.
   ///
-  /// - Throws: ``BenbenError`` when they are of other suites or models, or do not hold every golden just once.
+  /// - Throws: ``BenbenError`` when they are of different suites or models, or do not hold every golden exactly once.
   public init(merging shards: [(path: String, report: SuiteReport)]) throws {
     guard let first = shards.first else { preconditionFailure("nothing to merge") }
     self.init(suite: first.report.suite, model: first.report.model)

@@ -2,8 +2,8 @@ import Files
 import JSON
 import Tensors
 
-/// A golden bundle: a folder with a trace, its clip, and a manifest that holds the SHA-256 of each file and says how they
-/// were made (`tools/record_golden.py`, `schemas/benben-bundle.schema.json`).
+/// A golden bundle: a folder with a trace, its clip, and a manifest that holds the SHA-256 of each file and states how
+/// they were made (`tools/record_golden.py`, `schemas/benben-bundle.schema.json`).
 public struct GoldenBundle: Sendable {
   /// A file of the bundle.
   private struct File: Sendable {
@@ -14,22 +14,22 @@ public struct GoldenBundle: Sendable {
 
   private static let schema = "benben.bundle/1"
   private static let manifest = "manifest.json"
-  /// Far more than any manifest needs.
-  private static let longestManifest = 16 << 20
+  /// The largest manifest that is read, in bytes; far more than any needs.
+  private static let maximumManifest = 16 << 20
   private static let trace = "golden.h5"
 
   /// The folder.
   public let path: String
   private let files: [File]
-  /// The files that the official implementation was given, by component.
+  /// The SHA-256 of the files that the official implementation read, by component.
   private let checkpoint: [String: Set<String>]
-  /// How the bundle was recorded, as its manifest says: level, device, versions, commit.
+  /// The recording details from the bundle's manifest: level, device, versions, commit.
   package let provenance: JSONValue
 
-  /// What lists its files.
+  /// The path of the manifest, which lists the files.
   var manifestPath: String { path + "/" + Self.manifest }
 
-  /// The trace of the run.
+  /// The path of the run's trace.
   public var tracePath: String { path + "/" + Self.trace }
 
   /// Reads the manifest; ``requireSound()`` reads the files.
@@ -37,7 +37,7 @@ public struct GoldenBundle: Sendable {
   /// - Returns: nil when the folder holds no manifest of a bundle.
   public init?(folder: String) throws {
     let manifestPath = folder + "/" + Self.manifest
-    guard let bytes = try? InputFile.contents(of: manifestPath, limit: Self.longestManifest) else {
+    guard let bytes = try? InputFile.contents(of: manifestPath, limit: Self.maximumManifest) else {
       return nil
     }
     guard let manifest = try? JSONValue(parsing: bytes), manifest["schema"]?.string == Self.schema else {
@@ -68,9 +68,9 @@ public struct GoldenBundle: Sendable {
         }))
   }
 
-  /// Hashes every file.
+  /// Checks the size and SHA-256 of every file.
   ///
-  /// - Throws: ``BenbenError`` that names the first file that is missing or is another one than the manifest lists.
+  /// - Throws: ``BenbenError`` that names the first file that is missing or differs from the manifest.
   public func requireSound() throws {
     for file in files {
       let source = try InputFile(path: path + "/" + file.path)
@@ -83,11 +83,11 @@ public struct GoldenBundle: Sendable {
     }
   }
 
-  /// The components of a model that were not made of the very files that the golden was recorded with.
+  /// Returns the components of a model that were not made from the very files that the golden was recorded with.
   ///
-  /// The weights may still be equal: the same ones come in files of several formats.
+  /// The weights may still be equal: the same weights come in files of several formats.
   ///
-  /// - Parameter source: the model's source files by component, as its manifest has them.
+  /// - Parameter source: the model's source files by component, as its manifest lists them.
   package func componentsOfOtherFiles(_ source: [String: JSONValue]) -> [String] {
     source.keys.sorted().filter { component in
       guard let given = checkpoint[component] else { return false }

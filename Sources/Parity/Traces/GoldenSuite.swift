@@ -3,26 +3,26 @@ import Foundation
 import JSON
 import Tensors
 
-/// A suite of golden bundles: a folder with a folder for each, and `suite.json` with the SHA-256 of their manifests
+/// A suite of golden bundles: a folder with a sub-folder for each, and `suite.json` with the SHA-256 of their manifests
 /// (`tools/record_golden.py --prompts`, `schemas/benben-suite.schema.json`).
 ///
-/// Without `suite.json` every folder in it counts as a bundle; then nobody notices one that is not there.
+/// Without `suite.json`, every sub-folder counts as a bundle, and a missing one goes unnoticed.
 public struct GoldenSuite: Sendable {
   private static let schema = "benben.golden-suite/1"
   private static let list = "suite.json"
-  /// Far more than any list needs.
-  private static let longestList = 16 << 20
+  /// The largest list that is read, in bytes; far more than any needs.
+  private static let maximumList = 16 << 20
 
   /// The folder.
   public let path: String
   /// The names of all bundles, sorted.
   public let names: [String]
-  /// The SHA-256 of their manifests, where `suite.json` says them.
+  /// The SHA-256 of their manifests, where `suite.json` lists them.
   private let manifests: [String: String]
 
   /// Reads the list of bundles.
   ///
-  /// - Returns: nil when the folder is no suite.
+  /// - Returns: nil when the folder is not a suite.
   public init?(folder: String) throws {
     let listPath = folder + "/" + Self.list
     path = folder
@@ -41,7 +41,7 @@ public struct GoldenSuite: Sendable {
     }
   }
 
-  /// Whether a folder holds a golden bundle, be it a damaged one.
+  /// Returns whether a folder holds a golden bundle, even a damaged one.
   private static func holdsBundle(_ folder: String) -> Bool {
     do { return try GoldenBundle(folder: folder) != nil } catch { return true }
   }
@@ -50,7 +50,7 @@ public struct GoldenSuite: Sendable {
     func fault(_ why: String) -> BenbenError {
       BenbenError(.malformed, "malformed list of golden bundles", at: path, because: why)
     }
-    let text = try InputFile.contents(of: path, limit: longestList)
+    let text = try InputFile.contents(of: path, limit: maximumList)
     guard let json = try? JSONValue(parsing: text), json["schema"]?.string == schema,
       let rows = json["bundles"]?.array, !rows.isEmpty
     else { throw fault("it is no \(schema) with bundles") }
@@ -64,9 +64,9 @@ public struct GoldenSuite: Sendable {
     return manifests
   }
 
-  /// One of the bundles, every file of which has the SHA-256 that was listed.
+  /// Returns one of the bundles, after checking that every file has the listed SHA-256.
   ///
-  /// - Throws: ``BenbenError`` that says what is missing or damaged.
+  /// - Throws: ``BenbenError`` that names what is missing or damaged.
   public func bundle(_ name: String) throws -> GoldenBundle {
     let folder = path + "/" + name
     guard let bundle = try GoldenBundle(folder: folder) else {

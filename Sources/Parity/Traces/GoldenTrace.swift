@@ -3,49 +3,49 @@ import Files
 import JSON
 import Tensors
 
-/// What one run of the official implementation computed, recorded in HDF5 (schema `benben.golden/1`).
+/// The recorded values of one run of the official implementation, in HDF5 (schema `benben.golden/1`).
 ///
-/// Every accessor gives nil for what was not recorded, and throws for what is there but not as it must be.
+/// Every accessor returns nil for what was not recorded, and throws for what is malformed.
 public final class GoldenTrace: Sendable {
   /// The run that was recorded.
   public struct Request: Equatable, Sendable {
-    /// `miniflux` or `sd3`.
+    /// The family of the model: `miniflux` or `sd3`.
     public let variant: String
-    /// `t2v`, `i2v` or `vae`.
+    /// The kind of run: `t2v`, `i2v` or `vae`.
     public let mode: String
     /// The prompt without the pipeline's suffix.
     public let prompt: String
-    /// Nil when the official default was used.
+    /// The negative prompt; nil when the official default was used.
     public let negativePrompt: String?
-    /// Pixels.
+    /// The clip's size in pixels.
     public let width: Int, height: Int
-    /// Latent frames.
+    /// The number of latent frames.
     public let latentFrames: Int
-    /// Steps of each stage.
+    /// The number of steps in each stage, for the first latent frame and for later ones.
     public let steps: [Int], videoSteps: [Int]
-    /// Guidance for the first and for later latent frames.
+    /// The guidance scale for the first latent frame, and for later ones.
     public let guidanceScale: Float, videoGuidanceScale: Float
-    /// Frames a second.
+    /// The number of frames per second.
     public let framesPerSecond: Int
-    /// Whether the official code computed in f32, and not in a narrower type.
+    /// Whether the official code computed in f32 and not in a narrower type.
     public let isFullPrecision: Bool
   }
 
-  /// How the clip was decoded.
+  /// The division of the clip for decoding: into chunks, and into tiles.
   public struct Decoding: Equatable, Sendable {
-    /// Latent frames of a chunk.
+    /// The number of latent frames in a chunk.
     public let window: Int
     /// The side of a tile in pixels, or nil without tiling.
     public let tileSize: Int?
   }
 
-  /// The schema that is read.
+  /// The schema that is supported.
   public static let schema = "benben.golden/1"
-  /// Longer texts are refused; only 128 tokens of one are used.
+  /// The largest length of a text, in bytes of UTF-8; longer ones are refused, as only 128 tokens of a text are used.
   public static let maximumTextLength = 100_000
-  /// The file.
+  /// The path of the file.
   public let path: String
-  /// The run.
+  /// The request of the recorded run.
   public let request: Request
   private let file: HDF5File
 
@@ -97,16 +97,16 @@ public final class GoldenTrace: Sendable {
     BenbenError(.malformed, "malformed golden trace", at: "\(path):/\(name)", because: why)
   }
 
-  /// How messages name a dataset of this trace.
+  /// Returns the location of a dataset for messages.
   package func place(of dataset: TracePath) -> String { "\(path):/\(dataset)" }
 
-  /// A dataset as f32, or nil when it was not recorded.
+  /// Returns a dataset as f32, or nil when it was not recorded.
   package func tensor(_ dataset: TracePath) throws -> Tensor? {
     let name = dataset.description
     return file.shape(of: name) == nil ? nil : try file.tensor(name)
   }
 
-  /// A dataset as f32 of exactly this shape, where −1 stands for any size; nil when it was not recorded.
+  /// Returns a dataset as f32 of exactly this shape, where −1 matches any size, or nil when it was not recorded.
   package func tensor(_ dataset: TracePath, shape expected: Shape) throws -> Tensor? {
     let name = dataset.description
     guard let shape = file.shape(of: name) else { return nil }
@@ -116,13 +116,13 @@ public final class GoldenTrace: Sendable {
     return try file.tensor(name)
   }
 
-  /// The ids, or the mask, of a text.
+  /// Returns the ids, or the mask, of a text, or nil when they were not recorded.
   public func tokens(_ text: TracePath.Text, _ tokens: TracePath.Tokens) throws -> [Int]? {
     let name = TracePath.tokens(text, tokens).description
     return file.shape(of: name) == nil ? nil : try file.integers(name)
   }
 
-  /// The text that was encoded, with what the pipeline appends.
+  /// Returns the text that was encoded, with the pipeline's suffix.
   public func text(_ text: TracePath.Text) throws -> String? {
     let group = TracePath.group(text)
     guard file.contains(group), let text = try file.string("text", of: group) else { return nil }
@@ -130,7 +130,7 @@ public final class GoldenTrace: Sendable {
     return text
   }
 
-  /// The embeddings of a text, [tokens, width], without padding; and the pooled vector [1, width].
+  /// Returns the embeddings of a text without padding, [tokens, width], and its pooled vector, [1, width].
   package func embedding(_ text: TracePath.Text) throws -> (tokens: Tensor, pooled: Tensor)? {
     guard let embeddings = try tensor(.textEmbedding(text), shape: [1, -1, -1]),
       let pooled = try tensor(.pooledText(text), shape: [1, -1]), let mask = try tokens(text, .t5Mask)
@@ -142,7 +142,7 @@ public final class GoldenTrace: Sendable {
     return (embeddings.reshaped(Array(embeddings.shape[1...])).rows(0..<count), pooled)
   }
 
-  /// How the clip was decoded, or nil when it was not.
+  /// Returns how the clip was decoded, or nil when it was not.
   public func decoding() throws -> Decoding? {
     let vae = TracePath.vaeGroup
     guard file.contains(vae), let window = try file.integer("window_size", of: vae) else { return nil }
@@ -154,7 +154,7 @@ public final class GoldenTrace: Sendable {
     return Decoding(window: window, tileSize: tiling == 0 ? nil : tileSize)
   }
 
-  /// The recorded clip, or nil when it was not recorded.
+  /// Returns the recorded clip, or nil when it was not recorded.
   public func clip() throws -> Clip? {
     let name = TracePath.frames.description
     guard let shape = file.shape(of: name) else { return nil }
@@ -164,7 +164,7 @@ public final class GoldenTrace: Sendable {
     return clip
   }
 
-  /// The image that an image-to-video run started from, or nil when it was not recorded.
+  /// Returns the image that an image-to-video run started from, or nil when it was not recorded.
   public func image() throws -> Clip? {
     let name = TracePath.image.description
     guard let shape = file.shape(of: name) else { return nil }
@@ -174,7 +174,7 @@ public final class GoldenTrace: Sendable {
     return image
   }
 
-  /// The module outputs that were recorded of a call of the transformer, as they are named in the file.
+  /// Returns the names, as in the file, of the module outputs recorded for a call of the transformer.
   package func recordedActivations(call: Int) -> [String] {
     let group = TracePath.activations(call: call)
     return file.children(of: group).flatMap { module in

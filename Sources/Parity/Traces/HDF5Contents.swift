@@ -2,8 +2,8 @@ import CHDF5
 import Files
 import Tensors
 
-/// What an HDF5 file from a stranger holds, every object checked: hard links only, values inside the file, known filters,
-/// sizes that the file can account for.
+/// The contents of an untrusted HDF5 file, with every object checked: hard links only, values inside the file, known
+/// filters, sizes that the file can account for.
 struct HDF5Contents: Sendable {
   enum Entry: Sendable {
     case group
@@ -12,20 +12,20 @@ struct HDF5Contents: Sendable {
 
   /// All objects by their full names.
   private(set) var entries: [String: Entry] = [:]
-  /// The names in each group; the root's is empty.
+  /// The names in each group, by the group's full name; the root's is empty.
   private(set) var childNames: [String: [String]] = [:]
   private let path: String
   private let fileSize: Int
-  /// The addresses of all objects, to refuse cycles and bombs made of links.
+  /// The addresses of all objects, to refuse cycles and link bombs.
   private var seen: Set<haddr_t> = []
 
   private static let maximumDepth = 16
   private static let maximumEntries = 100_000
   private static let maximumElements = 1 << 30
-  /// Deflate packs at most about a thousandfold; more is a bomb.
+  /// The largest compression ratio that is accepted: deflate reaches about a thousand at most, so more is a bomb.
   private static let maximumRatio = 1100
 
-  /// Visits everything in a file; called with the library locked.
+  /// Visits every object of a file; called with the library locked.
   init(_ file: hid_t, path: String, fileSize: Int) throws {
     self.path = path
     self.fileSize = fileSize
@@ -78,9 +78,9 @@ struct HDF5Contents: Sendable {
     return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Checks how a dataset is stored, and gives its shape.
+  /// Checks how a dataset is stored, and returns its shape.
   private func shape(of dataset: hid_t, _ name: String) throws -> Shape {
-    // Where the values lie comes first: asking a virtual dataset for its shape already opens other files.
+    // Storage is checked first: asking a virtual dataset for its shape already opens other files.
     let properties = try storage(of: dataset, name)
     let space = try HDF5Handle(H5Dget_space(dataset), close: { H5Sclose($0) }, "data space", at: path)
     let rank = H5Sget_simple_extent_ndims(space.id)
@@ -94,7 +94,7 @@ struct HDF5Contents: Sendable {
     let type = try HDF5Handle(H5Dget_type(dataset), close: { H5Tclose($0) }, "type", at: path)
     let elementSize = H5Tget_size(type.id)
     let (bytes, overflow) = count.multipliedReportingOverflow(by: elementSize)
-    // What is not packed must all be there; what is may have grown by the most that deflate can do.
+    // Uncompressed values must all be in the file; compressed ones may expand by the most that deflate can do.
     let isChunked = H5Pget_layout(properties.id) == H5D_CHUNKED
     let stored = Int(clamping: H5Dget_storage_size(dataset))
     guard !overflow, stored <= fileSize, isChunked ? bytes / Self.maximumRatio <= stored : bytes == stored
@@ -112,7 +112,8 @@ struct HDF5Contents: Sendable {
     return shape
   }
 
-  /// Makes sure that a dataset's values lie in the file itself, packed by known filters only.
+  /// Checks that a dataset's values are in the file itself and compressed by known filters only, and returns its
+  /// properties.
   private func storage(of dataset: hid_t, _ name: String) throws -> HDF5Handle {
     let properties = try HDF5Handle(
       H5Dget_create_plist(dataset), close: { H5Pclose($0) }, "properties", at: path)

@@ -2,8 +2,8 @@ import CHDF5
 import Files
 import Tensors
 
-/// A read-only HDF5 file from a stranger: hard links only, no external storage, no virtual datasets, no plugins, and
-/// every size checked before memory is taken.
+/// A read-only, untrusted HDF5 file: hard links only, no external storage, no virtual datasets, no plugins, and every
+/// size checked before memory is allocated.
 final class HDF5File: Sendable {
   /// The path, for messages.
   let path: String
@@ -27,14 +27,14 @@ final class HDF5File: Sendable {
     BenbenError(.malformed, "malformed golden trace", at: "\(path):/\(name)", because: why)
   }
 
-  /// The names of the children of a group, sorted; empty when there is none.
+  /// Returns the names of a group's children, sorted; empty when there are none.
   func children(of group: String) -> [String] {
     (contents.childNames[group] ?? []).sorted()
   }
 
   func contains(_ name: String) -> Bool { contents.entries[name] != nil }
 
-  /// The shape of a dataset, or nil when there is none of that name.
+  /// Returns the shape of a dataset, or nil when there is none of that name.
   func shape(of name: String) -> Shape? {
     guard case .dataset(let shape) = contents.entries[name] else { return nil }
     return shape
@@ -56,23 +56,23 @@ final class HDF5File: Sendable {
     }
   }
 
-  /// A numeric dataset as a tensor of f32.
+  /// Reads a numeric dataset as a tensor of f32.
   func tensor(_ name: String) throws -> Tensor {
     let (shape, values) = try read(name, as: bb_h5t_float(), zero: Float(0))
     return Tensor(shape, values)
   }
 
-  /// A dataset of integers.
+  /// Reads a dataset of integers.
   func integers(_ name: String) throws -> [Int] {
     try read(name, as: bb_h5t_int64(), zero: Int64(0)).1.map(Int.init)
   }
 
-  /// A dataset of bytes.
+  /// Reads a dataset of bytes, with its shape.
   func bytes(_ name: String) throws -> (Shape, [UInt8]) {
     try read(name, as: bb_h5t_uint8(), zero: UInt8(0))
   }
 
-  /// Runs with an attribute of a group ("." is the root), or gives nil when it does not exist.
+  /// Calls a function with an attribute of a group ("." is the root), or returns nil when the attribute does not exist.
   private func withAttribute<Result>(
     _ name: String, of object: String, _ body: (hid_t) throws -> Result
   ) throws -> Result? {
@@ -89,7 +89,7 @@ final class HDF5File: Sendable {
     }
   }
 
-  /// A string attribute.
+  /// Reads a string attribute, or returns nil when it does not exist.
   func string(_ name: String, of object: String = ".") throws -> String? {
     try withAttribute(name, of: object) { attribute in
       let type = try HDF5Handle(H5Aget_type(attribute), close: { H5Tclose($0) }, "type", at: path)
@@ -112,7 +112,7 @@ final class HDF5File: Sendable {
     }
   }
 
-  /// An integer or boolean attribute.
+  /// Reads an integer or boolean attribute, or returns nil when it does not exist.
   func integer(_ name: String, of object: String) throws -> Int? {
     try withAttribute(name, of: object) { attribute in
       var value: Int64 = 0

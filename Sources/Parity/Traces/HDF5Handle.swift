@@ -1,7 +1,7 @@
 import CHDF5
 import Files
 
-/// Owns an HDF5 identifier of any kind.
+/// The owner of an HDF5 identifier of any kind.
 final class HDF5Handle: Sendable {
   let id: hid_t
   private let close: @Sendable (hid_t) -> herr_t

@@ -16,9 +16,9 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
     case clip = "clip_ids"
     /// The ids of SD3's second CLIP tokenizer.
     case clip2 = "clip2_ids"
-    /// T5's ids.
+    /// The ids of the T5 tokenizer.
     case t5 = "t5_ids"
-    /// 1 for T5's ids, 0 for padding.
+    /// The mask of T5's ids: 1 for ids, 0 for padding.
     case t5Mask = "t5_mask"
   }
 
@@ -27,7 +27,7 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
     /// The unit (latent frame), stage and step, from 0.
     public let unit: Int, stage: Int, step: Int
 
-    /// A step.
+    /// Creates a step.
     public init(unit: Int, stage: Int, step: Int) {
       self.unit = unit
       self.stage = stage
@@ -59,21 +59,21 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
   case initialNoise
   /// The noise that a stage starts with, [1, channels, 1, height, width].
   case blockNoise(unit: Int, stage: Int)
-  /// The image that the encoder is given, [1, 3, 1, height, width].
+  /// The encoder's input image, [1, 3, 1, height, width].
   case encoderInput
   /// The mean of an image's latent, [1, channels, 1, height, width].
   case latentMean
-  /// The standard deviation of an image's latent, of the same shape.
+  /// The standard deviation of an image's latent, [1, channels, 1, height, width].
   case latentDeviation
-  /// The noise that an image's latent was sampled with, of the same shape.
+  /// The noise with which an image's latent was sampled, [1, channels, 1, height, width].
   case posteriorNoise
-  /// The latent that the decoder is given, [1, channels, T, height, width].
+  /// The decoder's input latent, [1, channels, T, height, width].
   case decoderInput
   /// The decoded clip in −1…1, [1, 3, frames, height, width].
   case decoderOutput
   /// The clip in bytes, [frames, height, width, 3].
   case frames
-  /// The image that a run started from in bytes, [height, width, 3].
+  /// The image that a run started from, in bytes, [height, width, 3].
   case image
   /// An output of one of the transformer's modules in one call.
   case activation(call: Int, module: String, output: Int)
@@ -105,7 +105,7 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether it belongs to the text encoders, which have a threshold of their own.
+  /// Whether the dataset belongs to the text encoders, which have a threshold of their own.
   public var isText: Bool {
     switch self {
     case .tokens, .textEmbedding, .pooledText: true
@@ -113,16 +113,16 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The group with the attributes of a text.
+  /// Returns the group with the attributes of a text.
   static func group(_ text: Text) -> String { "text/\(text.rawValue)" }
 
   /// The group with the attributes of decoding.
   static let vaeGroup = "vae"
 
-  /// The group of a call's activations.
+  /// Returns the group of a call's activations.
   static func activations(call: Int) -> String { "activations/call\(call)" }
 
-  /// A path without the numbers of units, stages, steps and calls: what reports group by.
+  /// Returns a path without the numbers of units, stages, steps and calls, by which reports group.
   static func kind(of path: String) -> String {
     let parts = path.split(separator: "/").map(String.init)
     let last = parts.last ?? ""

@@ -4,41 +4,41 @@ import JSON
 import Models
 import Tensors
 
-/// Converts released checkpoints, single files and native models to native models.
+/// A converter of released checkpoints, single files and native models to native models.
 ///
 /// Conversion is synchronous and uses all cores. It checks for cancellation of the calling task after every batch of
 /// tensors; a conversion that ends early leaves nothing behind.
 public struct ModelConverter: Sendable {
-  /// What to convert.
+  /// The source of a conversion.
   public enum Source: Sendable {
     /// A folder: a released checkpoint as the official repositories are laid out, or a native model.
     case folder(String)
-    /// Single files, as ComfyUI users hold them.
+    /// Single files, as used with ComfyUI.
     case files(SingleFiles)
   }
 
-  /// How far a conversion is.
+  /// The progress of a conversion.
   public struct Progress: Sendable {
     /// The component that is being written.
     public let component: String
-    /// Bytes of source tensors that are converted, and of all.
+    /// The bytes of source tensors converted so far, and of all source tensors.
     public let bytes: Int, totalBytes: Int
 
     /// The share that is done, 0 to 1.
     public var fraction: Double { Double(bytes) / Double(max(totalBytes, 1)) }
   }
 
-  /// What was converted.
+  /// The source to convert.
   public let source: Source
   /// The components to convert, by their official names; empty for all, together with the tokenizers.
   public var components: [String] = []
   /// Whether weights that were rounded before may be rounded again.
   public var mayRequantize = false
 
-  /// A converter for a released checkpoint's folder, or for a native model.
+  /// Creates a converter for a released checkpoint's folder, or for a native model.
   public init(release path: String) { source = .folder(path) }
 
-  /// A converter for single files.
+  /// Creates a converter for single files.
   public init(files: SingleFiles) { source = .files(files) }
 
   /// Accounts for every tensor of the source and chooses its type, without writing anything.
@@ -54,13 +54,13 @@ public struct ModelConverter: Sendable {
     }
   }
 
-  /// Converts to a native model that appears whole or not at all.
+  /// Converts the source to a native model, which is written completely or not at all.
   ///
   /// - Parameters:
   ///   - output: the folder to write.
   ///   - weights: the type of all weights, int8 by its built-in recipe; nil keeps them as they are stored.
   ///   - mayReplace: whether an existing model is replaced.
-  ///   - onProgress: receives progress; what it throws ends the conversion and is thrown on.
+  ///   - onProgress: receives progress; an error that it throws ends the conversion and is rethrown.
   /// - Throws: `BenbenError`; `CancellationError` when the calling task was cancelled.
   public func convert(
     to output: String, weights: WeightType? = nil, mayReplace: Bool = false,

@@ -3,7 +3,7 @@ import Files
 import Models
 import Tensors
 
-/// A native model as the source of another one.
+/// An importer of native models, to convert them to other native models.
 enum NativeModelImporter {
   /// Plans the conversion of a native model, or of some of its components.
   ///

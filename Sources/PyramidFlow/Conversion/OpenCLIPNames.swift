@@ -1,6 +1,6 @@
 import Checkpoints
 
-/// The other names under which CLIP's text encoder is kept: those of OpenCLIP, and the bare projection that ComfyUI once
+/// The alternative tensor names of CLIP's text encoder: those of OpenCLIP, and the bare projection that ComfyUI once
 /// saved.
 enum OpenCLIPNames {
   private static let signature = "transformer.resblocks.0.ln_1.weight"
@@ -15,9 +15,9 @@ enum OpenCLIPNames {
     "ln_final.bias": "text_model.final_layer_norm.bias",
   ]
 
-  /// The weights under the names of `transformers`; unchanged where they have them already.
+  /// Returns the weights under the names of `transformers`; unchanged where they have them already.
   ///
-  /// OpenCLIP keeps queries, keys and values in one matrix, and the projection transposed.
+  /// OpenCLIP stores queries, keys and values in one matrix, and the projection transposed.
   static func official(_ weights: WeightFiles) -> WeightFiles {
     let names = weights.tensors.map(\.name)
     let prefix = names.first { $0.hasSuffix(signature) }.map { String($0.dropLast(signature.count)) }

@@ -4,7 +4,7 @@ import JSON
 import Models
 import Tensors
 
-/// Brings found components and the models' own declarations together.
+/// An importer of released checkpoints that matches the components found with the models' own declarations.
 enum ReleaseImporter {
   /// Plans the conversion of a checkpoint folder, or of some of its components.
   static func plan(_ path: String, components wanted: [String], request: QuantizationOptions) throws
@@ -13,7 +13,7 @@ enum ReleaseImporter {
     var folder = try CheckpointFolder(path: path)
     let transformers = folder.subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
     let chosen = transformers.filter { wanted.isEmpty || wanted.contains($0) }
-    // Each is opened once: that reads all of a PyTorch archive.
+    // Each is opened only once, because opening a PyTorch archive reads all of it.
     folder.source = address(guess(folder))
     var opened: [String: SourceComponent] = [:]
     for name in chosen.isEmpty ? transformers.prefix(1) : chosen[...] {
@@ -70,7 +70,7 @@ enum ReleaseImporter {
       request: request)
   }
 
-  /// Where a family is downloaded from.
+  /// Returns the address from which a family is downloaded.
   static func address(_ family: ModelFamily) -> String { "https://huggingface.co/\(family.repository)" }
 
   /// What a component's tensors are, or nil when nothing tells: then the declarations say what is missing.
@@ -104,13 +104,13 @@ enum ReleaseImporter {
     return nil
   }
 
-  /// The family by the folders that only one has.
+  /// Returns the family according to the folders that only one family has.
   private static func guess(_ folder: CheckpointFolder) -> ModelFamily {
     let sd3Only = [ModelFamily.sd3.t5Component, ModelFamily.tokenizer(of: ModelFamily.sd3.t5Component)]
     return sd3Only.contains(where: folder.subfolders.contains) ? .sd3 : .miniFLUX
   }
 
-  /// The family by the transformers' tensors.
+  /// Returns the family according to the transformers' tensors, or nil when they do not determine it.
   private static func family(
     of transformers: [String: SourceComponent], _ path: String
   ) throws -> ModelFamily? {
@@ -130,7 +130,7 @@ enum ReleaseImporter {
     return found?.family
   }
 
-  /// The tokenizers of a folder that holds them as a release does.
+  /// Returns the tokenizer files of a folder that holds them as a release does.
   static func tokenizerFiles(
     _ folder: CheckpointFolder, _ family: ModelFamily
   ) throws -> [CheckpointFolder.AuxiliaryFile] {
@@ -139,7 +139,7 @@ enum ReleaseImporter {
     }
   }
 
-  /// Those of them that are there, each as `folder/name`.
+  /// Returns the tokenizer files that a folder holds, each as `folder/name`.
   static func presentTokenizerFiles(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
     family.tokenizers.flatMap { name, files in
       files.compactMap { try? tokenizerFile($0, of: files, in: name, folder).path }

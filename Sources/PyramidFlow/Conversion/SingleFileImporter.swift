@@ -4,8 +4,8 @@ import JSON
 import Models
 import Tensors
 
-/// A model put together from single files, as ComfyUI users hold them: each is told by its tensors, and its config is
-/// deduced from their shapes.
+/// An importer of a model from single files, as used with ComfyUI: each file is recognised by its tensors, and its
+/// config is deduced from their shapes.
 struct SingleFileImporter {
   let files: SingleFiles
 
@@ -59,19 +59,19 @@ struct SingleFileImporter {
     }
   }
 
-  /// The transformer says which family it is; without one, two CLIPs do.
+  /// Returns the family that the transformer's tensors name; without a transformer, two CLIPs mean SD3.
   private func family(of opened: [OpenedWeights]) throws -> ModelFamily {
     if let named = opened.compactMap(\.recognized.family).first.flatMap(ModelFamily.named) { return named }
     return opened.count { $0.recognized.role == .clip } > 1 ? .sd3 : .miniFLUX
   }
 
-  /// CLIP-L before CLIP-G: the narrower one first.
+  /// Returns the CLIP text encoders with CLIP-L before CLIP-G: the narrower one first.
   private static func inOrder(_ clips: [OpenedWeights]) -> [OpenedWeights] {
     clips.enumerated().sorted { ($0.element.clipWidth, $0.offset) < ($1.element.clipWidth, $1.offset) }
       .map(\.element)
   }
 
-  /// What a file holds of the role that it was named for; of CLIPs it may hold two.
+  /// Opens the weights in a file that match the role it was named for; a file may hold two CLIPs.
   private func open(_ path: String, as role: ModelFamily.Role) throws -> [OpenedWeights] {
     let stored = try WeightFiles.openAny(path)
     let weights = role == .clip ? OpenCLIPNames.official(stored) : stored
@@ -97,7 +97,7 @@ private struct OpenedWeights {
   let weights: WeightFiles
   let recognized: RecognizedWeights
 
-  /// Shapes by official name.
+  /// The shapes of the tensors by official name.
   var shapes: [String: Shape] {
     Dictionary(
       weights.tensors.filter { $0.name.hasPrefix(recognized.prefix) }
@@ -107,7 +107,7 @@ private struct OpenedWeights {
 
   var clipWidth: Int { shapes["text_model.embeddings.token_embedding.weight"]?.last ?? 0 }
 
-  /// The component with its config: the one that lies beside the file when it is of this class, else the deduced one.
+  /// Returns the component with its config: the one beside the file when it is of this class, else the deduced one.
   func component(named name: String, _ family: ModelFamily) throws -> SourceComponent {
     var component: SourceComponent
     if let config = try CheckpointFolder.configBeside(path), recognized.role.accepts(config, family) {
@@ -124,7 +124,7 @@ private struct OpenedWeights {
 }
 
 extension ModelFamily.Role {
-  /// How messages call it.
+  /// The name of the role in messages.
   var title: String {
     switch self {
     case .transformer: "pyramid transformer"
@@ -134,7 +134,7 @@ extension ModelFamily.Role {
     }
   }
 
-  /// Whether a config is that of the role's class.
+  /// Returns whether a config is that of the role's class.
   func accepts(_ config: JSONValue, _ family: ModelFamily) -> Bool {
     let names = [config["_class_name"]?.string, config["model_type"]?.string].compactMap { $0 }
     return switch self {
@@ -147,6 +147,6 @@ extension ModelFamily.Role {
 }
 
 extension RecognizedWeights {
-  /// How messages call it.
+  /// The name of the weights in messages.
   var description: String { "a \(role.title)" + (family.map { " (\($0))" } ?? "") }
 }

@@ -1,7 +1,7 @@
 /// The files that a model is assembled from.
 ///
-/// Each is a `.safetensors` or `.bin` file, a shard index, or a folder with one of them. What it holds is recognised by the
-/// names of its tensors, whatever it is called.
+/// Each is a `.safetensors` or `.bin` file, a shard index, or a folder with one of them. Its contents are recognised by
+/// the names of its tensors, whatever it is called.
 public struct SingleFiles: Sendable {
   /// The transformer.
   public var transformer: String?
@@ -13,10 +13,10 @@ public struct SingleFiles: Sendable {
   public var clips: [String]
   /// The folder that holds the tokenizers' folders as a release does; needed with text encoders.
   public var tokenizers: String?
-  /// The variant of the transformer, which its tensors do not tell.
+  /// The variant of the transformer, which its tensors do not determine.
   public var variant: String
 
-  /// Gathers files.
+  /// Creates a set of files.
   public init(
     transformer: String? = nil, vae: String? = nil, t5: String? = nil, clips: [String] = [],
     tokenizers: String? = nil, variant: String = "384p"

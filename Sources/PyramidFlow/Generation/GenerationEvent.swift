@@ -1,4 +1,4 @@
-/// Something that happened in a generation.
+/// An event of a generation.
 public enum GenerationEvent: Sendable {
   /// A phase of a generation, in order.
   public enum Phase: String, CaseIterable, Sendable {
@@ -16,9 +16,9 @@ public enum GenerationEvent: Sendable {
   case began(Phase)
   /// A phase ended.
   case ended(Phase)
-  /// An earlier run had finished so many of the units, with that share of the sampling.
+  /// An earlier run had finished these units and calls, which are the given share of the sampling.
   case resumed(units: Int, of: Int, calls: Int, fraction: Double)
-  /// A call of the transformer ended; a share of the sampling is done.
+  /// A call of the transformer ended; the given share of the sampling is done.
   case called(TransformerCall, of: Int, units: Int, fraction: Double)
   /// A chunk of the clip was decoded.
   case decoded(chunk: Int, of: Int)

@@ -1,15 +1,16 @@
-/// What a generation keeps and what it may take.
+/// The files that a generation keeps, and its memory limit.
 public struct GenerationOptions: Sendable {
-  /// A safetensors file that keeps the embeddings of the texts; they are taken from it when it exists.
+  /// A safetensors file that keeps the embeddings of the texts; they are read from it when it exists.
   public var embeddings: String?
   /// A file that keeps every finished latent frame, from which an interrupted run of the same request goes on.
   ///
   /// The caller removes it when the clip is safe.
   public var latents: String?
-  /// The most memory that a run may need, mapped weights included, in bytes; nil for what the machine has.
+  /// The largest amount of memory that a run may need, in bytes, mapped weights included; nil for no limit but the
+  /// machine's memory.
   public var memoryLimit: Int?
 
-  /// Nothing kept, no limit.
+  /// Creates options, by default without files to keep and without a limit.
   public init(embeddings: String? = nil, latents: String? = nil, memoryLimit: Int? = nil) {
     self.embeddings = embeddings
     self.latents = latents

@@ -2,27 +2,27 @@ import JSON
 import Models
 import Synchronization
 
-/// How long the parts of a generation took (`schemas/generate-report.schema.json`).
+/// The durations of the parts of a generation (`schemas/generate-report.schema.json`).
 public struct GenerationReport: Codable, Sendable {
   /// One call of the transformer.
   public struct Step: Codable, Sendable {
     /// The unit and stage, from 0.
     public let unit: Int, stage: Int
-    /// The tokens of latents in one sample, without the text's.
+    /// The number of latent tokens in one sample, without text tokens.
     public let latentTokens: Int
-    /// How long it took, in seconds.
+    /// The duration of the call in seconds.
     public let seconds: Double
   }
 
   private let schema: String
   private let model: JSONValue
-  /// How many threads kernels used.
+  /// The number of threads that kernels used.
   public let threads: Int
-  /// Pixels.
+  /// The clip's size in pixels.
   public let width: Int, height: Int
-  /// The latent frames, and the frames of the clip.
+  /// The number of latent frames, and of frames of the clip.
   public let latentFrames: Int, frames: Int
-  /// The time of each phase in seconds: texts, image, latents, decoding, writing.
+  /// The duration of each phase in seconds: texts, image, latents, decoding, writing.
   public let seconds: [String: Double]
   /// The calls of the transformer, in order.
   public let steps: [Step]

@@ -2,7 +2,7 @@ import JSON
 import Models
 import Synchronization
 
-/// Measures a generation by its events.
+/// A timer that measures a generation by its events.
 public final class GenerationTimer: Sendable {
   private struct State: Sendable {
     var phaseStart: ContinuousClock.Instant
@@ -20,7 +20,7 @@ public final class GenerationTimer: Sendable {
     state = Mutex(State(phaseStart: now, stepStart: now))
   }
 
-  /// Takes note of an event.
+  /// Records an event.
   public func observe(_ event: GenerationEvent) {
     switch event {
     case .ended(let phase): end(phase.rawValue)
@@ -29,7 +29,7 @@ public final class GenerationTimer: Sendable {
     }
   }
 
-  /// Ends a phase; the next one begins.
+  /// Ends a phase and begins the next one.
   public func end(_ phase: String) {
     let now = clock.now
     state.withLock {
@@ -54,7 +54,7 @@ public final class GenerationTimer: Sendable {
     (duration / .milliseconds(1)).rounded() / 1000
   }
 
-  /// What was measured so far.
+  /// Returns the measurements so far.
   public func report(_ request: GenerationRequest, model: VideoModel) -> GenerationReport {
     let state = state.withLock { $0 }
     let manifest = model.native.manifest

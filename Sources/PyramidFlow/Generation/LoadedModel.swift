@@ -5,16 +5,16 @@ import Models
 
 /// The parts of a native model on the thread that runs them.
 ///
-/// Parts are opened when they are asked for; opening maps, and costs neither time nor memory to speak of.
+/// Parts are opened when they are requested; opening only maps files, which costs next to no time or memory.
 package struct LoadedModel {
   /// The model's files.
   package let native: NativeModel
   /// The model's family.
   package let family: ModelFamily
-  /// Where its kernels run.
+  /// The context in which the model's kernels run.
   package let context: KernelContext
 
-  /// Gathers a model's files and the context of the calling thread.
+  /// Creates a model from its files and the context of the calling thread.
   package init(_ native: NativeModel, in context: KernelContext) throws {
     guard let family = ModelFamily.named(native.family) else {
       throw BenbenError(
@@ -25,7 +25,7 @@ package struct LoadedModel {
     self.context = context
   }
 
-  /// The text encoders with their tokenizers.
+  /// Opens the text encoders with their tokenizers.
   package func textEncoders() throws -> TextEncoders {
     let t5Folder = ModelFamily.tokenizer(of: family.t5Component)
     return TextEncoders(
@@ -41,19 +41,19 @@ package struct LoadedModel {
       t5: try self.t5())
   }
 
-  /// The T5 encoder.
+  /// Opens the T5 encoder.
   package func t5() throws -> T5Encoder {
     let component = try native.component(family.t5Component)
     return try T5Encoder(T5Config(json: component.config, component: component.name), WeightScope(component))
   }
 
-  /// The transformer of a variant.
+  /// Opens the transformer of a variant.
   package func transformer(variant: String) throws -> any PyramidTransformer {
     let component = try native.component(ModelFamily.transformerPrefix + variant)
     return try family.transformer(component.name, config: component.config, WeightScope(component))
   }
 
-  /// The VAE.
+  /// Opens the VAE.
   package func vae() throws -> CausalVideoVAE {
     let component = try native.component(ModelFamily.vaeComponent)
     return try CausalVideoVAE(
@@ -68,7 +68,7 @@ extension NativeModel {
       .map { String($0.dropFirst(ModelFamily.transformerPrefix.count)) }
   }
 
-  /// The variant that was asked for; without one the only variant, or 384p where there are several.
+  /// Returns the requested variant, or without a request 384p if the model holds it, else its first variant.
   package func variant(_ wanted: String?) throws -> String {
     if let chosen = wanted ?? (variants.contains("384p") ? "384p" : variants.first), variants.contains(chosen)
     {

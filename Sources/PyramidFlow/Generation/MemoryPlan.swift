@@ -5,26 +5,27 @@ import JSON
 import Models
 import Tensors
 
-/// What running a planned model will need: its components one after the other, each with its weights and working memory.
+/// The estimated memory of a run: its components one after the other, each with its mapped weights and working memory.
 public struct MemoryPlan: Sendable {
-  /// A part of a run.
+  /// A part of a run, in which one component runs.
   public struct Phase: Sendable {
     /// The component that runs.
     public let component: String
-    /// Bytes of its mapped weights, which the system may drop and read again.
+    /// The bytes of the component's mapped weights, which the system may drop and read again.
     public let weights: Int
-    /// Bytes of working memory.
+    /// The bytes of the component's working memory.
     public let working: Int
   }
 
-  /// The run.
+  /// The request of the run.
   public let request: GenerationRequest
   /// The variant of the transformer.
   public let variant: String
-  /// The parts of the run, one after the other.
+  /// The parts of the run, in order.
   public let phases: [Phase]
 
-  /// The plan of a conversion, run at the official size and length of its first transformer; nil without a transformer.
+  /// Creates the plan of a run of a conversion's model, at the official size and length of its first transformer; nil
+  /// without a transformer.
   public init?(_ conversion: Conversion) throws {
     guard let family = ModelFamily.named(conversion.family),
       let transformer = conversion.plans.first(where: { family.role(of: $0.component) == .transformer })
@@ -44,7 +45,7 @@ public struct MemoryPlan: Sendable {
     }
   }
 
-  /// The plan of a run of a converted model.
+  /// Creates the plan of a run of a converted model.
   init(_ native: NativeModel, variant: String, _ request: GenerationRequest) throws {
     guard let family = ModelFamily.named(native.family) else {
       throw BenbenError(
@@ -74,9 +75,9 @@ public struct MemoryPlan: Sendable {
     return Phase(component: component, weights: weights, working: MemoryEstimate.base + working)
   }
 
-  /// Throws when the run needs more than is allowed, or more working memory than this machine has.
+  /// Throws when the run needs more memory than is allowed, or more working memory than this machine has.
   ///
-  /// - Parameter limit: bytes, mapped weights included; nil for no limit.
+  /// - Parameter limit: the allowed bytes, mapped weights included; nil for no limit.
   public func requireFit(limit: Int?) throws {
     let own = phases.map(\.working).max() ?? 0
     let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
@@ -93,16 +94,16 @@ public struct MemoryPlan: Sendable {
     if own > machine { throw refuse(own, "this machine has \(ByteSize.text(machine))") }
   }
 
-  /// The bytes that the largest part needs at once: the system drops the mapped weights of parts that are done.
+  /// The bytes that the largest part needs at once; the system drops the mapped weights of parts that are done.
   public var peak: Int { phases.map { $0.weights + $0.working }.max() ?? 0 }
 
-  /// The plan in lines for people.
+  /// The plan as lines of text.
   public var lines: [String] {
     let size = "\(request.width)×\(request.height), \(request.latentFrames) latent frames"
     let parts = phases.map {
       "  \($0.component): \(ByteSize.text($0.weights)) of mapped weights, about \(ByteSize.text($0.working)) beside them"
     }
-    // The rest is left to the system.
+    // Fifteen per cent of the machine's memory is left to the system.
     let machine = [4, 8, 16, 24, 32, 64, 128].first { Double(peak) < Double($0) * 1e9 * 0.85 }
     let fits = machine.map { "fits a machine of \($0) GB" } ?? "fits no machine of up to 128 GB"
     return ["running \(variant) at \(size) (estimated):"] + parts + [

@@ -1,13 +1,13 @@
 import Models
 
-/// Where the noise of a run comes from: drawn from a seed, or recorded.
+/// The origin of a run's noise: a seed, or a recording.
 public struct Noise: Sendable {
-  /// What distinguishes this noise from other noise; a resumed run must have the same.
+  /// The identifier that distinguishes this noise from other noise; a resumed run must have the same.
   public let identity: String
-  /// Starts drawing from the beginning.
+  /// A function that makes a source, which draws from the beginning.
   package let makeSource: @Sendable () throws -> any NoiseSource
 
-  /// Noise of another origin.
+  /// Creates noise of another origin.
   package init(identity: String, makeSource: @escaping @Sendable () throws -> any NoiseSource) {
     self.identity = identity
     self.makeSource = makeSource

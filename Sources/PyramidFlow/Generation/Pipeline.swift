@@ -5,7 +5,7 @@ import Tensors
 
 /// The path from a request to frames: texts, latents, pixels.
 package struct Pipeline {
-  /// A value of the run, for those who compare it.
+  /// An intermediate value of a run, for comparison.
   package enum Value {
     /// The latent at the end of a stage.
     case latent(unit: Int, stage: Int, Tensor)
@@ -19,7 +19,7 @@ package struct Pipeline {
   private let variant: String
   private let resume: ResumeState?
 
-  /// A pipeline over a model.
+  /// Creates a pipeline over a model.
   package init(_ parts: LoadedModel, variant: String, resume: ResumeState? = nil) {
     self.parts = parts
     self.variant = variant
@@ -33,7 +33,7 @@ package struct Pipeline {
   ///   - tiling: how the VAE decodes, and whether it encodes in tiles.
   ///   - onValue: receives intermediate values.
   ///   - onEvent: receives progress.
-  /// - Throws: what `onValue` and `onEvent` throw, too.
+  /// - Throws: `BenbenError`, and any error thrown by `onValue` or `onEvent`.
   package func run(
     _ request: GenerationRequest, image: Clip? = nil, noise: any NoiseSource,
     tiling: CausalVideoVAE.Tiling = .saveMemory, onValue: (Value) throws -> Void = { _ in },
@@ -82,7 +82,7 @@ package struct Pipeline {
       remedies: ["Convert a checkpoint whose folders are all of one release."])
   }
 
-  /// [negative, prompt], or the prompt alone without guidance.
+  /// Returns the embeddings of [negative, prompt], or the prompt's alone without guidance.
   private func embeddings(_ request: GenerationRequest) throws -> [TextEmbedding] {
     let texts =
       request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
@@ -126,7 +126,7 @@ package struct Pipeline {
         of: request, image: image,
         shape: request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: initial.shape[0]))
       ?? []
-    // Time goes about as tokens do.
+    // Time is about proportional to the number of tokens.
     let textTokens = texts.map { $0.tokens.shape[0] }.max() ?? 0
     let allWork = calls.reduce(0) { $0 + $1.latentTokens + textTokens }
     let resumed = calls.prefix { $0.unit < finished.count }
@@ -151,7 +151,7 @@ package struct Pipeline {
     }
   }
 
-  /// Decodes a latent, un-normalised already.
+  /// Decodes a latent, whose normalisation is undone already.
   package func decode(
     _ input: Tensor, with vae: CausalVideoVAE, tiling: CausalVideoVAE.Tiling,
     onValue: (Value) throws -> Void = { _ in }, onEvent: (GenerationEvent) throws -> Void = { _ in }

@@ -10,13 +10,13 @@ package struct ResumeState {
   let embeddings: String?
   /// The file that keeps latents, if any.
   let latents: String?
-  /// What distinguishes the run's noise from other noise.
+  /// The identifier of the run's noise (``Noise/identity``).
   let noise: String
   let model: NativeModel
   let variant: String
   let family: ModelFamily
 
-  /// The embeddings of an earlier run of the same text encoders and texts.
+  /// Returns the embeddings kept by an earlier run of the same text encoders and texts, if there are any.
   func embeddings(of texts: [String]) throws -> [TextEmbedding]? {
     guard let embeddings,
       let kept = try TensorArchive.read(embeddings, origin: origin(of: texts))
@@ -30,7 +30,7 @@ package struct ResumeState {
     }
   }
 
-  /// Keeps the embeddings of the texts.
+  /// Stores the embeddings of the texts for a later run.
   func keep(_ results: [TextEmbedding], of texts: [String]) throws {
     guard let embeddings else { return }
     let tensors = results.enumerated().flatMap { index, text in
@@ -39,7 +39,7 @@ package struct ResumeState {
     try TensorArchive.write(tensors, origin: origin(of: texts), to: embeddings)
   }
 
-  /// The finished latent frames of an earlier run of the same request; none when there was no such run.
+  /// Returns the finished latent frames of an earlier run of the same request; empty when there was no such run.
   func latents(of request: GenerationRequest, image: Tensor?, shape: Shape) throws
     -> [Tensor]
   {
@@ -56,7 +56,7 @@ package struct ResumeState {
     return finished
   }
 
-  /// Keeps the finished latent frames.
+  /// Stores the finished latent frames for a later run.
   func keep(
     _ finished: [Tensor], of request: GenerationRequest, image: Tensor?
   ) throws {

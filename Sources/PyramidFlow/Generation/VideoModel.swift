@@ -6,48 +6,48 @@ import Models
 
 /// A native model that generates clips.
 ///
-/// An actor with an OS thread of its own, on which its kernels run: it can be used from any task, actor or thread. Calls of
-/// one model are carried out one after the other; two models work side by side. Neither changes settings of the process.
+/// An actor with its own OS thread, on which its kernels run: it can be used from any task, actor or thread. Calls of
+/// one model run one after the other; several models run side by side. None of them changes settings of the process.
 ///
 /// Cancelling the task that called ``generate(_:variant:image:noise:options:onEvent:)`` ends the run after the current
 /// call of the transformer or chunk of the decoder, with `CancellationError`.
 public actor VideoModel {
   /// The model's files.
   package nonisolated let native: NativeModel
-  /// How many threads its kernels use.
+  /// The number of threads that the model's kernels use.
   public nonisolated let threads: Int
   private let thread: KernelThread
 
-  /// The model's own thread.
+  /// The executor of the model's own thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
   /// Opens a native model; weights are mapped when they are first used.
   ///
   /// - Parameters:
   ///   - path: the folder that ``ModelConverter`` wrote.
-  ///   - threads: how many threads kernels use; nil for all cores, or `OMP_NUM_THREADS`.
-  /// - Throws: `BenbenError` when the folder is no native model or its manifest is malformed.
+  ///   - threads: the number of threads that kernels use; nil for all cores, or `OMP_NUM_THREADS`.
+  /// - Throws: `BenbenError` when the folder is not a native model or its manifest is malformed.
   public init(at path: String, threads: Int? = nil) throws {
     native = try NativeModel(path: path)
     thread = KernelThread(threads: threads)
     self.threads = thread.threads
   }
 
-  /// The folder.
+  /// The path of the model's folder.
   public nonisolated var path: String { native.path }
   /// The family: `miniflux` or `sd3`.
   public nonisolated var family: String { native.family }
   /// The variants that the model holds: 384p, 768p, image.
   public nonisolated var variants: [String] { native.variants }
 
-  /// Runs on the model's thread with its parts.
+  /// Calls a function with the model's parts on the model's thread.
   package func withParts<Result: Sendable>(
     _ body: @Sendable (LoadedModel) throws -> Result
   ) throws -> Result {
     try body(KernelThread.resident { try LoadedModel(native, in: KernelContext()) })
   }
 
-  /// An estimate of the memory that a run needs.
+  /// Returns an estimate of the memory that a run needs.
   ///
   /// - Throws: `BenbenError` when the model has no transformer of the variant, or a component is damaged.
   public nonisolated func memoryPlan(

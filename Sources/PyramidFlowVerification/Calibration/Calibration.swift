@@ -7,7 +7,8 @@ import Models
 import Parity
 import Tensors
 
-/// Refines a plan for the transformer by what groups of its tensors cost on the steps of a golden trace.
+/// A refinement of the transformer's plan, by the errors that groups of its tensors cause on the steps of a golden
+/// trace.
 struct Calibration {
   let trace: GoldenTrace
   let target: SensitivitySearch.Target
@@ -16,9 +17,9 @@ struct Calibration {
   let folder: String
   let onEvent: (CalibrationEvent) throws -> Void
 
-  /// Predictions that are measured, of all that the trace holds.
+  /// The number of recorded predictions that are measured.
   private static let calls = 8
-  /// How often a plan is made anew when errors do not quite add up.
+  /// The largest number of plans that are tried, as the errors of groups do not quite add up.
   private static let attempts = 8
 
   /// The conversion with the cheapest plan that reaches the target, and the table it was chosen from.
@@ -58,7 +59,7 @@ struct Calibration {
       calibration: try report(search, chosen: chosen, errors: errors, calls: calls.calls.count))
   }
 
-  /// Every group at every choice, all others at their most precise.
+  /// Measures every group at every choice, with all other groups at their most precise.
   private func measured(
     _ groups: [SensitivitySearch.Group], measure: ([Int]) throws -> [Double]
   ) throws -> [SensitivitySearch.Group] {
@@ -76,14 +77,14 @@ struct Calibration {
         done += 1
         try Task.checkCancellation()
         try onEvent(.measured(done, of: total))
-        // Four digits: what other orders of summation change must not change a plan.
+        // Four digits, so that another order of summation does not change the plan.
         return zip(errors, floor).map { Self.rounded(max(0, $0 - $1)) }
       }
       return group
     }
   }
 
-  /// What was found, for people.
+  /// Returns a summary of the chosen plan for people.
   private func summary(_ search: SensitivitySearch, chosen: [Int], errors: [Double]) -> String {
     let names = zip(search.groups, chosen).map { group, choice in
       let choice = group.choices[choice]
@@ -108,7 +109,7 @@ struct Calibration {
     return (value * scale).rounded() / scale
   }
 
-  /// The plan, and the nmse of every call with it.
+  /// Chooses the plan, and measures the nmse of every call with it.
   private func choose(
     _ search: SensitivitySearch, otherBytes: Int, measure: ([Int]) throws -> [Double]
   ) throws -> (chosen: [Int], errors: [Double]) {
@@ -128,7 +129,7 @@ struct Calibration {
         let worst = errors.max() ?? 0
         if worst <= limit { return (chosen, errors) }
         if chosen == search.mostPrecise { break }
-        // Errors of groups did not quite add up: ask for so much more.
+        // The errors of groups did not quite add up: lower the requested error in proportion.
         asked *= min(0.98, limit / worst)
       }
       let best = SensitivitySearch.decibels(try measure(search.mostPrecise).max() ?? 0) ?? .infinity

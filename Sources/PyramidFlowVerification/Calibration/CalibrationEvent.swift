@@ -4,12 +4,12 @@ import Kernels
 import Parity
 import PyramidFlow
 
-/// Something that happened while a conversion was calibrated.
+/// An event of a calibration.
 public enum CalibrationEvent: Sendable {
-  /// The products of a component are measured for what exceeds the range of f16.
+  /// The products of a component are being compared with the range of f16.
   case measuringRanges(component: String)
-  /// So many of the groups' choices were measured.
+  /// A number of the groups' choices, out of all, has been measured.
   case measured(Int, of: Int)
-  /// What was chosen, in a sentence.
+  /// The chosen plan, in a sentence.
   case chose(String)
 }

@@ -5,20 +5,20 @@ import Models
 import Parity
 import Tensors
 
-/// Keeps tensors wider whose products exceed the range of f16 on a golden trace.
+/// An audit that finds tensors whose products exceed the range of f16 on a golden trace, and keeps them wider.
 ///
-/// Benben's own products are f32, so nothing overflows here; but whoever exports a model in f16 has it run in f16.
+/// Benben's own products are f32, so nothing overflows here; but a model that is exported in f16 runs in f16.
 struct RangeAudit {
   let trace: GoldenTrace
   let context: KernelContext
-  /// A folder for the files that are measured.
+  /// A folder for the files to measure.
   let folder: String
   let onEvent: (CalibrationEvent) throws -> Void
 
-  private static let largestHalf: Float = 65504
+  private static let maximumHalf: Float = 65504
   private static let calls = 8
 
-  /// The conversion with wider types where products need them.
+  /// Returns the conversion with wider types where products need them.
   func refine(_ conversion: Conversion) throws -> Conversion {
     guard let family = ModelFamily.named(conversion.family) else { return conversion }
     let plans = conversion.plans.filter { $0.rows.contains { $0.type == .f16 } }
@@ -35,7 +35,7 @@ struct RangeAudit {
       try run(component, family, request)
       result = result.replacing(
         plan.retyped { row in
-          guard row.type == .f16, let largest = ranges.largest[row.name], largest > Self.largestHalf else {
+          guard row.type == .f16, let largest = ranges.largest[row.name], largest > Self.maximumHalf else {
             return nil
           }
           return (
@@ -47,7 +47,7 @@ struct RangeAudit {
     return result
   }
 
-  /// Computes what the trace holds inputs for.
+  /// Runs a component on the inputs that the trace holds for it.
   private func run(
     _ component: NativeComponent, _ family: ModelFamily, _ request: GenerationRequest
   ) throws {

@@ -5,8 +5,8 @@ import Models
 import Parity
 import PyramidFlow
 
-/// Verifies a model against a golden video or a folder of PNGs: generates the clip of the recorded request with the
-/// recorded noise and compares frame by frame.
+/// A verification of a model against a golden video or a folder of PNGs: it generates the clip of the recorded request
+/// with the recorded noise and compares frame by frame.
 struct ClipVerification {
   private let parts: LoadedModel
   private let golden: String
@@ -16,8 +16,8 @@ struct ClipVerification {
   private let options: VerificationOptions
   private let onEvent: (VerificationEvent) throws -> Void
 
-  /// A golden may have as many frames more or fewer than the run and is still compared, so that its report says what
-  /// happened: one latent's.
+  /// The largest difference in the number of frames at which a golden is still compared, so that its report says what
+  /// happened: the frames of one latent frame.
   private static let strayFrames = 8
 
   init(
@@ -75,20 +75,21 @@ struct ClipVerification {
     return report
   }
 
-  /// A folder of PNGs, or a single one, holds the very bytes.
+  /// Whether the golden holds the exact bytes: a folder of PNGs, or a single one.
   private var isLossless: Bool {
     let kind = ClipWriter.Format(path: golden)
     return kind == .folder || kind == .png
   }
 
-  /// The baseline is that of the encoder which imageio, the usual writer of `export_to_video`, uses.
+  /// Returns a caveat for a golden that is not encoded as H.264, which the baseline uses, as does imageio, the usual
+  /// writer of `export_to_video`.
   private func caveat(codec: String?) -> String? {
     guard !isLossless, let codec, codec != "h264" else { return nil }
     return
       "the golden is encoded as \(codec), and what H.264 loses was allowed; record it with imageio, or as PNGs"
   }
 
-  /// A clip after the encoding of the official `export_to_video`.
+  /// Returns a clip after the encoding of the official `export_to_video`.
   private func encoded(_ clip: Clip) throws -> Clip {
     let encoded = try EncodingBaseline.roundTrip(clip, framesPerSecond: trace.request.framesPerSecond)
     guard encoded.count == clip.count else {

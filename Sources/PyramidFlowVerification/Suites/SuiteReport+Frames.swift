@@ -17,19 +17,19 @@ extension SuiteReport {
 }
 
 extension SuiteReport.Entry {
-  /// Frames of about this many bytes in all go into a page; PNGs of noise are as large as their frames.
+  /// The approximate size of all frames of a page, in bytes; PNGs of noise are as large as their frames.
   private static let frameBytes = 12_000_000
 
-  /// An entry with a report.
+  /// Creates an entry with a report.
   ///
-  /// - Parameter goldens: how many goldens the page's frames are shared among; nil for no frames.
+  /// - Parameter goldens: the number of goldens that share the page's frames; nil for no frames.
   init(name: String, _ report: ParityReport, framesShared goldens: Int?) throws {
     self.init(
       name: name, outcome: .success(report),
       clip: try goldens.flatMap { try Self.clip(of: report, goldens: $0) })
   }
 
-  /// The frames of a golden, if it has any.
+  /// Returns the frames of a golden for the page, or nil when it has none.
   private static func clip(of report: ParityReport, goldens: Int) throws -> JSONValue? {
     guard let shown = report.shownClips else { return nil }
     let limit = max(2, frameBytes / (2 * shown.clip.frameSize * max(goldens, 1)))

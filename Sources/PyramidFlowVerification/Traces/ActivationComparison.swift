@@ -3,7 +3,7 @@ import Models
 import Parity
 import Tensors
 
-/// Compares the outputs of the transformer's modules with the recorded activations of one call.
+/// A comparison of the outputs of the transformer's modules with the recorded activations of one call.
 final class ActivationComparison: ActivationObserver {
   private let trace: GoldenTrace
   private let call: Int
@@ -11,7 +11,7 @@ final class ActivationComparison: ActivationObserver {
   private var pending: Set<String>
   private var results: [TensorComparison] = []
 
-  /// Nil when nothing was recorded for the call.
+  /// Creates a comparison; nil when nothing was recorded for the call.
   init?(_ trace: GoldenTrace, call: Int, threshold: Double) {
     let recorded = trace.recordedActivations(call: call)
     if recorded.isEmpty { return nil }
@@ -56,7 +56,7 @@ final class ActivationComparison: ActivationObserver {
         ? golden.rows(index..<index + 1)
         : golden.rows(index..<index + 1).reshaped(
           [golden.shape[1], width])
-      // Recorded text has its padding, ours has not: the tokens of the text come first, the image's last.
+      // Recorded text is padded, ours is not: text tokens come first, the image's last.
       let text =
         switch stream {
         case .text: sample.shape[0]

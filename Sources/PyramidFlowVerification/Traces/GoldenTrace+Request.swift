@@ -39,7 +39,8 @@ extension GenerationRequest {
 }
 
 extension GoldenTrace {
-  /// The image that the recorded run started from, of the clip's size; nil when it started from none or none was recorded.
+  /// Returns the image that the recorded run started from, of the clip's size, or nil when it started from none or none
+  /// was recorded.
   func startImage() throws -> Clip? {
     guard request.mode == "i2v", let image = try image() else { return nil }
     guard (image.width, image.height) == (request.width, request.height) else {
@@ -67,13 +68,13 @@ extension GoldenTrace {
     return texts
   }
 
-  /// How the recorded run decoded, or nil when it did not.
+  /// Returns the tiling with which the recorded run decoded, or nil when it did not decode.
   func tiling() throws -> CausalVideoVAE.Tiling? {
     try decoding().map { CausalVideoVAE.Tiling(window: $0.window, tileSize: $0.tileSize) }
   }
 }
 
 extension TransformerCall {
-  /// The place of the call in a trace.
+  /// The step of the call in a trace.
   var traced: TracePath.Step { TracePath.Step(unit: unit, stage: stage, step: step) }
 }

@@ -3,20 +3,20 @@ import Models
 import Parity
 import Tensors
 
-/// Calls of the transformer that a golden trace holds, with their inputs and the official prediction.
+/// The calls of the transformer that a golden trace holds, with their inputs and the official predictions.
 struct RecordedCalls {
-  /// One call.
+  /// A recorded call of the transformer.
   struct Call {
     let latent: Tensor
     let history: [Tensor]
     let timestep: Double
-    /// [texts, channels, 1, height, width].
+    /// The official prediction, [texts, channels, 1, height, width].
     let prediction: Tensor
   }
 
-  /// [negative, prompt], or the prompt alone without guidance.
+  /// The embeddings of [negative, prompt], or the prompt's alone without guidance.
   let texts: [TextEmbedding]
-  /// In order of computation.
+  /// The calls in order of computation.
   let calls: [Call]
 
   /// Reads at most `limit` calls, spread evenly over the run.
@@ -28,7 +28,7 @@ struct RecordedCalls {
     let count = min(limit, all.count)
     self.texts = texts
     calls = try (0..<count).compactMap { index in
-      // The first and the last call, and between them as far apart as can be.
+      // The first and the last call, and evenly spaced ones between them.
       try Self.read(trace, all[count == 1 ? 0 : index * (all.count - 1) / (count - 1)], texts: texts.count)
     }
     if calls.isEmpty { throw Self.nothing(trace) }
@@ -41,7 +41,7 @@ struct RecordedCalls {
       remedies: ["Record a trace of a whole run."])
   }
 
-  /// One call, or nil when it was not recorded.
+  /// Reads one call, or returns nil when it was not recorded.
   private static func read(_ trace: GoldenTrace, _ call: TransformerCall, texts: Int) throws -> Call? {
     guard let inputs = try trace.inputs(of: call, texts: texts), let latent = inputs.last,
       let prediction = try trace.tensor(.prediction(call.traced), shape: [texts] + call.latentShape)
@@ -50,7 +50,7 @@ struct RecordedCalls {
       latent: latent, history: Array(inputs.dropLast()), timestep: call.timestep, prediction: prediction)
   }
 
-  /// The nmse of every prediction of a sampler's transformer.
+  /// Returns the nmse of every prediction of a sampler's transformer.
   func errors(_ sampler: PyramidSampler) throws -> [Double] {
     try calls.map { call in
       let ours = Tensor.concatenated(
@@ -62,8 +62,8 @@ struct RecordedCalls {
 }
 
 extension GoldenTrace {
-  /// The recorded inputs of a call, earlier latents first, without the copies for several texts; nil unless all of them
-  /// were recorded.
+  /// Returns the recorded inputs of a call, earlier latents first, without the copies for several texts; nil unless all
+  /// of them were recorded.
   func inputs(of call: TransformerCall, texts: Int) throws -> [Tensor]? {
     let shapes = call.historyShapes + [call.latentShape]
     let inputs = try shapes.enumerated().compactMap { index, shape in

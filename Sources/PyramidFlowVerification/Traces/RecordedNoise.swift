@@ -28,7 +28,7 @@ struct RecordedNoise: NoiseSource {
 }
 
 extension Noise {
-  /// The noise that a golden trace recorded.
+  /// Returns the noise that a golden trace recorded.
   ///
   /// - Throws: `BenbenError` when the trace cannot be read.
   public static func recorded(in trace: GoldenTrace) throws -> Noise {

@@ -49,7 +49,7 @@ extension TraceVerification {
     try compare(decoded, clip, mode: .teacherForced)
   }
 
-  /// Compares a run of our own from the recorded request and noise.
+  /// Compares a free run from the recorded request and noise.
   mutating func verifyFreeRun() throws {
     guard trace.request.mode != "vae" else { return }
     let image = try trace.startImage()

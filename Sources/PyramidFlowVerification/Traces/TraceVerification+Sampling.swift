@@ -45,7 +45,7 @@ extension TraceVerification {
     }
   }
 
-  /// What a stage starts from, or nil when its noise was not recorded.
+  /// Returns the starting latent of a stage, or nil when its noise was not recorded.
   private func entered(
     _ sampler: PyramidSampler, _ call: TransformerCall, from latent: Tensor
   ) throws -> Tensor? {
@@ -98,7 +98,7 @@ extension TraceVerification {
     return sampler.step(input, along: sampler.guided(flows, scale: call.guidanceScale), of: call)
   }
 
-  /// Compares a stage's latent; the golden's own goes on.
+  /// Compares a stage's latent with the golden's, and returns the golden's where it was recorded.
   private mutating func verifyLatent(_ call: TransformerCall, computed: Tensor?) throws -> Tensor? {
     let path = TracePath.latent(unit: call.unit, stage: call.stage)
     guard let golden = try trace.tensor(path, shape: [1] + call.latentShape) else { return computed }
@@ -106,7 +106,7 @@ extension TraceVerification {
     return golden.reshaped(call.latentShape)
   }
 
-  /// The latent of the image that the recorded run started from, or nil when it was not recorded.
+  /// Returns the latent of the image that the recorded run started from, or nil when it was not recorded.
   func recordedImageLatent(channels: Int) throws -> Tensor? {
     let shape = request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: channels)
     func recorded(_ path: TracePath) throws -> Tensor? {

@@ -4,7 +4,7 @@ import Parity
 import Tensors
 
 extension TraceVerification {
-  /// Compares ids, and the embeddings of the golden's own ids, so that a wrong token does not show twice.
+  /// Compares ids, and the embeddings of the golden's own ids, so that a wrong token is reported only once.
   mutating func verifyTexts() throws {
     guard try trace.text(.prompt) != nil || trace.text(.negative) != nil else { return }
     let encoders = try parts.textEncoders()
@@ -33,7 +33,7 @@ extension TraceVerification {
     }
   }
 
-  /// Ids must be equal, whatever the thresholds.
+  /// Compares ids, which must be equal whatever the thresholds.
   private mutating func compare(_ path: TracePath, _ ids: [Int], _ golden: [Int]) throws {
     guard ids.count == golden.count else {
       throw BenbenError(

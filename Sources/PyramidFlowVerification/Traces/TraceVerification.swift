@@ -7,18 +7,18 @@ import Parity
 import PyramidFlow
 import Tensors
 
-/// Verifies a model against a golden trace.
+/// A verification of a model against a golden trace.
 struct TraceVerification {
   let parts: LoadedModel
   let trace: GoldenTrace
-  /// The recorded run, valid.
+  /// The validated request of the recorded run.
   let request: GenerationRequest
   let thresholds: Thresholds
   let options: VerificationOptions
   let onEvent: (VerificationEvent) throws -> Void
   var report: ParityReport
 
-  /// Thrown to end a verification at its first failure, when that was asked for.
+  /// The error that ends a verification at its first failure, when that was requested.
   private struct StoppedAtFirstFailure: Error {}
 
   init(
@@ -40,7 +40,7 @@ struct TraceVerification {
       model: ModelSubject(family: parts.family.name, manifest: manifest))
   }
 
-  /// Makes the comparisons of the wanted modes.
+  /// Makes the comparisons of the requested modes.
   consuming func run() throws -> ParityReport {
     do {
       if options.modes.contains(.teacherForced) {
@@ -59,13 +59,13 @@ struct TraceVerification {
     return report
   }
 
-  /// Appends a comparison; ends the verification when it fails and that was asked for.
+  /// Appends a comparison; ends the verification when it fails and stopping was requested.
   mutating func add(_ comparison: TensorComparison) throws {
     report.add(comparison)
     if options.stopsAtFirstFailure, !comparison.passed { throw StoppedAtFirstFailure() }
   }
 
-  /// Compares a tensor with the golden's of the same number of values.
+  /// Compares a tensor with the golden's, which must have the same number of values.
   mutating func compare(
     _ path: TracePath, _ values: Tensor, _ golden: Tensor, mode: ComparisonMode = .teacherForced,
     note: String? = nil
@@ -104,7 +104,8 @@ struct TraceVerification {
   }
 }
 
-/// The VMAF of every frame of a clip against one of the same size and length, where it can be computed.
+/// Returns the VMAF of every frame of a clip against one of the same size and length, or nil when it cannot be
+/// computed.
 func vmaf(
   _ clip: Clip, _ reference: Clip, _ onEvent: (VerificationEvent) throws -> Void
 ) throws -> [Double]? {

@@ -47,7 +47,7 @@ package struct ErrorMetrics: Equatable, Sendable {
   /// Adds a row quantized to 8 bits and its reference, which must be finite.
   ///
   /// - Returns: the signal-to-noise ratio of the row without its largest value, in decibels: the precision that an
-  ///   outlier, which is itself restored exactly, leaves to the other values.
+  ///   outlier, which itself is restored, leaves to the other values.
   @discardableResult
   package mutating func add(
     quantizedRow: UnsafeBufferPointer<Int8>, scale: Float, reference: UnsafeBufferPointer<Float>

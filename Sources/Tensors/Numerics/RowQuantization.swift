@@ -3,7 +3,7 @@ import CKernelLoops
 /// Symmetric 8-bit quantization with one scale per row: w ≈ q·s, s = max|w| / 127, q = w / s rounded to the nearest
 /// integer, ties to even.
 ///
-/// The largest value of a row is represented exactly, and zero stays zero. Values must be finite. Searching for the
+/// The largest value of a row is represented to within one unit in the last place, and zero stays zero. Values must be finite. Searching for the
 /// scale with the smallest error does not pay off for normally distributed weights.
 package enum RowQuantization {
   /// The largest magnitude of a quantized value; −128 is not used, so that the range is symmetric.

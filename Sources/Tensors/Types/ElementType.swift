@@ -32,7 +32,8 @@ package enum ElementType: String, CaseIterable, Sendable {
   /// Whether weights of this type can be used in computations: they convert to f32 exactly.
   package var isComputable: Bool { self == .f32 || self == .bf16 || self == .f16 }
 
-  /// Returns whether every finite value of this type is also a value of `other`.
+  /// Returns whether every finite value of this type is known to be a value of `other`: true for equal types, and from
+  /// f32, bf16 and f16 to f32.
   package func widensExactly(to other: ElementType) -> Bool {
     self == other || (isComputable && other == .f32)
   }
