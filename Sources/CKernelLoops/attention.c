@@ -80,7 +80,7 @@ BEST void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t 
     }
 }
 
-BEST void bb_block_turned_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
+BEST void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
   size_t padded = (width + 31) / 32 * 32;
   // Sixteen rows of sixteen pairs at a time, rounded row by row and written column by column.
   for (size_t first = 0; first < (rows + 63) / 64 * 64; first += 16)

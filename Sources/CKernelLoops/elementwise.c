@@ -24,7 +24,7 @@ BEST void bb_rotate_pairs(float *x, const float *cosines, const float *sines, si
       }
 }
 
-BEST void bb_deal_two(const float *x, float *restrict out, float *restrict other, size_t count) {
+BEST void bb_deinterleave2(const float *x, float *restrict out, float *restrict other, size_t count) {
   for (size_t i = 0; i < count; i++) {
     out[i] = x[2 * i];
     other[i] = x[2 * i + 1];

@@ -115,7 +115,7 @@ BEST void bb_sum_blocked_rows(const int8_t *q, size_t blocks, size_t width, int3
   }
 }
 
-void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out) {
+void bb_interleave_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out) {
   // Sixteen rows at a time: four columns of them fill a cache line.
   for (size_t r = 0; r < rows; r += 16)
     for (size_t i = 0; i < columns; i += 4)
@@ -123,7 +123,7 @@ void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out) {
         memcpy(out + r / 64 * 64 * columns + 64 * i + 4 * (r % 64 + k), q + (r + k) * columns + i, 4);
 }
 
-void bb_unpack_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out) {
+void bb_deinterleave_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out) {
   for (size_t r = first; r < first + rows;) {
     size_t count = 16 - r % 16 < first + rows - r ? 16 - r % 16 : first + rows - r;
     const int8_t *source = q + r / 64 * 64 * columns + 4 * (r % 64);

@@ -5,13 +5,13 @@ import PyramidFlow
 extension VideoModel {
   /// Verifies the model against a golden trace.
   ///
-  /// *Teacher-forced*, every step is given the golden's inputs, so that errors do not pile up: this names the first block
-  /// that diverges. *Free-running*, only texts and noise are given: this is what a user sees.
+  /// *Teacher-forced*, every step takes the golden's inputs, so that errors do not accumulate: this names the first
+  /// block that diverges. *Free-running*, only texts and noise are the golden's: this is what a user sees.
   ///
   /// - Parameters:
   ///   - trace: the golden trace.
-  ///   - options: what to compare, and how strictly.
-  ///   - onEvent: receives progress on the model's thread; what it throws ends the verification.
+  ///   - options: the comparisons to make, and their strictness.
+  ///   - onEvent: receives progress on the model's thread; an error that it throws ends the verification.
   /// - Throws: `BenbenError` when the trace is of another family or malformed; `CancellationError` when the task was
   ///   cancelled.
   public func verify(
@@ -27,8 +27,8 @@ extension VideoModel {
   ///
   /// - Parameters:
   ///   - golden: the golden.
-  ///   - options: what to compare, and how strictly.
-  ///   - onEvent: receives progress on the model's thread; what it throws ends the verification.
+  ///   - options: the comparisons to make, and their strictness.
+  ///   - onEvent: receives progress on the model's thread; an error that it throws ends the verification.
   /// - Throws: `BenbenError` also when the golden is a suite; see ``verify(suite:shard:wantsFrames:options:onEvent:)``.
   public func verify(
     against golden: Golden, options: VerificationOptions = VerificationOptions(),
@@ -60,9 +60,9 @@ extension VideoModel {
   /// - Parameters:
   ///   - suite: the suite.
   ///   - shard: the part of the suite to verify; nil for all of it.
-  ///   - wantsFrames: whether the report's page is to show frames.
-  ///   - options: what to compare, and how strictly.
-  ///   - onEvent: receives progress on the model's thread; what it throws ends the verification.
+  ///   - wantsFrames: whether the report's page will show frames.
+  ///   - options: the comparisons to make, and their strictness.
+  ///   - onEvent: receives progress on the model's thread; an error that it throws ends the verification.
   public func verify(
     suite: GoldenSuite, shard: SuiteShard? = nil, wantsFrames: Bool = false,
     options: VerificationOptions = VerificationOptions(),

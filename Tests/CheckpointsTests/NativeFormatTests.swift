@@ -8,12 +8,12 @@ import Testing
 @testable import Checkpoints
 
 struct NativeFormatTests {
-  private let folder: TestFolder
-  private let checkpoint: String
-  private static let shapes: [(name: String, shape: [Int])] = [
+  let folder: TestFolder
+  let checkpoint: String
+  static let shapes: [(name: String, shape: [Int])] = [
     ("b.weight", [3, 5]), ("a", [7]), ("large", [130, 130]),
   ]
-  private static let declarations = shapes.map {
+  static let declarations = shapes.map {
     WeightDeclaration(name: $0.name, shape: $0.shape, use: $0.shape.count == 2 ? .matrix : .vector)
   }
 
@@ -24,7 +24,7 @@ struct NativeFormatTests {
     _ = try folder.write(Array("{\"x\":1}".utf8), "checkpoint/part/config.json")
   }
 
-  private func plan(
+  func plan(
     _ declarations: [WeightDeclaration] = declarations, type: WeightType? = nil,
     rules: [ComponentDeclaration.IgnoreRule] = [], overrides: [Recipe.Rule] = []
   ) throws -> ComponentPlan {
@@ -35,7 +35,7 @@ struct NativeFormatTests {
   }
 
   @discardableResult
-  private func convert(_ plan: ComponentPlan, to name: String = "model", replace: Bool = false) throws
+  func convert(_ plan: ComponentPlan, to name: String = "model", replace: Bool = false) throws
     -> String
   {
     let output = folder.path + "/" + name
@@ -47,7 +47,7 @@ struct NativeFormatTests {
     return output
   }
 
-  private func bytes(_ path: String) throws -> [UInt8] {
+  func bytes(_ path: String) throws -> [UInt8] {
     Array(try #require(FileManager.default.contents(atPath: path)))
   }
 
@@ -67,7 +67,7 @@ struct NativeFormatTests {
     #expect(folder.entries == ["checkpoint", "model"])
   }
 
-  private static func int8(_ pattern: String) throws -> Recipe.Rule {
+  static func int8(_ pattern: String) throws -> Recipe.Rule {
     try Recipe.Rule(pattern, type: .int8, activations: .int8, reason: "asked for")
   }
 
@@ -106,56 +106,6 @@ struct NativeFormatTests {
     changed[sound.count - 1] ^= 1
     let damaged = try NativeComponent(path: try folder.write(changed, "changed.benben")).integrityIssues()
     #expect(damaged.map(\.tensor) == ["large"])
-  }
-
-  /// Values that int8 does not suit, and values that no type can hold.
-  @Test func keepsOrRefusesWhatCannotBeQuantized() throws {
-    func plan(_ values: [Float], _ type: WeightType) throws -> ComponentPlan {
-      let header =
-        "{\"w\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[0,16384]}}"
-      let data = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
-      _ = try folder.write(safetensors(header, data: data), "checkpoint/text_encoder/model.safetensors")
-      _ = try folder.write(Array("{}".utf8), "checkpoint/text_encoder/config.json")
-      return try ComponentPlan(
-        try CheckpointFolder(path: checkpoint).component("text_encoder"),
-        declaration: ComponentDeclaration(
-          weights: [WeightDeclaration(name: "w", shape: [64, 64], use: .matrix)]),
-        request: QuantizationOptions(type: type))
-    }
-    let plain = (0..<4096).map { Float(sin(Double($0) * 1.7)) }
-    #expect(try plan(plain, .int8).rows[0].type == .int8)
-    try expectBlocks(of: plan(plain, .int8), plain)
-    var zeroRow = plain
-    for index in 640..<704 { zeroRow[index] = 0 }
-    #expect(try plan(zeroRow, .int8).rows[0].type == .int8)
-    var outlier = plain
-    outlier[17 * 64 + 3] = 3000
-    // The outlier itself comes back, so that the tensor as a whole looks well; its neighbours do not.
-    let kept = try plan(outlier, .int8).rows[0]
-    #expect(kept.type == .bf16 && kept.reason.contains("row 17"), "\(kept.reason)")
-    #expect(try plan(plain.map { $0 * 70000 }, .f16).rows[0].reason.contains("f16"))
-    for value in [Float.nan, .infinity] {
-      var damaged = plain
-      damaged[100] = value
-      let error = try #require(throws: BenbenError.self) { try plan(damaged, .int8) }
-      #expect(error.description.contains("\"w\""))
-      #expect(throws: BenbenError.self) { try convert(plan(damaged, .f32), to: "damaged") }
-    }
-    #expect(!folder.entries.contains("damaged"))
-  }
-
-  /// A matrix whose products are those of integers is stored in blocks, and comes back row by row wherever it is read.
-  private func expectBlocks(of plan: ComponentPlan, _ values: [Float]) throws {
-    let path = try convert(plan, to: "blocked") + "/text_encoder.benben"
-    let component = try NativeComponent(path: path)
-    let weight = try component.weight(WeightDeclaration(name: "w", shape: [64, 64]))
-    #expect(weight.layout == .blocked)
-    for (value, stored) in zip(values, weight.tensor().array) { #expect(abs(value - stored) <= 0.51 / 127) }
-    #expect(weight.rows([9]).array == Array(weight.tensor().array[9 * 64..<10 * 64]))
-    var conversion = try TensorConversion(component.weightFiles().tensors[0], to: .f32)
-    var read: [Float] = []
-    while try conversion.next({ read += Array($0.bindMemory(to: Float.self)) }) {}
-    #expect(read == weight.tensor().array)
   }
 
   @Test(arguments: ["\"blocks-64x4\"", "\"columns\"", "4"])
@@ -221,38 +171,6 @@ struct NativeFormatTests {
     }
   }
 
-  @Test func namesWhatDoesNotFitTheModel() throws {
-    func message(_ declarations: [WeightDeclaration]) -> String {
-      do { _ = try plan(declarations) } catch { return "\(error)" }
-      return ""
-    }
-    #expect(message(Self.declarations + [.init(name: "absent", shape: [1])]).contains("\"absent\""))
-    #expect(message(Array(Self.declarations.dropLast())).contains("\"large\""))
-    let wrong = Self.declarations.dropLast() + [.init(name: "large", shape: [131, 130])]
-    #expect(message(Array(wrong)).contains("130×130"))
-    let rule = ComponentDeclaration.IgnoreRule(name: "left out") { $0 == "large" }
-    let ignored = try plan(Array(Self.declarations.dropLast()), rules: [rule]).ignored
-    #expect(ignored.map(\.name) == ["large"] && ignored.map(\.rule) == ["left out"])
-  }
-
-  @Test func tiedTensorsMustBeEqual() throws {
-    let tied = [WeightDeclaration(name: "b.weight", shape: [3, 5], aliases: ["a"])]
-    #expect(throws: BenbenError.self) { try plan(tied) }
-    _ = try folder.write(safetensors([("alias", [2])]), "checkpoint/part/model.safetensors")
-    let accepted = try plan([WeightDeclaration(name: "real", shape: [2], aliases: ["alias"])])
-    #expect(accepted.rows.map(\.name) == ["real"])
-  }
-
-  @Test func valuesBeyondF16StayWide() throws {
-    var bytes = safetensors([("a", [2])])
-    withUnsafeBytes(of: Float(1e6).bitPattern) {
-      bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: $0)
-    }
-    _ = try folder.write(bytes, "checkpoint/part/model.safetensors")
-    let accepted = try plan([WeightDeclaration(name: "a", shape: [2])], type: .f16)
-    #expect(accepted.rows[0].type == .f32 && accepted.rows[0].reason.contains("range of f16"))
-  }
-
   @Test func keepsAnExistingOutputUnlessForced() throws {
     let model = try convert(plan())
     #expect(throws: BenbenError.self) { try convert(plan()) }
@@ -315,7 +233,7 @@ struct NativeFormatTests {
     #expect(try residentBytes() - before < 20_000_000)
   }
 
-  private func residentBytes() throws -> Int {
+  func residentBytes() throws -> Int {
     let status = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
     return try #require(Int(status.split(separator: " ")[1])) * 4096
   }

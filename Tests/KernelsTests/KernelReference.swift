@@ -62,7 +62,7 @@ enum KernelReference {
     if layout == .blocked {
       let rows = bytes
       rows.withUnsafeBufferPointer { rows in
-        bytes.withUnsafeMutableBufferPointer { layout.pack(rows, columns: columns, into: $0) }
+        bytes.withUnsafeMutableBufferPointer { layout.interleave(rows, columns: columns, into: $0) }
       }
     }
     let path = NSTemporaryDirectory() + UUID().uuidString

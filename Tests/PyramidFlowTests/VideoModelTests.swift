@@ -116,4 +116,23 @@ struct VideoModelTests {
     let small = Clip(black: 1, width: 64, height: 64)
     await #expect(throws: BenbenError.self) { try await model.generate(request, image: small) }
   }
+
+  /// One flipped byte of a weight is found, and its tensor named.
+  @Test func damageIsNamed() throws {
+    let folder = try TestFolder()
+    let copy = folder.path + "/model"
+    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    #expect(try VideoModel(at: copy).checkIntegrity() == IntegrityReport([]))
+    let file = copy + "/text_encoder.benben"
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: file))
+    let end = try handle.seekToEnd()
+    try handle.seek(toOffset: end - 1)
+    let last = try #require(try handle.readToEnd()?.first)
+    try handle.seek(toOffset: end - 1)
+    try handle.write(contentsOf: [last ^ 1])
+    try handle.close()
+    let report = try VideoModel(at: copy).checkIntegrity()
+    #expect(!report.passed && report.damage.count == 1 && report.damage.first?.tensor != nil)
+    #expect(report.damage.first?.file.hasSuffix("/text_encoder.benben") == true)
+  }
 }

@@ -44,7 +44,7 @@ struct FloatConversionTests {
     let bytes: [UInt8] = [0, 0x80, 0x3F, 0x00, 0xC0]
     let result = Tensor([2])
     bytes.withUnsafeBytes {
-      FloatConversion.widen(UnsafeRawBufferPointer(rebasing: $0[1...]), .bf16, into: result.elements)
+      FloatConversion.convertToFloat(UnsafeRawBufferPointer(rebasing: $0[1...]), .bf16, into: result.elements)
     }
     #expect(result.array == [1, -2])
   }

@@ -54,13 +54,13 @@ struct RowQuantizationTests {
     #expect(bytes == [0, 0, 0, 127, -127, 64] && scales == [0, 1 / 127])
   }
 
-  @Test func expandsWhatItQuantized() {
+  @Test func dequantizesWhatItQuantized() {
     let bytes: [Int8] = [127, -127, 3, 0, 1, 2], scales: [Float] = [0.5, 2]
     var values = [Float](repeating: 0, count: 6)
     bytes.withUnsafeBufferPointer { bytes in
       scales.withUnsafeBufferPointer { scales in
         values.withUnsafeMutableBufferPointer {
-          RowQuantization.expand(bytes, scales: scales, columns: 3, into: $0)
+          RowQuantization.dequantize(bytes, scales: scales, columns: 3, into: $0)
         }
       }
     }
@@ -89,7 +89,7 @@ struct RowQuantizationTests {
     var blocks = values
     values.withUnsafeBufferPointer { values in
       blocks.withUnsafeMutableBufferPointer {
-        WeightLayout.blocked.pack(values, columns: columns, into: $0)
+        WeightLayout.blocked.interleave(values, columns: columns, into: $0)
       }
     }
     for (row, column) in [(0, 0), (63, 127), (64, 5), (191, 127), (130, 66)] {
@@ -100,7 +100,7 @@ struct RowQuantizationTests {
       var unpacked = [Int8](repeating: 0, count: range.count * columns)
       blocks.withUnsafeBufferPointer { blocks in
         unpacked.withUnsafeMutableBufferPointer {
-          WeightLayout.blocked.unpack(blocks, rows: range, columns: columns, into: $0)
+          WeightLayout.blocked.deinterleave(blocks, rows: range, columns: columns, into: $0)
         }
       }
       #expect(unpacked == Array(values[range.lowerBound * columns..<range.upperBound * columns]))

@@ -58,10 +58,10 @@ typedef struct {
 bb_errors bb_weight_errors(const int8_t *q, float scale, const float *x, size_t width);
 
 /// Reorders rows [rows, columns] into blocks [rows / 64][columns / 4][64][4].
-void bb_pack_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out);
+void bb_interleave_rows(const int8_t *q, size_t columns, size_t rows, int8_t *out);
 
 /// Copies rows out of blocks, starting with row `first`.
-void bb_unpack_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out);
+void bb_deinterleave_rows(const int8_t *q, size_t columns, size_t first, size_t rows, int8_t *out);
 
 /// sums = the sum of each row.
 void bb_sum_rows(const int8_t *q, size_t rows, size_t width, int32_t *sums);
@@ -99,10 +99,10 @@ void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums
 void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width);
 
 /// Rounds the first columns of x, whose rows are `stride` elements apart, to bfloat16 as the right factor of a product:
-/// bb_block_columns as [rows, width] in blocks [width / 64][rows / 2][64][2], bb_block_turned_columns transposed, as
+/// bb_block_columns as [rows, width] in blocks [width / 64][rows / 2][64][2], bb_block_transposed_columns transposed, as
 /// [width, rows] in blocks [rows / 64][width / 2][64][2]. Zeros pad the factor's columns to 64 and its rows to 32.
 void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
-void bb_block_turned_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
+void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
 
 /// Multiplies every row of x by its factor, into rows that are `stride` elements apart.
 void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width);
@@ -126,7 +126,7 @@ void bb_winograd_output(const float *x, size_t stride, const float *bias, float 
                         int adds);
 
 /// Deinterleaves x: out = its elements at even indices, other = those at odd indices.
-void bb_deal_two(const float *x, float *out, float *other, size_t count);
+void bb_deinterleave2(const float *x, float *out, float *other, size_t count);
 
 /// Deinterleaves groups of four elements of x: the first two of each go to two rows of `count` in out, the last two to
 /// two rows in other.

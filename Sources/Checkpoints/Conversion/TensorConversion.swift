@@ -49,7 +49,7 @@ struct TensorConversion: ~Copyable {
     try convert(bytes) { rows in
       guard layout == .blocked else { return try body(rows) }
       try blocked.with(count: rows.count) {
-        layout.pack(rows.bindMemory(to: Int8.self), columns: columns, into: $0)
+        layout.interleave(rows.bindMemory(to: Int8.self), columns: columns, into: $0)
         try body(UnsafeRawBufferPointer($0))
       }
     }
@@ -76,11 +76,11 @@ struct TensorConversion: ~Copyable {
     try floats.with(count: count) { floats in
       if source.type == .i8 {
         sourceScales.withUnsafeBufferPointer {
-          RowQuantization.expand(
+          RowQuantization.dequantize(
             bytes.bindMemory(to: Int8.self), scales: $0, columns: rowLength, into: floats)
         }
       } else {
-        FloatConversion.widen(bytes, source.type, into: floats)
+        FloatConversion.convertToFloat(bytes, source.type, into: floats)
       }
       // Every type that is used in computation is exact in f32; every other change of type rounds.
       if type == .f32 { return try body(UnsafeRawBufferPointer(floats)) }
@@ -98,7 +98,7 @@ struct TensorConversion: ~Copyable {
     if type == .int8 { return quantize(values, into: output.bindMemory(to: Int8.self)) }
     FloatConversion.narrow(values, to: type.elementType, into: output)
     restored.with(count: values.count) { restored in
-      FloatConversion.widen(UnsafeRawBufferPointer(output), type.elementType, into: restored)
+      FloatConversion.convertToFloat(UnsafeRawBufferPointer(output), type.elementType, into: restored)
       metrics.add(restored, reference: values)
     }
   }

@@ -4,6 +4,8 @@ import Tensors
 /// A reader of pickles as data: a small stack machine for what a state dict needs that refuses everything else.
 ///
 /// Nothing is imported, called or opened. The supported protocols are 2 to 5, as `torch.save` writes them.
+///
+/// The file is longer than others because the opcodes and the stack that they work on are one idea.
 struct PickleReader {
   /// The maximum length of a pickle in bytes; that of the largest release takes 300 KB.
   static let maximumLength = 64_000_000

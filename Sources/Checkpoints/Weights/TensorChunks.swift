@@ -51,7 +51,7 @@ struct TensorChunks: ~Copyable {
       let stored = UnsafeMutableRawBufferPointer(rebasing: blocks[..<part.count])
       try tensor.file.read(at: tensor.offset + offset, into: stored)
       let columns = tensor.shape.dropFirst().reduce(1, *)
-      tensor.layout.unpack(
+      tensor.layout.deinterleave(
         UnsafeBufferPointer(stored.bindMemory(to: Int8.self)), rows: 0..<part.count / columns,
         columns: columns,
         into: part.bindMemory(to: Int8.self))

@@ -70,7 +70,7 @@ private final class HeadMemory {
     bb_round_columns(
       query.elements.baseAddress.map { $0 + head * headDim }, query.shape[1], scale, self.query.base,
       query.shape[0], headDim)
-    bb_block_turned_columns(
+    bb_block_transposed_columns(
       key.elements.baseAddress.map { $0 + head * headDim }, key.shape[1], self.key.base, key.shape[0],
       headDim)
   }

@@ -30,7 +30,7 @@ final class WinogradConvolution {
     (outputs, inputs, times) = (weight.shape[0], weight.shape[1], weight.shape[2])
     let matrix = Layout([inputs, outputs], .bf16)
     maximumTiles = max(1, Self.maximumValues / max(inputs, outputs))
-    weightLayout = try context.packedLayout(
+    weightLayout = try context.reorderedLayout(
       of: matrix, left: Layout([maximumTiles, inputs], .bf16), Layout([maximumTiles, outputs]))
     var layout = weightLayout
     kernelSize = dnnl_memory_desc_get_size(&layout) / MemoryLayout<UInt16>.stride
@@ -40,7 +40,7 @@ final class WinogradConvolution {
     for time in 0..<times {
       transform(weight, time: time, into: transformed.base)
       for position in 0..<Self.positions {
-        try context.pack(
+        try context.reorder(
           transformed.base + position * inputs * outputs, matrix,
           into: kernels.base + (time * Self.positions + position) * kernelSize, weightLayout)
       }
@@ -55,7 +55,7 @@ final class WinogradConvolution {
       for start in Swift.stride(from: part.lowerBound, to: part.upperBound, by: outputsAtOnce) {
         let rows = start..<min(start + outputsAtOnce, part.upperBound)
         scratch.with(count: rows.count * weight.rowLength) { values in
-          weight.widen(rows: rows, into: values)
+          weight.convertToFloat(rows: rows, into: values)
           bb_winograd_weights(
             values.baseAddress, output + start, rows.count, outputs, inputs, times, time)
         }
@@ -73,7 +73,7 @@ final class WinogradConvolution {
     let tilesAtOnce = min((grid.count + 63) / 64 * 64, maximumTiles)
     let batch = try TileBatch(
       count: tilesAtOnce, left: Layout([tilesAtOnce, inputs], .bf16), output: Layout([tilesAtOnce, outputs]),
-      right: Layout([inputs, outputs], .bf16), packed: weightLayout, in: context)
+      right: Layout([inputs, outputs], .bf16), reordered: weightLayout, in: context)
     let slot = Self.positions * tilesAtOnce * inputs
     // A ring of transformed frames, as many as a kernel sees.
     let transforms = ScratchBuffer<UInt16>(count: times * slot)
@@ -195,14 +195,14 @@ private struct TileBatch {
   let storing: Primitive, adding: Primitive
 
   init(
-    count: Int, left: Layout, output: Layout, right: Layout, packed: dnnl_memory_desc_t,
+    count: Int, left: Layout, output: Layout, right: Layout, reordered: dnnl_memory_desc_t,
     in context: KernelContext
   ) throws {
     self.count = count
     self.left = try left.descriptor()
     self.output = try output.descriptor()
-    storing = try context.serialProduct(left, right, output, packed: packed)
-    adding = try context.serialProduct(left, right, output, packed: packed, adds: true)
+    storing = try context.serialProduct(left, right, output, reordered: reordered)
+    adding = try context.serialProduct(left, right, output, reordered: reordered, adds: true)
   }
 
   var scratchSize: Int { max(storing.scratchSize, adding.scratchSize) }

@@ -25,7 +25,7 @@ extension Elementwise {
     guard let source = x.elements.baseAddress, let target = result.elements.baseAddress else { return }
     parallelRows(height) { rows in
       let start = rows.lowerBound * width * channels
-      bb_deal_two(
+      bb_deinterleave2(
         source + 2 * start, target + start, target + start + height * width * channels,
         rows.count * width * channels)
     }

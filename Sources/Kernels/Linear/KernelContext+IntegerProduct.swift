@@ -65,7 +65,7 @@ extension KernelContext {
       }
       try rowMajorWeights.with(count: values.count) { rows in
         parallelRows(outputs) { part in
-          weight.layout.unpack(
+          weight.layout.deinterleave(
             values, rows: part, columns: inputs,
             into: UnsafeMutableBufferPointer(
               rebasing: rows[part.lowerBound * inputs..<part.upperBound * inputs]))

@@ -23,7 +23,7 @@ extension Weight {
       if type == .bf16 {
         try convert(tile, in: context.bfloat16Weights, round) { try body(tile, $0) }
       } else {
-        try convert(tile, in: context.floatWeights, widen) { try body(tile, $0) }
+        try convert(tile, in: context.floatWeights, convertToFloat) { try body(tile, $0) }
       }
     }
   }
@@ -59,7 +59,7 @@ extension Weight {
     }
     ScratchBuffer<Float>().with(count: rowLength) { wide in
       for (index, row) in rows.enumerated() {
-        widen(rows: row..<row + 1, into: wide)
+        convertToFloat(rows: row..<row + 1, into: wide)
         bb_round_bfloat16(wide.baseAddress, output.baseAddress.map { $0 + index * rowLength }, rowLength)
       }
     }

@@ -63,20 +63,21 @@ extension KernelContext {
   /// primitive is therefore created for one thread and takes its scratch memory as an argument.
   ///
   /// - Parameters:
-  ///   - packed: the layout of the right factor, if it was packed.
+  ///   - reordered: the layout of the right factor, if it was reordered.
   ///   - adds: whether the product is added to the previous values of the output.
   func serialProduct(
-    _ left: Layout, _ right: Layout, _ output: Layout, packed: dnnl_memory_desc_t? = nil, adds: Bool = false
+    _ left: Layout, _ right: Layout, _ output: Layout,
+    reordered: dnnl_memory_desc_t? = nil, adds: Bool = false
   ) throws -> Primitive {
     let key = PrimitiveKey.serialProduct(
-      left: left, right: right, output: output, isPacked: packed != nil, adds: adds)
+      left: left, right: right, output: output, isReordered: reordered != nil, adds: adds)
     return try serialProduct(
-      key, left, weights: try packed ?? right.descriptor(), output, after: adds ? [.accumulate] : [])
+      key, left, weights: try reordered ?? right.descriptor(), output, after: adds ? [.accumulate] : [])
   }
 
   /// Returns the layout that a product on one thread prefers for its right factor; it does not depend on the number of
   /// rows of the left one.
-  func packedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> dnnl_memory_desc_t {
+  func reorderedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> dnnl_memory_desc_t {
     var free = dnnl_memory_desc_t()
     try dnnl(
       dnnl_memory_desc_init_by_tag(
@@ -106,13 +107,13 @@ extension KernelContext {
   }
 
   /// Reorders a matrix into the layout that a primitive prefers.
-  func pack(
+  func reorder(
     _ matrix: UnsafeRawPointer, _ layout: Layout, into output: UnsafeMutableRawPointer,
     _ wanted: dnnl_memory_desc_t
   ) throws {
     var (from, to) = (try layout.descriptor(), wanted)
     // The preferred layout is always the same for matrices of one shape and type.
-    let reorder = try primitive(.packing(layout), "weight layout") { engine, result in
+    let reorder = try primitive(.reordering(layout), "weight layout") { engine, result in
       dnnl_reorder_primitive_desc_create(&result, &from, engine, &to, engine, nil)
     }
     try execute(

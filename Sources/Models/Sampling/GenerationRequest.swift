@@ -86,7 +86,7 @@ public struct GenerationRequest: Equatable, Sendable {
     self.startsFromImage = startsFromImage
   }
 
-  /// Creates a request with what the official demos ask of a variant.
+  /// Creates a request with the settings of the official demos for a variant.
   ///
   /// - Parameter startsFromImage: whether the first frame is given (image-to-video), which changes steps and guidance.
   public init(prompt: String, variant: ReleasedVariant, startsFromImage: Bool = false) {

@@ -23,7 +23,7 @@ struct AttentionProjection {
     epsilon = settings.normEpsilon
   }
 
-  /// Whether the products are rounded anyway, so that those of the attention may be, too.
+  /// Whether all three projections round their inputs, so that the attention may round its own too.
   var isRounded: Bool {
     query.precision != .float32 && key.precision != .float32 && value.precision != .float32
   }

@@ -1,13 +1,13 @@
 import Kernels
 import Tensors
 
-/// Shifts, scales and gates of one sub-layer, one of each, [1, width], for every sample.
+/// The shifts, scales and gates of one sub-layer: one of each, [1, width], for every sample.
 struct SublayerModulation {
   let shifts: [Tensor], scales: [Tensor]
-  /// Empty where nothing is added to a residual stream.
+  /// The gates; empty where nothing is added to a residual stream.
   let gates: [Tensor]
 
-  /// Layer norm and modulation of every sample's rows: x [rows, width] → the same shape.
+  /// Applies layer norm and modulation to every sample's rows of x [rows, width], without changing the shape.
   func normalized(_ x: Tensor, rows: [Range<Int>]) -> Tensor {
     let output = Tensor(x.shape)
     for (sample, rows) in rows.enumerated() {
@@ -20,9 +20,9 @@ struct SublayerModulation {
 
 /// `linear(silu(condition))`: the modulation of a block's sub-layers.
 struct Modulation {
-  /// The order of the rows that the linear layer gives.
+  /// The order of the rows in the linear layer's output.
   enum Order {
-    /// Shift, scale and gate of so many sub-layers, one sub-layer after the other (`AdaLayerNormZero`).
+    /// Shift, scale and gate of each sub-layer, one sub-layer after the other (`AdaLayerNormZero`).
     case gated(sublayers: Int)
     /// Scale and shift of one sub-layer (`AdaLayerNormContinuous`).
     case continuous
@@ -41,7 +41,7 @@ struct Modulation {
     self.order = order
   }
 
-  /// condition [samples, width], already through SiLU → the modulation of every sub-layer.
+  /// Computes the modulation of every sub-layer from condition [samples, width], already through SiLU.
   func callAsFunction(_ condition: Tensor, in context: KernelContext) throws -> [SublayerModulation] {
     let all = try linear(condition, in: context)
     let (samples, width) = (condition.shape[0], condition.shape[1])

@@ -72,8 +72,8 @@ package struct CausalVideoVAE {
   private struct Decoder {
     /// The largest number of values that a stage takes at once.
     ///
-    /// Larger inputs pass through in runs of frames, so that memory does not grow with the length of a chunk. The cached
-    /// frames make the result the same.
+    /// Larger inputs pass through in runs of frames, so that memory does not grow with the length of a chunk. The
+    /// cached frames make the result the same.
     private static let maximumValues = 1 << 22
 
     private let input: CausalConvolution

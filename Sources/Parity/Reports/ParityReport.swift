@@ -24,7 +24,7 @@ public struct ParityReport: Equatable, Sendable {
   public let golden: GoldenSubject
   /// The model.
   public let model: ModelSubject
-  /// The clips that a user sees: those of the free run, if there was one.
+  /// The clips that a report shows: those of the free run, if there was one.
   ///
   /// Not part of the JSON.
   public private(set) var shownClips: ComparedClips?

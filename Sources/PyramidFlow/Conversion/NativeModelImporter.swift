@@ -7,8 +7,8 @@ import Tensors
 enum NativeModelImporter {
   /// Plans the conversion of a native model, or of some of its components.
   ///
-  /// - Parameter mayRequantize: whether weights that were rounded already may be rounded once more.
-  /// - Throws: `BenbenError` when they would be, and may not.
+  /// - Parameter mayRequantize: whether weights that were rounded already may be rounded again.
+  /// - Throws: `BenbenError` when weights would be rounded again and may not be.
   static func plan(
     _ path: String, components wanted: [String], request: QuantizationOptions, mayRequantize: Bool
   ) throws -> Conversion {

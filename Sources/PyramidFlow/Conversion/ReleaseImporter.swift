@@ -73,9 +73,10 @@ enum ReleaseImporter {
   /// Returns the address from which a family is downloaded.
   static func address(_ family: ModelFamily) -> String { "https://huggingface.co/\(family.repository)" }
 
-  /// What a component's tensors are, or nil when nothing tells: then the declarations say what is missing.
+  /// Returns what a component's tensors were recognised as, or nil when they were not: then the declarations report
+  /// what is missing.
   ///
-  /// - Throws: `BenbenError` when they are those of something else.
+  /// - Throws: `BenbenError` when the tensors are those of something else, or their names have an unknown prefix.
   private static func recognized(
     _ component: SourceComponent, of family: ModelFamily
   ) throws -> RecognizedWeights? {

@@ -13,7 +13,7 @@ public struct Noise: Sendable {
     self.makeSource = makeSource
   }
 
-  /// The noise that the official implementation draws after `torch.manual_seed`.
+  /// Returns the noise that the official implementation draws after `torch.manual_seed`.
   ///
   /// - Parameters:
   ///   - seed: the seed.

@@ -60,15 +60,15 @@ public actor VideoModel {
   ///
   /// - Parameters:
   ///   - request: the prompt, size, length, steps and guidance.
-  ///   - variant: the transformer, where the model has several; nil for 384p, or the only one.
-  ///   - image: the first frame, of the clip's size, when the request starts from an image; Media's `Clip.resized` makes
-  ///     it as the official example does.
-  ///   - noise: where noise comes from.
-  ///   - options: what is kept for a later run, and how much memory the run may need.
-  ///   - onEvent: receives progress on the model's thread; what it throws ends the run and is thrown on.
-  /// - Returns: the clip: 1 + 8·(T − 1) frames.
-  /// - Throws: `BenbenError` when the request cannot be carried out or the model is damaged; `CancellationError` when the
-  ///   task was cancelled.
+  ///   - variant: the transformer, where the model has several; nil for 384p, else the first one.
+  ///   - image: the first frame, of the clip's size, when the request starts from an image; `Clip.resized` of module
+  ///     Media resizes one as the official example does.
+  ///   - noise: the origin of the noise.
+  ///   - options: the files to keep for a later run, and the memory limit.
+  ///   - onEvent: receives progress on the model's thread; an error that it throws ends the run and is rethrown.
+  /// - Returns: the clip, 1 + 8·(T − 1) frames.
+  /// - Throws: `BenbenError` when the request cannot be carried out or the model is damaged; `CancellationError` when
+  ///   the task was cancelled.
   public func generate(
     _ request: GenerationRequest, variant: String? = nil, image: Clip? = nil, noise: Noise = .seed(0),
     options: GenerationOptions = GenerationOptions(),

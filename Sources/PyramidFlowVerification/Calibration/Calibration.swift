@@ -22,7 +22,7 @@ struct Calibration {
   /// The largest number of plans that are tried, as the errors of groups do not quite add up.
   private static let attempts = 8
 
-  /// The conversion with the cheapest plan that reaches the target, and the table it was chosen from.
+  /// Returns the conversion with the smallest plan that reaches the target, and the table from which it was chosen.
   ///
   /// - Throws: `BenbenError` when the target cannot be reached.
   func refine(_ conversion: Conversion) throws -> Conversion {

@@ -5,20 +5,20 @@ import Parity
 import PyramidFlow
 
 extension Conversion {
-  /// The conversion with types chosen by what they cost on the steps of a golden trace.
+  /// Returns the conversion with types chosen by the errors they cause on the steps of a golden trace.
   ///
-  /// Without a target, only tensors whose products exceed the range of f16 on the trace are kept wider. With one, groups of
-  /// the transformer's tensors are rounded one at a time and measured, and the smallest plan that reaches the target is
-  /// chosen, and measured as a whole.
+  /// Without a target, only tensors whose products exceed the range of f16 on the trace are kept wider. With a target,
+  /// groups of the transformer's tensors are also rounded one at a time and measured; the smallest plan that reaches
+  /// the target is chosen and measured as a whole.
   ///
   /// Runs on the calling thread, whose number of OpenMP threads is restored afterwards.
   ///
   /// - Parameters:
   ///   - trace: the golden trace of the family.
-  ///   - target: the least signal-to-noise ratio of a prediction, or the most bytes.
-  ///   - threads: how many threads kernels use; nil for all cores.
+  ///   - target: the minimum signal-to-noise ratio of a prediction, or the maximum number of bytes.
+  ///   - threads: the number of threads that kernels use; nil for all cores.
   ///   - sibling: a path on the disk to use for intermediate files; nil for the system's temporary folder.
-  ///   - onEvent: receives progress; what it throws ends the calibration.
+  ///   - onEvent: receives progress; an error that it throws ends the calibration.
   /// - Throws: `BenbenError` when the trace is of another family or the target cannot be reached.
   public func calibrated(
     on trace: GoldenTrace, target: SensitivitySearch.Target? = nil, threads: Int? = nil,

@@ -4,12 +4,12 @@ import Media
 import Parity
 
 extension SuiteReport {
-  /// The report of a single golden as a suite of one, for its page.
+  /// Creates the report of a single golden as a suite of one, for its page.
   ///
   /// - Parameters:
   ///   - name: the golden's name.
-  ///   - report: its report.
-  ///   - wantsFrames: whether the page is to show frames.
+  ///   - report: the golden's report.
+  ///   - wantsFrames: whether the page will show frames.
   public init(single name: String, _ report: ParityReport, wantsFrames: Bool) throws {
     self.init(suite: [name], model: report.model)
     add(try Entry(name: name, report, framesShared: wantsFrames ? 1 : nil))

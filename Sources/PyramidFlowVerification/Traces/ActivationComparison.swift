@@ -21,7 +21,7 @@ final class ActivationComparison: ActivationObserver {
     pending = Set(recorded)
   }
 
-  /// The comparisons in order of computation.
+  /// Returns the comparisons in order of computation.
   ///
   /// - Throws: `BenbenError` when the trace holds modules that this model does not have.
   func finish() throws -> [TensorComparison] {

@@ -6,10 +6,10 @@ import PyramidFlow
 import Tensors
 
 extension GenerationRequest {
-  /// The request of a recorded run, valid.
+  /// Creates the validated request of a recorded run.
   ///
-  /// - Parameter family: the family of the model that is to repeat it.
-  /// - Throws: `BenbenError` of kind malformed when it is of another family, or could not be carried out.
+  /// - Parameter family: the family of the model that repeats the run.
+  /// - Throws: `BenbenError` of kind malformed when the run is of another family, or could not be carried out.
   package init(_ trace: GoldenTrace, family: String) throws {
     let request = trace.request
     guard request.variant == family else {
@@ -51,9 +51,10 @@ extension GoldenTrace {
     return image
   }
 
-  /// The recorded embeddings [negative, prompt], or the prompt's alone without guidance; nil when there are none.
+  /// Returns the recorded embeddings of [negative, prompt], or the prompt's alone without guidance; nil when there are
+  /// none.
   ///
-  /// - Throws: `BenbenError` when they are not those that a transformer takes.
+  /// - Throws: `BenbenError` when their widths are not those that the transformer expects.
   func texts(_ request: GenerationRequest, for inputs: TransformerInputs) throws -> [TextEmbedding]? {
     guard let prompt = try embedding(.prompt) else { return nil }
     let negative = request.guidanceScale > 0 ? try embedding(.negative) : nil

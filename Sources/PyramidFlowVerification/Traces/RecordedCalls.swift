@@ -21,7 +21,7 @@ struct RecordedCalls {
 
   /// Reads at most `limit` calls, spread evenly over the run.
   ///
-  /// - Throws: `BenbenError` when the trace holds none for this transformer, or is of a larger clip than it can make.
+  /// - Throws: `BenbenError` when the trace holds none for this transformer, or its clip is larger than it can make.
   init(_ trace: GoldenTrace, request: GenerationRequest, inputs: TransformerInputs, limit: Int) throws {
     let all = try request.calls(for: inputs)
     guard let texts = try trace.texts(request, for: inputs) else { throw Self.nothing(trace) }

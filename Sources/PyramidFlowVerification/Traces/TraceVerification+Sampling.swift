@@ -6,7 +6,7 @@ extension TraceVerification {
   /// Compares every recorded call: our own inputs, made from the golden's earlier values, and our prediction from the
   /// golden's inputs.
   ///
-  /// The golden's own latents go on.
+  /// Each stage continues from the golden's own latent.
   mutating func verifySampling() throws {
     guard trace.request.mode != "vae" else { return }
     let transformer = try parts.transformer(variant: try parts.native.variant(options.variant))

@@ -8,7 +8,7 @@ package enum FloatConversion {
   /// The bytes need not be aligned.
   ///
   /// The type must be computable, which is checked when a model is opened.
-  package static func widen(
+  package static func convertToFloat(
     _ bytes: UnsafeRawBufferPointer, _ type: ElementType, into output: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(bytes.count == output.count * type.size)

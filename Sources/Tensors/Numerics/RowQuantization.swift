@@ -38,7 +38,7 @@ package enum RowQuantization {
   }
 
   /// Dequantizes rows to f32.
-  package static func expand(
+  package static func dequantize(
     _ quantized: UnsafeBufferPointer<Int8>, scales: UnsafeBufferPointer<Float>, columns: Int,
     into output: UnsafeMutableBufferPointer<Float>
   ) {

@@ -28,21 +28,21 @@ package enum WeightLayout: String, CaseIterable, Sendable {
   }
 
   /// Reorders whole blocks of rows from row-major into this layout.
-  package func pack(
+  package func interleave(
     _ rows: UnsafeBufferPointer<Int8>, columns: Int, into output: UnsafeMutableBufferPointer<Int8>
   ) {
     precondition(
       self == .blocked && rows.count == output.count && rows.count.isMultiple(of: Self.blockSize * columns))
-    bb_pack_rows(rows.baseAddress, columns, rows.count / columns, output.baseAddress)
+    bb_interleave_rows(rows.baseAddress, columns, rows.count / columns, output.baseAddress)
   }
 
   /// Reorders the given rows of a matrix from this layout to row-major.
-  package func unpack(
+  package func deinterleave(
     _ matrix: UnsafeBufferPointer<Int8>, rows: Range<Int>, columns: Int,
     into output: UnsafeMutableBufferPointer<Int8>
   ) {
     precondition(
       self == .blocked && rows.upperBound * columns <= matrix.count && output.count == rows.count * columns)
-    bb_unpack_rows(matrix.baseAddress, columns, rows.lowerBound, rows.count, output.baseAddress)
+    bb_deinterleave_rows(matrix.baseAddress, columns, rows.lowerBound, rows.count, output.baseAddress)
   }
 }

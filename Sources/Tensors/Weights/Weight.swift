@@ -120,7 +120,7 @@ package struct Weight {
         return try body(UnsafeBufferPointer(rebasing: values[elements]), scales)
       }
       return try withUnsafeTemporaryAllocation(of: Int8.self, capacity: elements.count) { unpacked in
-        layout.unpack(values, rows: rows, columns: rowLength, into: unpacked)
+        layout.deinterleave(values, rows: rows, columns: rowLength, into: unpacked)
         return try body(UnsafeBufferPointer(unpacked), scales)
       }
     }
@@ -136,37 +136,37 @@ package struct Weight {
         return try body(bytes.bindMemory(to: Float.self))
       }
       return try scratch.with(count: elementCount) { floats in
-        widen(bytes, rows: 0..<(shape.first ?? 1), columns: rowLength, into: floats)
+        convertToFloat(bytes, rows: 0..<(shape.first ?? 1), columns: rowLength, into: floats)
         return try body(UnsafeBufferPointer(floats))
       }
     }
   }
 
   /// Converts a range of the outermost rows to f32; `output` holds exactly their values.
-  package func widen(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) {
+  package func convertToFloat(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) {
     let start = rows.lowerBound * rowLength * type.size
     withBytes {
-      widen(
+      convertToFloat(
         UnsafeRawBufferPointer(rebasing: $0[start..<start + output.count * type.size]), rows: rows,
         columns: rowLength, into: output)
     }
   }
 
   /// Converts stored bytes, which start at the first of the given outermost rows, to f32.
-  private func widen(
+  private func convertToFloat(
     _ bytes: UnsafeRawBufferPointer, rows: Range<Int>, columns: Int,
     into output: UnsafeMutableBufferPointer<Float>
   ) {
-    guard type == .i8 else { return FloatConversion.widen(bytes, type, into: output) }
+    guard type == .i8 else { return FloatConversion.convertToFloat(bytes, type, into: output) }
     withQuantizedRows(rows) { values, scales in
-      RowQuantization.expand(values, scales: scales, columns: columns, into: output)
+      RowQuantization.dequantize(values, scales: scales, columns: columns, into: output)
     }
   }
 
   /// Returns the values as a new tensor of f32.
   package func tensor() -> Tensor {
     let result = Tensor(shape)
-    withBytes { widen($0, rows: 0..<(shape.first ?? 1), columns: rowLength, into: result.elements) }
+    withBytes { convertToFloat($0, rows: 0..<(shape.first ?? 1), columns: rowLength, into: result.elements) }
     return result
   }
 
@@ -181,7 +181,7 @@ package struct Weight {
     let rowBytes = width * type.size
     withBytes { bytes in
       for (index, row) in rows.enumerated() {
-        widen(
+        convertToFloat(
           UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]), rows: row..<row + 1,
           columns: width, into: result.rows(index..<index + 1).elements)
       }

@@ -21,27 +21,16 @@ struct Check: ParsableCommand {
     progress.begin("checking \(model)")
     var done = 0
     let total = max(native.manifest["bytes"]?.integer ?? 0, 1)
-    let damage = try native.integrityIssues { file, bytes in
-      done += bytes
-      try progress.update("checking \(file)", done: min(done, total), of: total, rate: ProgressLine.bytes)
-    }
-    for item in damage {
+    let report = IntegrityReport(
+      try native.integrityIssues { file, bytes in
+        done += bytes
+        try progress.update("checking \(file)", done: min(done, total), of: total, rate: ProgressLine.bytes)
+      })
+    for item in report.damage {
       Console.error("damaged: \(item.file)\(item.tensor.map { ": tensor \($0)" } ?? ""): \(item.why)")
     }
-    if let json {
-      try Console.write(
-        [
-          "passed": .bool(damage.isEmpty),
-          "damage": .array(
-            damage.map {
-              [
-                "file": .string($0.file), "tensor": $0.tensor.map(JSONValue.string) ?? .null,
-                "why": .string($0.why),
-              ]
-            }),
-        ], to: json)
-    }
-    guard damage.isEmpty else { throw ExitCode(1) }
+    if let json { try Console.write(try JSONValue(encoding: report), to: json) }
+    guard report.passed else { throw ExitCode(1) }
     common.say("\(model) is sound")
   }
 }

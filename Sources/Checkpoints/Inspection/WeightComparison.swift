@@ -1,0 +1,70 @@
+import JSON
+import Tensors
+
+/// Two collections of weights, compared tensor by tensor (`schemas/compare-report.schema.json`).
+package struct WeightComparison: Codable, Sendable {
+  /// A tensor that both have in the same shape.
+  package struct Row: Codable, Sendable {
+    /// `component/name`, or the name alone.
+    package let name: String
+    /// The shape, outermost dimension first.
+    package let shape: Shape
+    /// The stored types.
+    package let typeA: String, typeB: String
+    /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when the values are equal.
+    @NullWhenInfinite package private(set) var sqnrDb: Double
+    /// max|a−b|.
+    @NullWhenInfinite package private(set) var maxAbsError: Double
+    /// The mean of |a−b|.
+    @NullWhenInfinite package private(set) var meanAbsError: Double
+  }
+
+  /// The tensors that were compared, in the order of the first collection.
+  package let tensors: [Row]
+  /// Tensors that only one side has or that have two shapes, a sentence each.
+  package let mismatches: [String]
+  /// The least ``Row/sqnrDb``; infinite when all are equal.
+  @NullWhenInfinite package private(set) var worstSqnrDb: Double
+  /// Whether there are no mismatches and all values are equal.
+  package let equal: Bool
+
+  /// Compares two collections, of which the second is the reference.
+  ///
+  /// Where one of them is a single file, which has no component's name, tensors are matched by their names alone.
+  ///
+  /// - Parameter onTensor: called with every compared tensor, its position and how many there are.
+  /// - Throws: ``BenbenError`` when values cannot be read, and what `onTensor` throws.
+  package init(
+    _ first: WeightCollection, reference second: WeightCollection,
+    onTensor: (Row, _ position: Int, _ count: Int) throws -> Void
+  ) throws {
+    let byName = (first.items + second.items).contains { $0.component.isEmpty }
+    func key(_ item: WeightCollection.Item) -> String { byName ? item.name : item.path }
+    let references = Dictionary(second.items.map { (key($0), $0) }) { first, _ in first }
+    var rows: [Row] = []
+    var mismatches: [String] = []
+    for (index, item) in first.items.enumerated() {
+      guard let reference = references[key(item)] else {
+        mismatches.append("\(item.path) is only in A")
+        continue
+      }
+      guard item.shape == reference.shape else {
+        mismatches.append("\(item.path): \(item.shape.text) in A, \(reference.shape.text) in B")
+        continue
+      }
+      let metrics = try WeightCollection.compare(item, reference: reference)
+      let row = Row(
+        name: item.path, shape: item.shape, typeA: item.type, typeB: reference.type,
+        sqnrDb: metrics.sqnrDb, maxAbsError: metrics.maxAbs, meanAbsError: metrics.meanAbs)
+      rows.append(row)
+      try onTensor(row, index, first.items.count)
+    }
+    let found = Set(first.items.map(key))
+    mismatches += second.items.filter { !found.contains(key($0)) }.map { "\($0.path) is only in B" }
+    tensors = rows
+    self.mismatches = mismatches
+    let worst = rows.map(\.sqnrDb).min() ?? .infinity
+    worstSqnrDb = worst
+    equal = mismatches.isEmpty && !worst.isFinite
+  }
+}

@@ -1,0 +1,34 @@
+import JSON
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+struct WeightComparisonTests {
+  private let folder: TestFolder
+
+  init() throws { folder = try TestFolder() }
+
+  private func collection(_ name: String, _ tensors: [(name: String, shape: [Int])]) throws
+    -> WeightCollection
+  {
+    try WeightCollection(path: folder.write(safetensors(tensors), name))
+  }
+
+  @Test func equalWeightsAreEqual() throws {
+    let a = try collection("a.safetensors", [("x", [2, 3]), ("y", [4])])
+    let comparison = try WeightComparison(a, reference: a) { _, _, _ in }
+    #expect(comparison.equal && comparison.worstSqnrDb == .infinity && comparison.tensors.count == 2)
+    #expect(try JSONValue(encoding: comparison)["worstSqnrDb"] == .null)
+  }
+
+  @Test func namesWhatDiffers() throws {
+    let a = try collection("a.safetensors", [("x", [2]), ("y", [4]), ("z", [1])])
+    let b = try collection("b.safetensors", [("w", [2]), ("x", [2]), ("y", [5])])
+    var seen: [String] = []
+    let comparison = try WeightComparison(a, reference: b) { row, _, _ in seen.append(row.name) }
+    #expect(seen == ["x"] && !comparison.equal)
+    #expect(comparison.mismatches == ["y: 4 in A, 5 in B", "z is only in A", "w is only in B"])
+    #expect(comparison.worstSqnrDb.isFinite && comparison.tensors[0].maxAbsError == 1)
+  }
+}
