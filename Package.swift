@@ -83,7 +83,8 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Files", "Tensors", "JSON", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "CKernelLoops", "Files", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ModelsTests",
       dependencies: ["Models", "Kernels", "Files", "Tensors", "JSON", "Checkpoints", "Parity", "TestSupport"]),

@@ -28,19 +28,43 @@ static inline __attribute__((always_inline)) float from_bits(uint32_t bits) {
   return pattern.value;
 }
 
-BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width) {
-  for (size_t r = 0; r < rows; r++, scores += width, out += width) {
-    float lanes[LANES];
-    for (size_t k = 0; k < LANES; k++) lanes[k] = -INFINITY;
+static inline __attribute__((always_inline)) float largest_value(const float *x, size_t width) {
+  float lanes[LANES], largest = -INFINITY;
+  for (size_t k = 0; k < LANES; k++) lanes[k] = -INFINITY;
+  size_t i = 0;
+  for (; i + LANES <= width; i += LANES)
+    for (size_t k = 0; k < LANES; k++) lanes[k] = x[i + k] > lanes[k] ? x[i + k] : lanes[k];
+  for (; i < width; i++) largest = x[i] > largest ? x[i] : largest;
+  for (size_t k = 0; k < LANES; k++) largest = lanes[k] > largest ? lanes[k] : largest;
+  return largest;
+}
+
+BEST void bb_softmax(float *scores, float scale, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, scores += width) {
+    float largest = largest_value(scores, width), sums[LANES] = {0};
+    double total = 0;
     size_t i = 0;
     for (; i + LANES <= width; i += LANES)
-      for (size_t k = 0; k < LANES; k++) lanes[k] = scores[i + k] > lanes[k] ? scores[i + k] : lanes[k];
-    float largest = -INFINITY;
-    for (; i < width; i++) largest = scores[i] > largest ? scores[i] : largest;
-    for (size_t k = 0; k < LANES; k++) largest = lanes[k] > largest ? lanes[k] : largest;
-    float sums[LANES] = {0};
+      for (size_t k = 0; k < LANES; k++) {
+        scores[i + k] = exponential((scores[i + k] - largest) * scale);
+        sums[k] += scores[i + k];
+      }
+    for (; i < width; i++) {
+      scores[i] = exponential((scores[i] - largest) * scale);
+      total += scores[i];
+    }
+    for (size_t k = 0; k < LANES; k++) total += sums[k];
+    float inverse = (float)(1.0 / total);
+    for (i = 0; i < width; i++) scores[i] *= inverse;
+  }
+}
+
+BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, scores += width, out += width) {
+    float largest = largest_value(scores, width), sums[LANES] = {0};
     double total = 0;
-    for (i = 0; i + LANES <= width; i += LANES)
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES)
       for (size_t k = 0; k < LANES; k++) {
         uint32_t bits = rounded_exponential(scores[i + k] - largest);
         out[i + k] = (uint16_t)(bits >> 16);

@@ -7,7 +7,7 @@
 
 // Compiled for several instruction sets; the loader chooses.
 #if defined(__x86_64__) && defined(__linux__)
-#define BEST __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#define BEST __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
 #else
 #define BEST
 #endif

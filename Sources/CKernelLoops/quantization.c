@@ -44,6 +44,10 @@ BEST void bb_quantize_halves(const float *x, float inverse_scale, uint8_t *high,
   }
 }
 
+BEST void bb_quantize_words(const float *x, float inverse_scale, int16_t *q, size_t count) {
+  for (size_t i = 0; i < count; i++) q[i] = (int16_t)rounded_bits(x[i] * inverse_scale);
+}
+
 BEST float bb_quantize_weights(const float *x, size_t width, int8_t *q) {
 // A fused multiply-add would round once where the definition rounds twice.
 #pragma STDC FP_CONTRACT OFF
@@ -145,6 +149,11 @@ BEST void bb_scale_sums(const int32_t *sums, const int32_t *low_sums, const int3
     for (size_t i = 0; i < width; i++) out[i] = out[i] * (row_scale * column_scales[i]) + bias[i];
   else
     for (size_t i = 0; i < width; i++) out[i] *= row_scale * column_scales[i];
+}
+
+BEST void bb_scale_float_sums(float *sums, float row_scale, const float *column_scales, const float *bias,
+                              size_t width) {
+  for (size_t i = 0; i < width; i++) sums[i] = sums[i] * (row_scale * column_scales[i]) + (bias ? bias[i] : 0.0f);
 }
 
 BEST void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count) {

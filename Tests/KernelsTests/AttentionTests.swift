@@ -31,8 +31,9 @@ struct AttentionTests {
   }
 
   /// More heads than threads, blocks longer and shorter than what a thread takes at a time, and a NaN that must show.
-  @Test(arguments: [(1, 16), (3, 64), (5, 20)])
-  func roundedAttention(heads: Int, headDim: Int) throws {
+  @Test(arguments: [true, false], [(1, 16), (3, 64), (5, 20)])
+  func attentionInTiles(isRounded: Bool, _ size: (heads: Int, headDim: Int)) throws {
+    let (heads, headDim) = size
     let shape = [531, heads * headDim]
     let (q, k, v) = (
       KernelReference.random(shape, seed: 1), KernelReference.random(shape, seed: 2),
@@ -44,10 +45,12 @@ struct AttentionTests {
     ]
     func result() throws -> Tensor {
       try context.attention(
-        AttentionInput(query: q, key: k, value: v, heads: heads, isRounded: true), blocks: blocks, scale: 0.3)
+        AttentionInput(query: q, key: k, value: v, heads: heads, isRounded: isRounded), blocks: blocks,
+        scale: 0.3)
     }
     let expected = KernelReference.attention(q, k, v, heads: heads, blocks: blocks, scale: 0.3, bias: nil)
-    KernelReference.expectClose(try result(), expected, KernelContext.multipliesBFloat16 ? 2e-5 : 1e-11)
+    KernelReference.expectClose(
+      try result(), expected, isRounded && KernelContext.multipliesBFloat16 ? 2e-5 : 1e-11)
     q.elements[200 * shape[1]] = .nan
     let spoiled = try result()
     #expect(spoiled.elements[200 * shape[1]].isNaN && !spoiled.elements[199 * shape[1]].isNaN)

@@ -1,3 +1,4 @@
+import CKernelLoops
 import Files
 import Foundation
 import TestSupport
@@ -44,6 +45,30 @@ enum KernelReference {
         $0 + Double(x.elements[row * inputs + $1]) * Double(w.elements[output * inputs + $1])
       }
     }
+  }
+
+  /// Products by our own kernel of 16-bit inputs, with weights in blocks where those are possible.
+  static func wordProducts(
+    _ x: [Int16], rows: Int, _ weights: [Int8], columns: Int, outputs: Int, usesAVX2: Bool
+  ) -> [Float] {
+    var stored = weights
+    let isBlocked = WeightLayout.canBlock([outputs, columns], .int8)
+    if isBlocked {
+      weights.withUnsafeBufferPointer { rows in
+        stored.withUnsafeMutableBufferPointer {
+          WeightLayout.blocked.interleave(rows, columns: columns, into: $0)
+        }
+      }
+    }
+    var sums = [Float](repeating: .nan, count: rows * outputs)
+    stored.withUnsafeBufferPointer {
+      let weights = bb_integer_weights(
+        values: $0.baseAddress, columns: columns, is_blocked: isBlocked ? 1 : 0)
+      bb_integer_product(
+        weights, 0, outputs, x, (columns + 3) / 4 * 4, rows, &sums, outputs,
+        usesAVX2 && KernelContext.mayUseAVX2 != 0 ? 1 : 0)
+    }
+    return sums
   }
 
   /// An 8-bit weight of these values, laid out as a native file has it.

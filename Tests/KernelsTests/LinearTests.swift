@@ -1,3 +1,4 @@
+import CKernelLoops
 import Files
 import Foundation
 import TestSupport
@@ -27,14 +28,9 @@ struct LinearTests {
     let bias = try KernelReference.weight(KernelReference.random([outputs], seed: 3))
     let layer = Linear(weight: weight, bias: bias)
     let expected = KernelReference.product(x, weight.tensor(), bias.tensor())
-    let isWide =
-      switch activations {
-      case .float32: true
-      case .bf16: !KernelContext.multipliesBFloat16
-      case .int8, .int16: !KernelContext.multipliesIntegersExactly
-      }
+    let isWide = layer.precision == .float32
     let tolerance =
-      switch isWide ? .float32 : activations {
+      switch layer.precision {
       case .float32: 1e-11
       case .int16: 1e-8
       case .bf16: 1e-5
@@ -101,6 +97,43 @@ struct LinearTests {
     #expect(abs(product.array[0] - 512) < 1e-3)
     let damaged = Tensor([1, 512], [Float](repeating: 1, count: 511) + [.nan])
     #expect(try layer(damaged, in: context).array[0].isNaN)
+  }
+
+  /// The largest inputs and weights that can occur, in sums as long as are promised to be exact.
+  @Test func wordSumsDoNotOverflow() {
+    let columns = Int(BB_INTEGER_CHUNK)
+    let weights = [Int8](repeating: .min, count: columns), x = [Int16](repeating: -.max, count: columns)
+    #expect(
+      KernelReference.wordProducts(x, rows: 1, weights, columns: columns, outputs: 1, usesAVX2: true)
+        == [Float(32767 * 128 * columns)])
+  }
+
+  /// Our own kernel with AVX2 gives the bits of the plain one, which is compared with the definition; sizes that blocks,
+  /// panels, tiles and chunks do not divide.
+  @Test(arguments: [
+    (1, 1, 3), (2, 17, 130), (3, 16, 512), (7, 50, 513), (64, 40, 1030), (5, 64, 64), (11, 128, 1088),
+  ])
+  func wordProducts(rows: Int, outputs: Int, columns: Int) {
+    var generator = SystemRandomNumberGenerator()
+    let stride = (columns + 3) / 4 * 4
+    let weights = (0..<outputs * columns).map { _ in Int8.random(in: .min ... .max, using: &generator) }
+    let x = (0..<rows * stride).map {
+      $0 % stride < columns ? Int16.random(in: -.max ... .max, using: &generator) : 0
+    }
+    let expected = (0..<rows * outputs).map { place -> Float in
+      let (row, output) = (place / outputs, place % outputs)
+      return Swift.stride(from: 0, to: columns, by: Int(BB_INTEGER_CHUNK)).reduce(0) { sum, start in
+        let chunk = start..<min(start + Int(BB_INTEGER_CHUNK), columns)
+        return sum
+          + Float(
+            chunk.reduce(0) { $0 + Int(x[row * stride + $1]) * Int(weights[output * columns + $1]) })
+      }
+    }
+    for usesAVX2 in [false, true] {
+      #expect(
+        KernelReference.wordProducts(
+          x, rows: rows, weights, columns: columns, outputs: outputs, usesAVX2: usesAVX2) == expected)
+    }
   }
 
   /// More weights than are widened at a time.

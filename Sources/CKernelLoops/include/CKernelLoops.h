@@ -45,6 +45,31 @@ void bb_quantize(const float *x, float inverse_scale, uint8_t *q, size_t count);
 /// q = x / scale rounded as in bb_quantize, for quotients up to 127·256 + 127, stored as 256·(high − 128) + low − 128.
 void bb_quantize_halves(const float *x, float inverse_scale, uint8_t *high, uint8_t *low, size_t count);
 
+/// q = x / scale rounded to the nearest integer, ties to even; the quotients must fit 16 bits.
+void bb_quantize_words(const float *x, float inverse_scale, int16_t *q, size_t count);
+
+/// The number of columns whose products with 16-bit inputs of at most 32767 are sure to have a sum that fits 32 bits.
+#define BB_INTEGER_CHUNK 512
+
+/// Weights in 8 bits, row-major or, if both extents are multiples of 64, in blocks as bb_interleave_rows makes them.
+typedef struct {
+  const int8_t *values;
+  size_t columns;
+  int is_blocked;
+} bb_integer_weights;
+
+/// sums [rows, count] = x · Wᵀ for `count` rows of the weights, starting with row `first`: exact for each chunk of
+/// BB_INTEGER_CHUNK columns, whose sums are rounded to float and added in order. In blocks, first and count are multiples
+/// of 16.
+///
+/// x is [rows, columns] in 16 bits without −32768; its rows are `stride` elements apart, which is at least the columns
+/// rounded up to a multiple of four, and zeros fill them. The result is the same with and without AVX2.
+void bb_integer_product(bb_integer_weights weights, size_t first, size_t count, const int16_t *x, size_t stride,
+                        size_t rows, float *sums, size_t sums_stride, int may_use_avx2);
+
+/// sums = sums · row scale · column scale + bias for one row; bias may be null.
+void bb_scale_float_sums(float *sums, float row_scale, const float *column_scales, const float *bias, size_t width);
+
 /// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127, which is returned; x must be
 /// finite.
 float bb_quantize_weights(const float *x, size_t width, int8_t *q);
@@ -92,6 +117,9 @@ void bb_round_bfloat16(const float *x, uint16_t *out, size_t count);
 /// out = q · scale rounded to bfloat16; the products must be finite.
 void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t count);
 
+/// Replaces every row by softmax(scale·row).
+void bb_softmax(float *scores, float scale, size_t rows, size_t width);
+
 /// out = exp(x − max x) of every row, rounded to bfloat16; inverse_sums = one over each row's sum of them.
 void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width);
 
@@ -124,6 +152,14 @@ void bb_winograd_weights(const float *x, uint16_t *out, size_t count, size_t out
 /// previous values.
 void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
                         int adds);
+
+/// The transforms of F(4×4, 3×3) in single precision, in the same way: tiles of 6×6 pixels, 36 rows of channels, which
+/// yield 4×4 pixels.
+void bb_winograd4_input(const void *const pixels[36], float *out, size_t stride, size_t channels);
+void bb_winograd4_weights(const float *x, float *out, size_t count, size_t outputs, size_t inputs, size_t times,
+                          size_t time);
+void bb_winograd4_output(const float *x, size_t stride, const float *bias, float *const pixels[16], size_t channels,
+                         int adds);
 
 /// Deinterleaves x: out = its elements at even indices, other = those at odd indices.
 void bb_deinterleave2(const float *x, float *out, float *other, size_t count);

@@ -22,8 +22,12 @@ extension KernelContext {
     let width = input.query.shape[1]
     let headDim = width / input.heads
     operations.attention += blocks.reduce(0) { $0 + 4 * Double($1.queries.count * $1.keys * width) }
-    if input.isRounded, bias == nil, Self.multipliesBFloat16 {
-      try roundedAttention(input, blocks: blocks, scale: scale, into: output)
+    guard let bias else {
+      if input.isRounded, Self.multipliesBFloat16 {
+        try roundedAttention(input, blocks: blocks, scale: scale, into: output)
+      } else {
+        try wideAttention(input, blocks: blocks, scale: scale, into: output)
+      }
       return output
     }
     for block in blocks where !block.queries.isEmpty {
@@ -42,8 +46,7 @@ extension KernelContext {
 
   private func attend(
     _ input: AttentionInput, rows: Range<Int>, keys: Int, head: Int, headDim: Int, scale: Float,
-    bias: Tensor?,
-    into output: Tensor
+    bias: Tensor, into output: Tensor
   ) throws {
     let width = input.query.shape[1]
     func pointer(_ tensor: Tensor, row: Int) -> UnsafeRawPointer? {
@@ -54,12 +57,10 @@ extension KernelContext {
         UnsafeRawPointer(scores.baseAddress), rows: rows.count, columns: keys, rowStride: keys)
       var operations: [(operation: PostOperation, operand: UnsafePointer<Float>?)] = []
       if scale != 1 { operations.append((.scale(scale), nil)) }
-      if let bias {
-        let plane = bias.shape[0] == 1 ? 0 : head
-        let offset = (plane * bias.shape[1] + rows.lowerBound) * bias.shape[2]
-        let layout = Layout([rows.count, keys], strides: [bias.shape[2], 1])
-        operations.append((.add(layout), bias.elements.baseAddress.map { UnsafePointer($0 + offset) }))
-      }
+      let plane = bias.shape[0] == 1 ? 0 : head
+      let offset = (plane * bias.shape[1] + rows.lowerBound) * bias.shape[2]
+      let layout = Layout([rows.count, keys], strides: [bias.shape[2], 1])
+      operations.append((.add(layout), bias.elements.baseAddress.map { UnsafePointer($0 + offset) }))
       try product(
         MatrixView(
           pointer(input.query, row: rows.lowerBound), rows: rows.count, columns: headDim, rowStride: width),
@@ -77,12 +78,9 @@ extension KernelContext {
 
   /// Applies softmax to every row, in place.
   private func softmax(_ view: MatrixView) throws {
-    var descriptor = try view.layout.descriptor()
+    let descriptor = try view.layout.descriptor()
     let primitive = try primitive(.softmax(view.layout), "softmax") { engine, result in
-      var operation = dnnl_softmax_desc_t()
-      try dnnl(
-        dnnl_softmax_forward_desc_init(&operation, dnnl_forward_inference, &descriptor, 1), "softmax")
-      return dnnl_primitive_desc_create(&result, &operation, nil, engine, nil)
+      bb_softmax_create(&result, engine, descriptor.handle, 1)
     }
     let memory = UnsafeMutableRawPointer(mutating: view.pointer)
     try execute(

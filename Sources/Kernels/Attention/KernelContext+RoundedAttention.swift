@@ -90,8 +90,8 @@ private struct AttentionTile {
   private let headDim: Int, width: Int
   private let scores: Primitive, sums: Primitive
   /// The layouts of the products' operands and results; created once, as every head needs them.
-  private let query: dnnl_memory_desc_t, key: dnnl_memory_desc_t, score: dnnl_memory_desc_t
-  private let probability: dnnl_memory_desc_t, value: dnnl_memory_desc_t, output: dnnl_memory_desc_t
+  private let query: LayoutDescriptor, key: LayoutDescriptor, score: LayoutDescriptor
+  private let probability: LayoutDescriptor, value: LayoutDescriptor, output: LayoutDescriptor
 
   init(rows: Range<Int>, keys: Int, headDim: Int, width: Int, in context: KernelContext) throws {
     self.rows = rows
@@ -122,7 +122,7 @@ private struct AttentionTile {
       [
         .init(DNNL_ARG_SRC, query, head.query.base + rows.lowerBound * headDim),
         .init(DNNL_ARG_WEIGHTS, key, head.key.base),
-        .init(DNNL_ARG_DST, score, head.scores.base), try scores.scratch(head.scratch.base),
+        .init(DNNL_ARG_DST, score, head.scores.base), scores.scratch(head.scratch.base),
       ], "attention scores")
     bb_softmax_bfloat16(
       head.scores.base,
@@ -132,7 +132,7 @@ private struct AttentionTile {
       [
         .init(DNNL_ARG_SRC, probability, head.probabilities.base),
         .init(DNNL_ARG_WEIGHTS, value, head.value.base),
-        .init(DNNL_ARG_DST, output, head.sums.base), try sums.scratch(head.scratch.base),
+        .init(DNNL_ARG_DST, output, head.sums.base), sums.scratch(head.scratch.base),
       ], "attention sums")
     bb_scale_rows(
       head.sums.base, head.inverseSums.base, target, width, rows.count, headDim)

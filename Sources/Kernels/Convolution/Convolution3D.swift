@@ -16,11 +16,17 @@ package struct Convolution3D {
     var winograd: WinogradConvolution?
   }
 
-  /// Whether products are in bf16: the plan asks for it, and this convolution and the processor support it.
-  private var isRounded: Bool {
-    weight.activations == .bf16 && KernelContext.multipliesBFloat16 && stride == [1, 1, 1]
-      && kernel[1...] == [3, 3]
+  /// The transform by which it is computed, if the plan asks for bf16 and this convolution has one.
+  private var transform: WinogradTransform? {
+    guard weight.activations == .bf16, stride == [1, 1, 1], kernel[1...] == [3, 3] else { return nil }
+    return KernelContext.multipliesBFloat16 ? .rounded : .wide
   }
+
+  /// The most transformed kernels in f32 held at a time, in bytes.
+  private static let maximumKernels = 128 << 20
+  /// The most transformed kernels in f32 that are kept, in bytes: making larger ones again takes little of the time that
+  /// their products take, and all of a decoder would fill gigabytes.
+  private static let maximumKeptKernels = 32 << 20
 
   /// Creates a convolution from a weight of shape [outputs, inputs, time, height, width] and a bias of shape [outputs].
   package init(weight: Weight, bias: Weight, stride: [Int] = [1, 1, 1]) {
@@ -60,15 +66,15 @@ package struct Convolution3D {
     precondition(residual.map { $0.shape == shape } ?? true)
     defer {
       count(outputExtents, timePadding: timePadding, in: context)
-      memory?.remember(x, isRounded: isRounded)
+      memory?.remember(x, isRounded: transform == .rounded)
     }
-    if isRounded {
+    if let transform {
       let output = residual ?? Tensor(shape)
-      let winograd =
-        try prepared.winograd ?? WinogradConvolution(weight, in: context)
-      prepared.winograd = winograd
-      try winograd(
-        frames, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
+      // Taps that see only the zeros in front are left out.
+      let taps = min(kernel[0], max(0, timePadding + 1 - outputExtents[0]))..<kernel[0]
+      try forEachWinograd(transform, taps: taps, in: context) {
+        try $0(frames, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
+      }
       context.magnitudes?.record(weight.name, x, output)
       return output
     }
@@ -83,6 +89,29 @@ package struct Convolution3D {
     }
     context.magnitudes?.record(weight.name, x, output)
     return output
+  }
+
+  /// Calls `body` with the Winograd convolutions that together compute all output channels.
+  private func forEachWinograd(
+    _ transform: WinogradTransform, taps: Range<Int>, in context: KernelContext,
+    _ body: (WinogradConvolution) throws -> Void
+  ) throws {
+    let outputs = weight.shape[0]
+    let size = WinogradConvolution.kernelByteCount(weight, outputs: outputs, transform)
+    if transform == .rounded || size <= Self.maximumKeptKernels {
+      let winograd =
+        try prepared.winograd
+        ?? WinogradConvolution(weight, outputs: 0..<outputs, transform, in: context)
+      prepared.winograd = winograd
+      return try body(winograd)
+    }
+    let outputsAtOnce = max(1, Self.maximumKernels / (size / outputs))
+    for start in Swift.stride(from: 0, to: outputs, by: outputsAtOnce) {
+      try body(
+        WinogradConvolution(
+          weight, outputs: start..<min(start + outputsAtOnce, outputs), taps: taps, transform, in: context,
+          keepingKernelsIn: context.transformedKernels))
+    }
   }
 
   /// Counts the operations of the definition, without taps that see only the zeros in front.
@@ -180,11 +209,10 @@ extension KernelContext {
     let shape = [outputs, inputs, taps]
     let stored = Layout(shape)
     let wanted = Layout(shape, strides: [1, outputs, inputs * outputs])
-    var from = try stored.descriptor()
-    var to = try wanted.descriptor()
+    let (from, to) = (try stored.descriptor(), try wanted.descriptor())
     let reorder = try primitive(.transposition(from: stored, to: wanted), "weight layout") {
       engine, descriptor in
-      dnnl_reorder_primitive_desc_create(&descriptor, &from, engine, &to, engine, nil)
+      bb_reorder_create(&descriptor, engine, from.handle, to.handle)
     }
     try execute(
       reorder,
@@ -210,40 +238,33 @@ extension KernelContext {
     _ geometry: ConvolutionGeometry, _ x: Tensor, weights: UnsafePointer<Float>?, bias: Tensor,
     addingTo output: Tensor
   ) throws {
-    var sourceLayout = try Self.frames(geometry.input, channels: geometry.inputChannels).descriptor()
-    var outputLayout = try Self.frames(geometry.output, channels: geometry.outputChannels).descriptor()
-    var biasLayout = try Layout([geometry.outputChannels]).descriptor()
+    let sourceLayout = try Self.frames(geometry.input, channels: geometry.inputChannels).descriptor()
+    let outputLayout = try Self.frames(geometry.output, channels: geometry.outputChannels).descriptor()
+    let biasLayout = try Layout([geometry.outputChannels]).descriptor()
     let weightShape = [geometry.outputChannels, geometry.inputChannels] + geometry.kernel
-    var plainWeights = try Layout(weightShape).descriptor()
+    let plainWeights = try Layout(weightShape).descriptor()
     let primitive = try primitive(
       .convolution(geometry), "convolution"
     ) { engine, result in
-      var anyWeights = dnnl_memory_desc_t()
-      try dnnl(
-        dnnl_memory_desc_init_by_tag(
-          &anyWeights, 5, weightShape.map(Int64.init), dnnl_f32, dnnl_format_tag_any),
-        "convolution")
-      var operation = dnnl_convolution_desc_t()
-      try dnnl(
-        dnnl_convolution_forward_desc_init(
-          &operation, dnnl_forward_inference, dnnl_convolution_direct, &sourceLayout, &anyWeights,
-          &biasLayout,
-          &outputLayout, geometry.stride.map(Int64.init), geometry.before.map(Int64.init),
-          geometry.after.map(Int64.init)),
-        "convolution")
+      let anyWeights = try Layout(weightShape).openDescriptor()
+      let (strides, before, after) = (
+        geometry.stride.map(Int64.init), geometry.before.map(Int64.init), geometry.after.map(Int64.init)
+      )
       return try Self.withAttributes([.accumulate]) {
-        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+        bb_convolution_create(
+          &result, engine, sourceLayout.handle, anyWeights.handle, biasLayout.handle, outputLayout.handle,
+          strides, before, after, $0)
       }
     }
-    guard var wanted = primitive.wantedLayout(of: dnnl_query_weights_md) else {
+    guard let wanted = primitive.layout(of: dnnl_query_weights_md) else {
       throw BenbenError(.internalDefect, "oneDNN failed", at: "convolution", because: "no weights layout")
     }
-    let packedCount = dnnl_memory_desc_get_size(&wanted) / MemoryLayout<Float>.stride
+    let packedCount = wanted.byteCount / MemoryLayout<Float>.stride
     try reorderedWeights.with(count: packedCount) { packed in
       let reorder = try self.primitive(
         .reorder(geometry), "weight layout"
       ) { engine, result in
-        dnnl_reorder_primitive_desc_create(&result, &plainWeights, engine, &wanted, engine, nil)
+        bb_reorder_create(&result, engine, plainWeights.handle, wanted.handle)
       }
       try execute(
         reorder,

@@ -5,16 +5,19 @@ import Tensors
 ///
 /// The weight stays where it is stored. A weight of the type in which the product computes is multiplied in place; any
 /// other is converted tile by tile in scratch memory, so that no second copy of a model, nor of a whole matrix, exists.
-/// 8-bit weights whose plan says so are multiplied as integers if the processor can do so without saturating; one that
-/// can, but not with blocked weights (VNNI without AVX-512), unpacks one matrix at a time.
+/// 8-bit weights whose plan says so are multiplied as integers: with inputs of 8 bits where the processor can do that
+/// without saturating, otherwise with inputs of 16 bits. A processor that can, but not with blocked weights (VNNI without
+/// AVX-512), unpacks one matrix at a time.
 package struct Linear {
   /// The numbers of input and output features.
   package let inputs: Int, outputs: Int
   private let weight: Weight
   private let bias: Weight?
   private let sums: RowSums
-  /// The precision to which inputs are rounded: as the plan asks, where the processor supports it.
+  /// The precision to which inputs are rounded: as the plan asks or better, where the processor supports it.
   package let precision: InputPrecision
+  /// Whether integers are multiplied by ``KernelContext/wordProduct(_:rows:_:body:)``.
+  private let multipliesWords: Bool
 
   /// Creates a linear layer from a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
   ///
@@ -26,11 +29,13 @@ package struct Linear {
     self.weight = weight
     self.bias = bias
     sums = RowSums(weight)
+    let asked = weight.type == .i8 || !weight.activations.isInteger ? weight.activations : .float32
+    multipliesWords =
+      asked.isInteger
+      && (!KernelContext.multipliesBytesExactly || inputs > KernelContext.maximumByteInputs)
     precision =
-      switch weight.activations {
-      case .int8, .int16:
-        weight.type == .i8 && KernelContext.multipliesIntegersExactly
-          && inputs <= KernelContext.maximumIntegerInputs ? weight.activations : .float32
+      switch asked {
+      case .int8, .int16: multipliesWords ? .int16 : asked
       case .bf16: KernelContext.multipliesBFloat16 ? .bf16 : .float32
       case .float32: .float32
       }
@@ -99,8 +104,10 @@ package struct Linear {
       "\(x.features) → \(segments.map(\.output.shape))")
     let bias = bias?.tensor()
     let segments = segments.filter { !$0.rows.isEmpty }
-    if precision.isInteger {
-      for segment in segments { try integers(x, segment, bias: bias, in: context) }
+    if multipliesWords {
+      for segment in segments { try words(x, segment, bias: bias, in: context) }
+    } else if precision.isInteger {
+      for segment in segments { try bytes(x, segment, bias: bias, in: context) }
     } else {
       try floats(x, segments, bias: bias, in: context)
     }
@@ -163,15 +170,16 @@ package struct Linear {
     return operations
   }
 
-  /// Computes one segment with quantized inputs: integer products, scaled once, then the epilogue, row by row in cache.
-  private func integers(
+  /// Computes one segment with 8-bit inputs, or 16-bit ones in halves: integer products, scaled once, then the epilogue,
+  /// row by row in cache.
+  private func bytes(
     _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {
     let biasPointer = UnsafePointer(bias?.elements.baseAddress)
     let x = x.integers(precision)
     let weightSums = sums.values()
     try weight.withQuantized { _, scales in
-      try context.integerProduct(x, rows: segment.rows, weight) { rows, sums in
+      try context.byteProduct(x, rows: segment.rows, weight) { rows, sums in
         parallelRows(rows.count) { part in
           let scratch = ScratchBuffer<Float>(count: outputs)
           scratch.with(count: outputs) { scaled in
@@ -183,6 +191,27 @@ package struct Linear {
                 biasPointer, scaled.baseAddress, outputs)
               finish(scaled, row: row - segment.rows.lowerBound, segment)
             }
+          }
+        }
+      }
+    }
+  }
+
+  /// Computes one segment with 16-bit inputs, in the same way.
+  private func words(
+    _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
+  ) throws {
+    let biasPointer = UnsafePointer(bias?.elements.baseAddress)
+    let x = x.quantizedToWords()
+    try weight.withQuantized { _, scales in
+      try context.wordProduct(x, rows: segment.rows, weight) { rows, sums in
+        parallelRows(rows.count) { part in
+          for index in part {
+            let row = rows.lowerBound + index
+            let scaled = UnsafeMutableBufferPointer(start: sums + index * outputs, count: outputs)
+            bb_scale_float_sums(
+              scaled.baseAddress, x.scales[row], scales.baseAddress, biasPointer, outputs)
+            finish(scaled, row: row - segment.rows.lowerBound, segment)
           }
         }
       }

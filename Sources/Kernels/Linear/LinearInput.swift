@@ -8,6 +8,7 @@ package final class LinearInput {
   let rows: Int, features: Int
   private var joined: Tensor?
   private var bfloat16: ScratchBuffer<UInt16>?
+  private var words: (values: ScratchBuffer<Int16>, scales: ScratchBuffer<Float>)?
   private var quantized: [InputPrecision: (values: ScratchBuffer<UInt8>, scales: ScratchBuffer<Float>)] = [:]
 
   /// Creates an input; its values must not change afterwards.
@@ -98,11 +99,7 @@ package final class LinearInput {
     let limit: Float = count == 2 ? 127 * 256 + 127 : 127
     parallelRows(rows) { rows in
       for row in rows {
-        let bits = parts.reduce(0) { max($0, bb_largest_magnitude($1.pointer(row: row), $1.shape[1])) }
-        let largest = Float(bitPattern: bits)
-        scales[row] = largest.isFinite ? largest / limit : .nan
-        // For activations, rows near the smallest f32 numbers are as good as zero.
-        let inverse = largest.isFinite && largest > 0x1p-110 ? limit / largest : 0
+        let inverse = scale(row, limit: limit, into: scales)
         forEachPart(of: row..<row + 1) { row, column, part in
           let target = output + count * row * features + column
           let source = part.pointer(row: row)
@@ -112,6 +109,58 @@ package final class LinearInput {
             bb_quantize(source, inverse, target, part.shape[1])
           }
         }
+      }
+    }
+    return buffers
+  }
+
+  /// Stores the scale with which the largest value of a row becomes `limit`, and returns its inverse.
+  ///
+  /// The scale of a row that contains NaN or infinity is NaN.
+  private func scale(_ row: Int, limit: Float, into scales: UnsafeMutablePointer<Float>) -> Float {
+    let bits = parts.reduce(0) { max($0, bb_largest_magnitude($1.pointer(row: row), $1.shape[1])) }
+    let largest = Float(bitPattern: bits)
+    scales[row] = largest.isFinite ? largest / limit : .nan
+    // For activations, rows near the smallest f32 numbers are as good as zero.
+    return largest.isFinite && largest > 0x1p-110 ? limit / largest : 0
+  }
+
+  /// Rows of 16-bit numbers.
+  struct WordRows {
+    /// The numbers, [rows, stride]; zeros fill each row.
+    let values: UnsafePointer<Int16>
+    /// One scale for each of the input's rows.
+    let scales: UnsafePointer<Float>
+    /// The distance between two rows, in numbers.
+    let stride: Int
+  }
+
+  /// Returns the values in 16 bits, the largest of each row being 32767; the pointers are valid as long as the input is.
+  ///
+  /// The scale of a row that contains NaN or infinity is NaN.
+  func quantizedToWords() -> WordRows {
+    let stride = (features + 3) / 4 * 4
+    let buffers = words ?? quantizeToWords(stride: stride)
+    words = buffers
+    return WordRows(
+      values: UnsafePointer(buffers.values.base), scales: UnsafePointer(buffers.scales.base), stride: stride)
+  }
+
+  private func quantizeToWords(
+    stride: Int
+  ) -> (values: ScratchBuffer<Int16>, scales: ScratchBuffer<Float>) {
+    let buffers = (
+      values: ScratchBuffer<Int16>(count: rows * stride), scales: ScratchBuffer<Float>(count: rows)
+    )
+    let (output, scales) = (buffers.values.base, buffers.scales.base)
+    parallelRows(rows) { rows in
+      for row in rows {
+        let inverse = scale(row, limit: Float(Int16.max), into: scales)
+        forEachPart(of: row..<row + 1) { row, column, part in
+          bb_quantize_words(
+            part.pointer(row: row), inverse, output + row * stride + column, part.shape[1])
+        }
+        (output + row * stride + features).update(repeating: 0, count: stride - features)
       }
     }
     return buffers

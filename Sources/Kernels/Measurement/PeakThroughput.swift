@@ -43,15 +43,20 @@ package enum PeakThroughput {
 
   /// The instruction set that oneDNN uses.
   package static var instructionSet: String {
-    let known: [(UInt32, String)] = [
-      (dnnl_cpu_isa_avx512_core_amx.rawValue, "AVX-512 AMX"),
-      (dnnl_cpu_isa_avx512_core_bf16.rawValue, "AVX-512 BF16"),
-      (dnnl_cpu_isa_avx512_core_vnni.rawValue, "AVX-512 VNNI"),
-      (dnnl_cpu_isa_avx512_core.rawValue, "AVX-512"),
-      (dnnl_cpu_isa_avx2_vnni.rawValue, "AVX2 VNNI"), (dnnl_cpu_isa_avx2.rawValue, "AVX2"),
-      (dnnl_cpu_isa_avx.rawValue, "AVX"), (dnnl_cpu_isa_sse41.rawValue, "SSE4.1"),
+    let known = [
+      (dnnl_cpu_isa_avx512_core_amx, "AVX-512 AMX"), (dnnl_cpu_isa_avx512_core_bf16, "AVX-512 BF16"),
+      (dnnl_cpu_isa_avx512_core_vnni, "AVX-512 VNNI"), (dnnl_cpu_isa_avx512_core, "AVX-512"),
+      (dnnl_cpu_isa_avx2_vnni, "AVX2 VNNI"), (dnnl_cpu_isa_avx2, "AVX2"), (dnnl_cpu_isa_avx, "AVX"),
+      (dnnl_cpu_isa_sse41, "SSE4.1"),
     ]
-    let isa = dnnl_get_effective_cpu_isa().rawValue
-    return known.first { isa & $0.0 == $0.0 }?.1 ?? "unknown"
+    return known.first { bb_may_use($0.0) != 0 }?.1 ?? otherInstructionSet
+  }
+
+  private static var otherInstructionSet: String {
+    #if arch(arm64)
+      "NEON"
+    #else
+      "unknown"
+    #endif
   }
 }

@@ -3,12 +3,12 @@ import CKernelLoops
 import Tensors
 
 extension InputPrecision {
-  /// Whether this processor computes products with inputs in this precision.
+  /// Whether oneDNN computes products with inputs in this precision, and no other, on this processor.
   package var isComputable: Bool {
     switch self {
     case .float32: true
     case .bf16: KernelContext.multipliesBFloat16
-    case .int8, .int16: KernelContext.multipliesIntegersExactly
+    case .int8, .int16: KernelContext.multipliesBytesExactly
     }
   }
 }

@@ -40,19 +40,13 @@ extension KernelContext {
     let key = PrimitiveKey.product(
       left: left, right: right, output: output, hasBias: bias != nil, after: kinds)
     return try primitive(key, "matrix product") { engine, result in
-      var source = try left.descriptor()
-      var weights = try right.descriptor()
-      var destination = try output.descriptor()
-      var operation = dnnl_matmul_desc_t()
-      if let bias {
-        var bias = try bias.descriptor()
-        try dnnl(
-          dnnl_matmul_desc_init(&operation, &source, &weights, &bias, &destination), "matrix product")
-      } else {
-        try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
-      }
+      let (source, weights, destination) = (
+        try left.descriptor(), try right.descriptor(), try output.descriptor()
+      )
+      let bias = try bias?.descriptor()
       return try Self.withAttributes(kinds) {
-        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+        bb_matmul_create(
+          &result, engine, source.handle, weights.handle, bias?.handle, destination.handle, $0)
       }
     }
   }
@@ -67,7 +61,7 @@ extension KernelContext {
   ///   - adds: whether the product is added to the previous values of the output.
   func serialProduct(
     _ left: Layout, _ right: Layout, _ output: Layout,
-    reordered: dnnl_memory_desc_t? = nil, adds: Bool = false
+    reordered: LayoutDescriptor? = nil, adds: Bool = false
   ) throws -> Primitive {
     let key = PrimitiveKey.serialProduct(
       left: left, right: right, output: output, isReordered: reordered != nil, adds: adds)
@@ -77,31 +71,26 @@ extension KernelContext {
 
   /// Returns the layout that a product on one thread prefers for its right factor; it does not depend on the number of
   /// rows of the left one.
-  func reorderedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> dnnl_memory_desc_t {
-    var free = dnnl_memory_desc_t()
-    try dnnl(
-      dnnl_memory_desc_init_by_tag(
-        &free, Int32(right.dimensions.count), right.dimensions.map(Int64.init), right.type.dnnl,
-        dnnl_format_tag_any), "layout")
-    let primitive = try serialProduct(.unpacked(right), left, weights: free, output, after: [])
-    guard let wanted = primitive.wantedLayout(of: dnnl_query_weights_md) else {
+  func reorderedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> LayoutDescriptor {
+    let primitive = try serialProduct(
+      .unpacked(right), left, weights: try right.openDescriptor(), output, after: [])
+    guard let wanted = primitive.layout(of: dnnl_query_weights_md) else {
       throw BenbenError(.internalDefect, "oneDNN failed", at: "matrix product", because: "no weights layout")
     }
     return wanted
   }
 
   private func serialProduct(
-    _ key: PrimitiveKey, _ left: Layout, weights: dnnl_memory_desc_t, _ output: Layout, after: [PostOperation]
+    _ key: PrimitiveKey, _ left: Layout, weights: LayoutDescriptor, _ output: Layout, after: [PostOperation]
   ) throws -> Primitive {
-    var (source, weights, destination) = (try left.descriptor(), weights, try output.descriptor())
+    // oneDNN asks for the number of threads when the descriptor is made, and again when the primitive is.
+    let threads = KernelContext.threads
+    omp_set_num_threads(1)
+    defer { omp_set_num_threads(Int32(threads)) }
     return try primitive(key, "matrix product") { engine, result in
-      let threads = KernelContext.threads
-      omp_set_num_threads(1)
-      defer { omp_set_num_threads(Int32(threads)) }
-      var operation = dnnl_matmul_desc_t()
-      try dnnl(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "matrix product")
+      let (source, destination) = (try left.descriptor(), try output.descriptor())
       return try Self.withAttributes(after, ownsScratch: true) {
-        dnnl_primitive_desc_create(&result, &operation, $0, engine, nil)
+        bb_matmul_create(&result, engine, source.handle, weights.handle, nil, destination.handle, $0)
       }
     }
   }
@@ -109,15 +98,15 @@ extension KernelContext {
   /// Reorders a matrix into the layout that a primitive prefers.
   func reorder(
     _ matrix: UnsafeRawPointer, _ layout: Layout, into output: UnsafeMutableRawPointer,
-    _ wanted: dnnl_memory_desc_t
+    _ wanted: LayoutDescriptor
   ) throws {
-    var (from, to) = (try layout.descriptor(), wanted)
+    let from = try layout.descriptor()
     // The preferred layout is always the same for matrices of one shape and type.
     let reorder = try primitive(.reordering(layout), "weight layout") { engine, result in
-      dnnl_reorder_primitive_desc_create(&result, &from, engine, &to, engine, nil)
+      bb_reorder_create(&result, engine, from.handle, wanted.handle)
     }
     try execute(
-      reorder, [Argument(DNNL_ARG_FROM, from, reading: matrix), Argument(DNNL_ARG_TO, to, output)],
+      reorder, [Argument(DNNL_ARG_FROM, from, reading: matrix), Argument(DNNL_ARG_TO, wanted, output)],
       "weight layout")
   }
 }

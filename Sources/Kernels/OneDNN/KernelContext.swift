@@ -20,10 +20,16 @@ package final class KernelContext {
   let rowMajorWeights = ScratchBuffer<Int8>()
   /// Scratch memory for sums of 8-bit products.
   let sumScratch = ScratchBuffer<Int32>()
+  /// Scratch memory for sums of products with 16-bit inputs.
+  let floatSumScratch = ScratchBuffer<Float>()
   /// Scratch memory for the attention scores of the current rows.
   let scoreScratch = ScratchBuffer<Float>()
   /// Scratch memory for a convolution's weights in the layout that its primitive prefers.
   let reorderedWeights = ScratchBuffer<Float>()
+  /// Scratch memory for Winograd's transforms: kernels that are not kept, and tiles.
+  let transformedKernels = ScratchBuffer<UInt8>(), transformedTiles = ScratchBuffer<UInt8>()
+  /// Scratch memory for the products of transformed tiles and kernels.
+  let tileProducts = ScratchBuffer<Float>()
 
   /// Whether oneDNN multiplies blocked weights without reordering them.
   private(set) lazy var multipliesBlocks: Bool = {
@@ -91,17 +97,17 @@ package final class KernelContext {
   /// One argument of an execution.
   struct Argument {
     let index: Int32
-    let descriptor: dnnl_memory_desc_t
+    let descriptor: LayoutDescriptor
     let pointer: UnsafeMutableRawPointer?
 
-    init(_ index: Int32, _ descriptor: dnnl_memory_desc_t, _ pointer: UnsafeMutableRawPointer?) {
+    init(_ index: Int32, _ descriptor: LayoutDescriptor, _ pointer: UnsafeMutableRawPointer?) {
       self.index = index
       self.descriptor = descriptor
       self.pointer = pointer
     }
 
     /// Creates an argument for an input; oneDNN does not write to it.
-    init(_ index: Int32, _ descriptor: dnnl_memory_desc_t, reading pointer: UnsafeRawPointer?) {
+    init(_ index: Int32, _ descriptor: LayoutDescriptor, reading pointer: UnsafeRawPointer?) {
       self.init(index, descriptor, UnsafeMutableRawPointer(mutating: pointer))
     }
   }
@@ -112,8 +118,8 @@ package final class KernelContext {
     defer { for argument in list { dnnl_memory_destroy(argument.memory) } }
     for argument in arguments {
       var memory: dnnl_memory_t?
-      var descriptor = argument.descriptor
-      try dnnl(dnnl_memory_create(&memory, &descriptor, engine, argument.pointer), operation)
+      try dnnl(
+        bb_memory_create(&memory, argument.descriptor.handle, engine, argument.pointer), operation)
       list.append(dnnl_exec_arg_t(arg: argument.index, memory: memory))
     }
     try dnnl(dnnl_primitive_execute(primitive.handle, stream, Int32(list.count), list), operation)
@@ -141,17 +147,17 @@ package final class KernelContext {
       switch operation {
       case .activation(let activation):
         let (kind, alpha) = activation.algorithm
-        try dnnl(dnnl_post_ops_append_eltwise(list, 1, kind, alpha, 0), "activation")
+        try dnnl(bb_append_elementwise(list, kind, alpha), "activation")
       case .scale(let factor):
-        try dnnl(dnnl_post_ops_append_eltwise(list, 1, dnnl_eltwise_linear, factor, 0), "scale")
+        try dnnl(bb_append_elementwise(list, dnnl_eltwise_linear, factor), "scale")
       case .multiply(let layout):
-        var descriptor = try layout.descriptor()
-        try dnnl(dnnl_post_ops_append_binary(list, dnnl_binary_mul, &descriptor), "multiplication")
+        let descriptor = try layout.descriptor()
+        try dnnl(bb_append_binary(list, dnnl_binary_mul, descriptor.handle), "multiplication")
       case .add(let layout):
-        var descriptor = try layout.descriptor()
-        try dnnl(dnnl_post_ops_append_binary(list, dnnl_binary_add, &descriptor), "addition")
+        let descriptor = try layout.descriptor()
+        try dnnl(bb_append_binary(list, dnnl_binary_add, descriptor.handle), "addition")
       case .accumulate:
-        try dnnl(dnnl_post_ops_append_sum(list, 1), "accumulation")
+        try dnnl(bb_append_sum(list), "accumulation")
       }
     }
     try dnnl(dnnl_primitive_attr_set_post_ops(attributes, list), "attributes")

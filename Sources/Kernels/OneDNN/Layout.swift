@@ -36,20 +36,25 @@ struct Layout: Hashable {
     isBlocked = true
   }
 
-  func descriptor() throws -> dnnl_memory_desc_t {
-    var result = dnnl_memory_desc_t()
+  /// Returns the layout as oneDNN holds it.
+  func descriptor() throws -> LayoutDescriptor {
+    let rank = Int32(dimensions.count)
     let dimensions = dimensions.map(Int64.init)
     if isBlocked {
       // A oneDNN block has sixteen such groups of rows.
       let tag = type == .bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b4a
-      try dnnl(
-        dnnl_memory_desc_init_by_tag(&result, Int32(dimensions.count), dimensions, type.dnnl, tag), "layout")
-      return result
+      return try LayoutDescriptor { bb_layout_create_tagged(&$0, rank, dimensions, type.dnnl, tag) }
     }
     let strides = strides.map(Int64.init)
-    try dnnl(
-      dnnl_memory_desc_init_by_strides(&result, Int32(dimensions.count), dimensions, type.dnnl, strides),
-      "layout")
-    return result
+    return try LayoutDescriptor { bb_layout_create(&$0, rank, dimensions, type.dnnl, strides) }
+  }
+
+  /// Returns a descriptor that leaves the order of the elements to the primitive.
+  func openDescriptor() throws -> LayoutDescriptor {
+    let rank = Int32(dimensions.count)
+    let dimensions = dimensions.map(Int64.init)
+    return try LayoutDescriptor {
+      bb_layout_create_tagged(&$0, rank, dimensions, type.dnnl, dnnl_format_tag_any)
+    }
   }
 }

@@ -7,18 +7,22 @@ import Tensors
 final class Primitive {
   let handle: dnnl_primitive_t
   let descriptor: dnnl_primitive_desc_t
+  private let scratchLayout: LayoutDescriptor
 
   /// Creates a primitive and takes ownership of the descriptor, even when creation fails.
   init(_ descriptor: dnnl_primitive_desc_t, _ operation: String) throws {
     var handle: dnnl_primitive_t?
     let status = dnnl_primitive_create(&handle, descriptor)
-    guard status == dnnl_success, let handle else {
+    let scratchLayout = bb_layout_query(descriptor, dnnl_query_scratchpad_md).map(LayoutDescriptor.init)
+    guard status == dnnl_success, let handle, let scratchLayout else {
+      dnnl_primitive_destroy(handle)
       dnnl_primitive_desc_destroy(descriptor)
       try dnnl(status, operation)
       throw BenbenError(.internalDefect, "oneDNN failed", at: operation, because: "no primitive")
     }
     self.handle = handle
     self.descriptor = descriptor
+    self.scratchLayout = scratchLayout
   }
 
   deinit {
@@ -26,9 +30,9 @@ final class Primitive {
     dnnl_primitive_desc_destroy(descriptor)
   }
 
-  /// Returns the layout that the primitive prefers for an argument whose layout was left open.
-  func wantedLayout(of query: dnnl_query_t) -> dnnl_memory_desc_t? {
-    dnnl_primitive_desc_query_md(descriptor, query, 0)?.pointee
+  /// Returns the layout that the primitive uses for an argument, the preferred one if it was left open.
+  func layout(of query: dnnl_query_t) -> LayoutDescriptor? {
+    bb_layout_query(descriptor, query).map(LayoutDescriptor.init)
   }
 
   /// Whether oneDNN has only its slow reference implementation for it.
@@ -40,14 +44,10 @@ final class Primitive {
   }
 
   /// The scratch memory that the caller must provide, in bytes.
-  var scratchSize: Int {
-    dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0).map {
-      dnnl_memory_desc_get_size($0)
-    } ?? 0
-  }
+  var scratchSize: Int { scratchLayout.byteCount }
 
   /// Returns the argument that passes scratch memory to an execution.
-  func scratch(_ memory: UnsafeMutableRawPointer) throws -> KernelContext.Argument {
-    .init(DNNL_ARG_SCRATCHPAD, try Layout([scratchSize], .u8).descriptor(), memory)
+  func scratch(_ memory: UnsafeMutableRawPointer) -> KernelContext.Argument {
+    .init(DNNL_ARG_SCRATCHPAD, scratchLayout, memory)
   }
 }

@@ -58,15 +58,21 @@ package final class ScratchBuffer<Element: BitwiseCopyable> {
     return base
   }
 
+  /// Makes room for `count` undefined elements.
+  package func reserve(count: Int) {
+    precondition(!isLent, "a lent scratch buffer grows")
+    if elements.count < count {
+      release()
+      (memory, block) = Self.allocate(count)
+    }
+  }
+
   /// Lends `count` undefined elements; a buffer must not be lent twice at the same time.
   package func with<Result>(
     count: Int, _ body: (UnsafeMutableBufferPointer<Element>) throws -> Result
   ) rethrows -> Result {
     precondition(!isLent, "a scratch buffer is lent twice")
-    if elements.count < count {
-      release()
-      (memory, block) = Self.allocate(count)
-    }
+    reserve(count: count)
     isLent = true
     defer { isLent = false }
     return try body(UnsafeMutableBufferPointer(rebasing: elements[..<count]))

@@ -3,24 +3,19 @@ import CKernelLoops
 import Tensors
 
 extension KernelContext {
-  /// Whether 8-bit products are summed exactly.
+  /// Whether oneDNN sums 8-bit products exactly.
   ///
-  /// Without the VNNI instructions oneDNN adds pairs of products in 16 bits, with saturation: inputs have 128 for zero, and 255·127·2 is too large,
-  /// and the result is silently wrong.
-  package static let multipliesIntegersExactly: Bool = {
-    let vnni: UInt32 = 0x440  // the bits of AVX-512 VNNI and of AVX2 VNNI in oneDNN's masks
-    return dnnl_get_effective_cpu_isa().rawValue & vnni != 0
-  }()
+  /// Without the VNNI instructions it adds pairs of products in 16 bits, with saturation: inputs have 128 for zero, and
+  /// 255·127·2 is too large, and the result is silently wrong. ``wordProduct(_:rows:_:body:)`` computes instead.
+  package static let multipliesBytesExactly =
+    bb_may_use(dnnl_cpu_isa_avx512_core_vnni) != 0 || bb_may_use(dnnl_cpu_isa_avx2_vnni) != 0
 
   /// Whether the processor has bf16 products; without them oneDNN computes in bf16 too, but slower than in f32.
-  package static let multipliesBFloat16: Bool = {
-    let bfloat16: UInt32 = 0x80  // the bit of AVX-512 BF16 in oneDNN's masks
-    return dnnl_get_effective_cpu_isa().rawValue & bfloat16 != 0
-  }()
+  package static let multipliesBFloat16 = bb_may_use(dnnl_cpu_isa_avx512_core_bf16) != 0
 
   /// The most inputs for which sums of 8-bit products are sure to fit 32 bits; −128 never occurs in weights quantized
   /// here, but a file may contain it.
-  static let maximumIntegerInputs = Int(Int32.max) / (255 * 128)
+  static let maximumByteInputs = Int(Int32.max) / (255 * 128)
 
   /// The most sums held at a time; they should still be in the cache when they are scaled.
   private static let maximumSums = 1 << 20
@@ -29,7 +24,7 @@ extension KernelContext {
   /// exactly in 32 bits.
   ///
   /// - Parameter body: receives the sums of some of the rows, [rows, parts, outputs], to be scaled by `bb_scale_sums`.
-  func integerProduct(
+  func byteProduct(
     _ x: LinearInput.IntegerRows, rows: Range<Int>, _ weight: Weight,
     body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
   ) throws {
