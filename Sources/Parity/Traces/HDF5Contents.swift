@@ -16,8 +16,8 @@ struct HDF5Contents: Sendable {
   private(set) var childNames: [String: [String]] = [:]
   private let path: String
   private let fileSize: Int
-  /// The addresses of all objects, to refuse cycles and link bombs.
-  private var seen: Set<haddr_t> = []
+  /// The identities of all objects, to refuse cycles and link bombs.
+  private var seen: Set<UInt64> = []
 
   private static let maximumDepth = 16
   private static let maximumEntries = 100_000
@@ -46,16 +46,11 @@ struct HDF5Contents: Sendable {
     for index in 0..<info.nlinks {
       let name = try linkName(group, index, prefix)
       let full = prefix.isEmpty ? name : prefix + "/" + name
-      var link = H5L_info_t()
-      guard H5Lget_info(group, name, &link, bb_h5p_default()) >= 0, link.type == H5L_TYPE_HARD else {
-        throw fault(full, "it is a soft or external link")
-      }
+      guard bb_h5l_is_hard(group, name) != 0 else { throw fault(full, "it is a soft or external link") }
       let object = try HDF5Handle(
         H5Oopen(group, name, bb_h5p_default()), close: { H5Oclose($0) }, "object", at: path)
-      var identity = H5O_info_t()
-      guard H5Oget_info2(object.id, &identity, UInt32(H5O_INFO_BASIC)) >= 0,
-        seen.insert(identity.addr).inserted
-      else {
+      var identity: UInt64 = 0
+      guard bb_h5o_identity(object.id, &identity) >= 0, seen.insert(identity).inserted else {
         throw fault(full, "the same object stands under two names")
       }
       childNames[prefix, default: []].append(name)
