@@ -7,6 +7,7 @@ import PyramidFlow
 @main
 enum Main {
   static func main() async {
+    IdleThreads.sleep()
     Interruption.install()
     // Choices for the whole process, which libraries leave to their program.
     AllocatorTuning.keepFreedMemory()

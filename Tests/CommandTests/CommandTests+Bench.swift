@@ -24,4 +24,49 @@ extension CommandTests {
       #expect(refused.code == 64 && refused.errors.contains("--shape"), "\(refused.errors)")
     }
   }
+
+  /// Beside programs that take every processor, the command gets its fair share of them: idle threads do not spin.
+  ///
+  /// A team that spins takes five to ten times as long as alone.
+  @Test func sharesBusyProcessors() throws {
+    _ = try convert("miniflux", "int8")
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    func seconds() throws -> Double {
+      try (0..<2).map { _ in
+        let clock = ContinuousClock()
+        return try clock.measure {
+          let outcome = try run(
+            "generate", "model", "--prompt", "a", "--output", "clip.mp4", "--width", "128", "--height", "128",
+            "--temp", "2", "--quiet")
+          #expect(outcome.code == 0, "\(outcome.errors)")
+        } / .seconds(1)
+      }.min() ?? 0
+    }
+    let alone = try seconds()
+    let load = try (0..<cores).map { _ in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", "while :; do :; done"]
+      try process.run()
+      return process
+    }
+    defer {
+      for process in load {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+      }
+    }
+    let beside = try seconds()
+    // Half of each processor, and as much again for a machine that others use, too.
+    #expect(beside < 4 * alone, "\(beside) s beside \(cores) busy processes, \(alone) s alone")
+  }
+
+  @Test func threadsAreCapped() throws {
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    _ = try convert("miniflux", "int8")
+    let outcome = try run(
+      "bench", "t5", "model", "--shape", "7", "--repeat", "1", "--json", "-", "--threads", "1000")
+    #expect(outcome.code == 0 && outcome.json?["threads"]?.integer == cores)
+    #expect(outcome.errors.contains("--threads 1000"), "\(outcome.errors)")
+  }
 }

@@ -41,20 +41,25 @@ package final class KernelContext {
 
   /// Runs `body` on the calling thread with a new context and the given number of threads.
   ///
-  /// - Parameter threads: the number of threads that operations use; nil leaves it to OpenMP (all cores, or
-  ///   `OMP_NUM_THREADS`). The calling thread's setting is restored afterwards.
+  /// - Parameter threads: the number of threads that operations use; nil for ``ProcessorCount/preferred``. The calling
+  ///   thread's setting is restored afterwards.
   /// - Throws: ``BenbenError`` when oneDNN fails, and any error that `body` throws.
   package static func scoped<Result>(
     threads: Int?, _ body: (KernelContext) throws -> Result
   ) throws -> Result {
     let before = omp_get_max_threads()
-    if let threads { omp_set_num_threads(Int32(clamping: threads)) }
+    omp_set_num_threads(Int32(clamping: threads ?? ProcessorCount.preferred))
     defer { omp_set_num_threads(before) }
     return try body(KernelContext())
   }
 
   /// Creates a context with its own engine and stream.
   package init() throws {
+    guard bb_uses_openmp() != 0 else {
+      throw BenbenError(
+        .missing, "oneDNN cannot be used", at: "libdnnl", because: "this one was not built with OpenMP",
+        remedies: ["install the distribution's own package"])
+    }
     var engine: dnnl_engine_t?
     try dnnl(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
     guard let engine else {

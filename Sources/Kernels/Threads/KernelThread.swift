@@ -18,10 +18,9 @@ package final class KernelThread: SerialExecutor {
 
   /// Starts the thread.
   ///
-  /// - Parameter threads: the number of threads that operations use; nil leaves it to OpenMP (all cores, or
-  ///   `OMP_NUM_THREADS`).
+  /// - Parameter threads: the number of threads that operations use; nil for ``ProcessorCount/preferred``.
   package init(threads: Int? = nil) {
-    let count = threads ?? Int(omp_get_max_threads())
+    let count = threads ?? ProcessorCount.preferred
     self.threads = count
     let thread = Thread { [jobs] in
       omp_set_num_threads(Int32(clamping: count))

@@ -9,8 +9,9 @@ import Synchronization
 /// The body is not checked for sendability: iterations write to disjoint memory and share only data that no iteration
 /// writes. This is the only place where that is assumed.
 func parallelFor(_ count: Int, _ body: (Int) -> Void) {
-  let workers = min(count, KernelContext.threads)
-  guard workers > 1 else {
+  // Always all threads: for a smaller team, OpenMP would end some, and create them again for the next larger one.
+  let workers = KernelContext.threads
+  guard count > 1, workers > 1 else {
     for index in 0..<count { body(index) }
     return
   }

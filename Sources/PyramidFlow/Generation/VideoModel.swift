@@ -25,7 +25,8 @@ public actor VideoModel {
   ///
   /// - Parameters:
   ///   - path: the folder that ``ModelConverter`` wrote.
-  ///   - threads: the number of threads that kernels use; nil for all cores, or `OMP_NUM_THREADS`.
+  ///   - threads: the number of threads that kernels use; nil for one per physical core within the process's CPU quota, or
+  ///     `OMP_NUM_THREADS`. More threads than processors hinder each other.
   /// - Throws: `BenbenError` when the folder is not a native model or its manifest is malformed.
   public init(at path: String, threads: Int? = nil) throws {
     native = try NativeModel(path: path)

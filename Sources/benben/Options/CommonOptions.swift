@@ -4,8 +4,11 @@ import Tensors
 
 /// Options that every verb knows.
 struct CommonOptions: ParsableArguments {
-  @Option(help: "Threads to compute with (default: all cores).")
-  var threads: Int?
+  @Option(name: .customLong("threads"), help: "Threads to compute with (default: one per core).")
+  private var askedThreads: Int?
+
+  /// The threads to compute with: as many as asked for, but no more than there are processors; nil for the default.
+  var threads: Int? { askedThreads.map { min($0, ProcessorCount.logical) } }
 
   @Flag(help: "Say nothing but errors.")
   var quiet = false
@@ -14,8 +17,11 @@ struct CommonOptions: ParsableArguments {
   var verbose = false
 
   func validate() throws {
-    if let threads, !(1...1024 ~= threads) {
-      throw ValidationError("--threads must be 1 to 1024, not \(threads)")
+    if let asked = askedThreads {
+      if !(1...1024 ~= asked) { throw ValidationError("--threads must be 1 to 1024, not \(asked)") }
+      if asked > ProcessorCount.logical {
+        say("--threads \(asked): this machine runs \(ProcessorCount.logical) at once, so that many are used")
+      }
     }
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }

@@ -263,7 +263,7 @@ struct Bench: ParsableCommand {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private var threads: Int { common.threads ?? KernelContext.threads }
+  private var threads: Int { common.threads ?? ProcessorCount.preferred }
 
   private static func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
 }

@@ -1,0 +1,23 @@
+import Foundation
+
+/// How OpenMP's threads wait for work, a choice for the whole process that only its environment can make, before it
+/// starts.
+///
+/// By default they spin for about a millisecond. Where another program needs the processors, spinning threads keep the
+/// one that has work from running, and a small model becomes many times slower.
+enum IdleThreads {
+  /// The variables that OpenMP reads; whoever sets one has chosen.
+  private static let variables = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]
+
+  /// Starts the program again with threads that sleep, unless the user has chosen otherwise.
+  ///
+  /// Returns if that is not possible; then they spin.
+  static func sleep() {
+    guard variables.allSatisfy({ getenv($0) == nil }),
+      let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    else { return }
+    setenv(variables[0], "passive", 1)
+    execv(path, CommandLine.unsafeArgv)
+    unsetenv(variables[0])
+  }
+}
