@@ -6,7 +6,9 @@
 #include "CKernelLoops.h"
 
 // Compiled for several instruction sets; the loader chooses.
-#if defined(__x86_64__) && defined(__linux__)
+#ifdef BEST
+// Chosen by whoever compiles it.
+#elif defined(__x86_64__) && defined(__linux__)
 #define BEST __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
 #else
 #define BEST
