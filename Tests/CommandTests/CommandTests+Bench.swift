@@ -32,7 +32,7 @@ extension CommandTests {
     _ = try convert("miniflux", "int8")
     let cores = ProcessInfo.processInfo.activeProcessorCount
     func seconds() throws -> Double {
-      try (0..<2).map { _ in
+      try (0..<3).map { _ in
         let clock = ContinuousClock()
         return try clock.measure {
           let outcome = try run(
