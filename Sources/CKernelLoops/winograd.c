@@ -95,6 +95,14 @@ typedef float lanes[LANES];
 
 #define EACH_LANE for (size_t k = 0; k < LANES; k++)
 
+// Copies `count` numbers, and zeros to fill the lanes.
+static inline __attribute__((always_inline)) void load_lanes(const float *x, size_t count, lanes out) {
+  if (count == LANES)
+    EACH_LANE out[k] = x[k];
+  else
+    EACH_LANE out[k] = k < count ? x[k] : 0;
+}
+
 // Transforms six rows, which are `step` apart, to six.
 static inline __attribute__((always_inline)) void winograd4_input(const lanes *d, size_t step, lanes *t, size_t apart) {
   EACH_LANE {
@@ -114,13 +122,7 @@ BEST void bb_winograd4_input(const void *const pixels[36], float *out, size_t st
   for (size_t first = 0; first < channels; first += LANES) {
     size_t count = channels - first < LANES ? channels - first : LANES;
     lanes d[36], rows[36], result[36];
-    for (int i = 0; i < 36; i++) {
-      const float *pixel = (const float *)pixels[i] + first;
-      if (count == LANES)
-        EACH_LANE d[i][k] = pixel[k];
-      else
-        EACH_LANE d[i][k] = k < count ? pixel[k] : 0;
-    }
+    for (int i = 0; i < 36; i++) load_lanes((const float *)pixels[i] + first, count, d[i]);
     for (int x = 0; x < 6; x++) winograd4_input(d + x, 6, rows + x, 6);
     for (int y = 0; y < 6; y++) winograd4_input(rows + 6 * y, 1, result + 6 * y, 1);
     for (int i = 0; i < 36; i++)
@@ -182,13 +184,7 @@ BEST void bb_winograd4_output(const float *x, size_t stride, const float *bias, 
   for (size_t first = 0; first < channels; first += LANES) {
     size_t count = channels - first < LANES ? channels - first : LANES;
     lanes m[36], rows[24], result[16];
-    for (int i = 0; i < 36; i++) {
-      const float *row = x + i * stride + first;
-      if (count == LANES)
-        EACH_LANE m[i][k] = row[k];
-      else
-        EACH_LANE m[i][k] = k < count ? row[k] : 0;
-    }
+    for (int i = 0; i < 36; i++) load_lanes(x + i * stride + first, count, m[i]);
     for (int c = 0; c < 6; c++) winograd4_output(m + c, 6, rows + c, 6);
     for (int y = 0; y < 4; y++) winograd4_output(rows + 6 * y, 1, result + 4 * y, 1);
     for (int i = 0; i < 16; i++) {

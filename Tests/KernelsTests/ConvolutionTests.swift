@@ -28,9 +28,10 @@ struct ConvolutionTests {
     KernelReference.expectClose(try layer(x, timePadding: timePadding, addingTo: residual, in: context), sum)
   }
 
-  /// Sizes that tiles of 2×2 and 4×4 do not divide, more tiles than are multiplied at a time, frames of zeros in front or none.
+  /// Sizes that tiles of 2×2 and 4×4 do not divide, more tiles or kernels than are multiplied at a time, frames of zeros in front or none.
   @Test(arguments: [
     ([4, 5, 7, 5], 6, 2), ([3, 6, 8, 33], 20, 1), ([3, 21, 2, 1], 3, 0), ([3, 33, 35, 700], 2, 2),
+    ([1, 3, 3, 512], 300, 2), ([3, 3, 2, 512], 640, 2),
   ])
   func roundedConvolution(shape: Shape, outputs: Int, timePadding: Int) throws {
     let x = KernelReference.random(shape, seed: 1)

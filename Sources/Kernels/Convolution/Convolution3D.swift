@@ -97,7 +97,7 @@ package struct Convolution3D {
     _ body: (WinogradConvolution) throws -> Void
   ) throws {
     let outputs = weight.shape[0]
-    let size = WinogradConvolution.kernelByteCount(weight, outputs: outputs, transform)
+    let size = WinogradConvolution.kernelByteCount(weight, transform)
     if transform == .rounded || size <= Self.maximumKeptKernels {
       let winograd =
         try prepared.winograd

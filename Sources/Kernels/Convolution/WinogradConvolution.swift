@@ -66,9 +66,9 @@ final class WinogradConvolution {
     }
   }
 
-  /// The size in bytes of the transformed kernels, in row-major order.
-  static func kernelByteCount(_ weight: Weight, outputs: Int, _ transform: WinogradTransform) -> Int {
-    outputs * weight.shape[1] * weight.shape[2] * transform.positions * transform.elementSize
+  /// The size in bytes of all transformed kernels, in row-major order.
+  static func kernelByteCount(_ weight: Weight, _ transform: WinogradTransform) -> Int {
+    weight.shape[0] * weight.shape[1] * weight.shape[2] * transform.positions * transform.elementSize
   }
 
   /// Transforms one frame of the kernels to [positions, inputs, outputs]; each thread converts a few outputs at a time.

@@ -3,7 +3,7 @@ import Foundation
 /// How OpenMP's threads wait for work, a choice for the whole process that only its environment can make, before it
 /// starts.
 ///
-/// By default they spin for about a millisecond. Where another program needs the processors, spinning threads keep the
+/// By default they spin for a while. Where another program needs the processors, spinning threads keep the
 /// one that has work from running, and a small model becomes many times slower.
 enum IdleThreads {
   /// The variables that OpenMP reads; whoever sets one has chosen.
