@@ -34,6 +34,10 @@ let package = Package(
       linkerSettings: [.linkedLibrary("sentencepiece")]),
     // Our own vector loops, which Tensors and Kernels share.
     .target(name: "CKernelLoops"),
+    // What the package manager cannot tell: it asks git only when the manifest changes.
+    .target(
+      name: "CBuild",
+      cSettings: [.define("BENBEN_COMMIT", to: "\"\(Context.environment["BENBEN_COMMIT"] ?? "")\"")]),
 
     // Values and files.
     .target(name: "JSON"),
@@ -58,7 +62,7 @@ let package = Package(
     // What apps use.
     .target(
       name: "PyramidFlow",
-      dependencies: ["Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON"]),
+      dependencies: ["CBuild", "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON"]),
     .target(
       name: "PyramidFlowVerification",
       dependencies: [

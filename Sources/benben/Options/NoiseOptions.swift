@@ -8,7 +8,7 @@ import PyramidFlowVerification
 struct NoiseOptions: ParsableArguments {
   @OptionGroup var seeded: SeedOptions
 
-  @Option(help: "Take the noise from this golden trace.")
+  @Option(help: "Take the noise from this golden trace.", completion: .file(extensions: ["h5"]))
   var noise: String?
 
   func chosen() throws -> Noise {

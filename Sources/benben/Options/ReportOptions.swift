@@ -4,13 +4,13 @@ import Parity
 
 /// Where a verification's report goes.
 struct ReportOptions: ParsableArguments {
-  @Option(help: "Write the report to this file as JSON (- for standard output).")
+  @Option(help: "Write the report to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
-  @Option(help: "Write the report to this file as a page of HTML.")
+  @Option(help: "Write the report to this file as a page of HTML.", completion: .file())
   var report: String?
 
-  @Option(help: "Write the report to this file in JUnit's format, for CI systems.")
+  @Option(help: "Write the report to this file in JUnit's format, for CI systems.", completion: .file())
   var junit: String?
 
   func requireWritable() throws {

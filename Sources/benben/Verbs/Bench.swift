@@ -20,7 +20,7 @@ struct Bench: ParsableCommand {
   @Argument(help: "dit, t5, vae or convert.")
   var part: Part
 
-  @Argument(help: "The model folder; for convert a checkpoint, too.")
+  @Argument(help: "The model folder; for convert a checkpoint, too.", completion: .directory)
   var model: String
 
   @Option(help: "What to compute (repeatable; default: what a 384p clip needs).")
@@ -29,10 +29,10 @@ struct Bench: ParsableCommand {
   @Option(name: .customLong("repeat"), help: "How often; the fastest counts.")
   var repeats = 3
 
-  @Option(help: "Which transformer: 384p, 768p or image.")
+  @Option(help: "Which transformer: 384p, 768p or image.", completion: .variant)
   var variant: String?
 
-  @Option(help: "Write the measurements to this file as JSON (- for standard output).")
+  @Option(help: "Write the measurements to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
   @OptionGroup var common: CommonOptions

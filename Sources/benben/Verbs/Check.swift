@@ -7,10 +7,10 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check every hash and invariant of a native model; name what is damaged.")
 
-  @Argument(help: "The model folder.")
+  @Argument(help: "The model folder.", completion: .directory)
   var model: String
 
-  @Option(help: "Write the result to this file as JSON (- for standard output).")
+  @Option(help: "Write the result to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
   @OptionGroup var common: CommonOptions

@@ -12,13 +12,13 @@ struct Compare: ParsableCommand {
       shape.
       """)
 
-  @Argument(help: "The weights to judge.")
+  @Argument(help: "The weights to judge.", completion: .file())
   var first: String
 
-  @Argument(help: "The reference.")
+  @Argument(help: "The reference.", completion: .file())
   var second: String
 
-  @Option(help: "Write the result to this file as JSON (- for standard output).")
+  @Option(help: "Write the result to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
   @OptionGroup var common: CommonOptions

@@ -18,12 +18,14 @@ struct Convert: ParsableCommand {
       beside them.
       """)
 
-  @Argument(help: "The released checkpoint: the folder that holds text_encoder, causal_video_vae, ….")
+  @Argument(
+    help: "The released checkpoint: the folder that holds text_encoder, causal_video_vae, ….",
+    completion: .directory)
   var checkpoint: String?
 
   @OptionGroup(title: "A model from single files") var files: FileOptions
 
-  @Option(help: "The model folder to write.")
+  @Option(help: "The model folder to write.", completion: .directory)
   var output: String?
 
   @Option(
@@ -33,14 +35,16 @@ struct Convert: ParsableCommand {
   @Option(help: "REGEX=TYPE: the type of the tensors whose component/name matches; the first match wins.")
   var tensorType: [String] = []
 
-  @Option(help: "A recipe of one's own, a JSON file: rules that choose types by name.")
+  @Option(
+    help: "A recipe of one's own, a JSON file: rules that choose types by name.",
+    completion: .file(extensions: ["json"]))
   var recipe: String?
 
   @Option(
     help: """
       Measure on this golden trace: keep wider what would exceed the range of f16, and with a target, choose types by what \
       groups of the transformer's tensors cost (from --type int8 on, if no type is given).
-      """)
+      """, completion: .file(extensions: ["h5"]))
   var calibrate: String?
 
   @Option(help: "The least signal-to-noise ratio of a prediction, in dB, that --calibrate must reach.")
@@ -58,7 +62,7 @@ struct Convert: ParsableCommand {
   @Flag(help: "Replace an existing output; round weights again that were rounded already.")
   var force = false
 
-  @Option(help: "Write the report to this file as JSON (- for standard output).")
+  @Option(help: "Write the report to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
   @OptionGroup var common: CommonOptions
@@ -66,22 +70,26 @@ struct Convert: ParsableCommand {
   /// Files of which a model is put together.
   struct FileOptions: ParsableArguments {
     @Option(
-      help: "The transformer: a .safetensors or .bin file, a shard index, or a folder with one of them.")
+      help: "The transformer: a .safetensors or .bin file, a shard index, or a folder with one of them.",
+      completion: .file())
     var diffusionTransformer: String?
 
-    @Option(help: "The VAE, likewise.")
+    @Option(help: "The VAE, likewise.", completion: .file())
     var vae: String?
 
-    @Option(help: "The T5 encoder, likewise.")
+    @Option(help: "The T5 encoder, likewise.", completion: .file())
     var t5: String?
 
-    @Option(help: "A CLIP text encoder, likewise; SD3 has two (repeatable).")
+    @Option(help: "A CLIP text encoder, likewise; SD3 has two (repeatable).", completion: .file())
     var clip: [String] = []
 
-    @Option(help: "The folder that holds tokenizer, tokenizer_2, … as a release does.")
+    @Option(
+      help: "The folder that holds tokenizer, tokenizer_2, … as a release does.", completion: .directory)
     var tokenizers: String?
 
-    @Option(help: "What the transformer is: 384p, 768p or image; its tensors do not tell.")
+    @Option(
+      help: "What the transformer is: 384p, 768p or image; its tensors do not tell.",
+      completion: .variant)
     var variant = "384p"
 
     /// The files as the library takes them.

@@ -11,15 +11,20 @@ struct Demo: AsyncParsableCommand {
       moves, with a golden trace that the official implementation computed.
       """)
 
-  @Option(help: "The folder to write the model, the clips and the report to.")
+  @Option(help: "The folder to write the model, the clips and the report to.", completion: .directory)
   var output = "benben-demo"
 
-  @Option(help: "The folder with the bundled checkpoint and its goldens (default: found beside the program).")
+  @Option(
+    help: "The folder with the bundled checkpoint and its goldens (default: found beside the program).",
+    completion: .directory)
   var bundle: String?
 
   @OptionGroup var common: CommonOptions
 
   private static let bundlePath = "Tests/Fixtures/shapes"
+
+  /// Where `tools/package` puts the same, beside the folder of the program.
+  private static let installedPath = "share/benben/demo"
 
   mutating func run() async throws {
     let bundle = try findBundle()
@@ -71,13 +76,17 @@ struct Demo: AsyncParsableCommand {
     try await Command.run([verb] + arguments + shared)
   }
 
-  /// The project's own fixtures, looked for from the program's folder and the current one upwards.
+  /// What was installed with the program, or the project's own fixtures, looked for from the program's folder and the
+  /// current one upwards.
   private func findBundle() throws -> String {
     if let bundle { return bundle }
-    let starts = [
-      Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent(),
-      URL(fileURLWithPath: FileManager.default.currentDirectoryPath),
-    ]
+    let programs = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent()
+    if let installed = programs?.deletingLastPathComponent().appendingPathComponent(Self.installedPath).path,
+      FileManager.default.fileExists(atPath: installed + "/golden.h5")
+    {
+      return installed
+    }
+    let starts = [programs, URL(fileURLWithPath: FileManager.default.currentDirectoryPath)]
     for start in starts.compactMap({ $0 }) {
       var folder = start.standardizedFileURL
       while folder.pathComponents.count > 1 {
@@ -88,7 +97,8 @@ struct Demo: AsyncParsableCommand {
     }
     throw BenbenError(
       .missing, "the bundled checkpoint is not found", at: Self.bundlePath,
-      because: "neither the program's folder nor the current one lies in a checkout of the project",
-      remedies: ["Run it inside the checkout, or name the folder: --bundle FOLDER"])
+      because:
+        "it is not installed with the program, and neither its folder nor the current one lies in a checkout",
+      remedies: ["Run it inside a checkout of the project, or name the folder: --bundle FOLDER"])
   }
 }

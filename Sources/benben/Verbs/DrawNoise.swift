@@ -16,7 +16,7 @@ struct DrawNoise: ParsableCommand {
   @Option(help: "The dimensions of a tensor, such as 1,16,2,16,16 (repeatable).")
   var shape: [Dimensions]
 
-  @Option(help: "The file to write (.safetensors).")
+  @Option(help: "The file to write (.safetensors).", completion: .file())
   var output: String
 
   @Flag(help: "Replace the output.")

@@ -11,10 +11,10 @@ struct Export: ParsableCommand {
       NAME_scale (one f32 a row, w = q·s), or as f32 with --dequantize.
       """)
 
-  @Argument(help: "The model folder, or one of its .benben files.")
+  @Argument(help: "The model folder, or one of its .benben files.", completion: .directory)
   var model: String
 
-  @Option(help: "The .safetensors file to write.")
+  @Option(help: "The .safetensors file to write.", completion: .file())
   var output: String
 
   @Flag(help: "Write int8 tensors as f32 values.")

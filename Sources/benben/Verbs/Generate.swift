@@ -17,22 +17,22 @@ struct Generate: AsyncParsableCommand {
       same proportions.
       """)
 
-  @Argument(help: "The model folder.")
+  @Argument(help: "The model folder.", completion: .directory)
   var model: String
 
   @Option(help: "What to show.")
   var prompt: String
 
-  @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.")
+  @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.", completion: .file())
   var output: String
 
-  @Option(help: "Start from this image (PNG or JPEG): the first frame of the clip.")
+  @Option(help: "Start from this image (PNG or JPEG): the first frame of the clip.", completion: .file())
   var image: String?
 
   @Option(help: "What to keep away from (default: the official text).")
   var negativePrompt: String?
 
-  @Option(help: "Which transformer: 384p, 768p or image.")
+  @Option(help: "Which transformer: 384p, 768p or image.", completion: .variant)
   var variant: String?
 
   @Option(help: "Pixels, a multiple of 64.")
@@ -61,7 +61,9 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Frames a second.")
   var fps = 24
 
-  @Option(help: "Keep the texts' embeddings in this file, or take them from it when it exists (safetensors).")
+  @Option(
+    help: "Keep the texts' embeddings in this file, or take them from it when it exists (safetensors).",
+    completion: .file())
   var embeddings: String?
 
   @Flag(
@@ -74,7 +76,7 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
   var memoryLimit: ByteCount?
 
-  @Option(help: "Write what took how long to this file as JSON (- for standard output).")
+  @Option(help: "Write what took how long to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
   @OptionGroup var common: CommonOptions

@@ -14,7 +14,7 @@ struct Inspect: ParsableCommand {
       models and single .benben files. Weights are told by the names of their tensors.
       """)
 
-  @Argument(help: "The file or folder.")
+  @Argument(help: "The file or folder.", completion: .file())
   var path: String
 
   @Flag(help: "Print JSON.")

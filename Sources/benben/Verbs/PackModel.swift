@@ -7,10 +7,10 @@ struct PackModel: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pack", abstract: "Pack a model into one file, compressed with zstd, for shipping.")
 
-  @Argument(help: "The model folder.")
+  @Argument(help: "The model folder.", completion: .directory)
   var model: String
 
-  @Option(help: "The .zst file to write.")
+  @Option(help: "The .zst file to write.", completion: .file())
   var output: String
 
   @Flag(help: "Replace an existing output.")

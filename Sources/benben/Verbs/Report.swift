@@ -13,7 +13,7 @@ struct Report: ParsableCommand {
         the reports. Pages hold the frames, JSON reports do not.
         """)
 
-    @Argument(help: "What verify --json or verify --report wrote for the shards.")
+    @Argument(help: "What verify --json or verify --report wrote for the shards.", completion: .file())
     var reports: [String]
 
     @OptionGroup var outputs: ReportOptions

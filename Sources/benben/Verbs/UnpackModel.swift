@@ -8,10 +8,10 @@ struct UnpackModel: ParsableCommand {
     commandName: "unpack",
     abstract: "Unpack a packed model: the very files that were packed, every hash checked.")
 
-  @Argument(help: "The .zst file that pack made.")
+  @Argument(help: "The .zst file that pack made.", completion: .file())
   var pack: String
 
-  @Option(help: "The model folder to write.")
+  @Option(help: "The model folder to write.", completion: .directory)
   var output: String
 
   @Flag(help: "Replace an existing output.")

@@ -14,19 +14,22 @@ struct Verify: AsyncParsableCommand {
       `benben report merge` puts their reports together.
       """)
 
-  @Argument(help: "The model folder.")
+  @Argument(help: "The model folder.", completion: .directory)
   var model: String
 
-  @Option(help: "A trace (.h5), a bundle, a suite, a video, or a folder of PNGs.")
+  @Option(help: "A trace (.h5), a bundle, a suite, a video, or a folder of PNGs.", completion: .file())
   var golden: String
 
-  @Option(help: "The trace that gives request and noise for a golden video.")
+  @Option(
+    help: "The trace that gives request and noise for a golden video.", completion: .file(extensions: ["h5"]))
   var trace: String?
 
   @Option(help: "teacher-forced, free-running or both.")
   var mode: Mode = .both
 
-  @Option(help: "Which transformer to verify, where the model has several.")
+  @Option(
+    help: "Which transformer to verify, where the model has several.",
+    completion: .variant)
   var variant: String?
 
   @Option(help: "I/N: verify only the I-th of N parts of a suite, counted from 1.")
