@@ -22,7 +22,6 @@ extension CommandTests {
       #expect(process.code == 64, "\(arguments): \(process.errors)")
       #expect(process.errors.hasPrefix("benben: error: usage: "))
     }
-    #expect(try run("--version").output.contains("0.1"))
     #expect(try run("help", "verify").code == 0)
     #expect(try run("check", "absent").code == 66)
     #expect(try run("inspect", "absent").code == 66)
