@@ -11,6 +11,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
@@ -53,7 +54,12 @@ let package = Package(
     // Formats, kernels, models.
     .target(name: "Checkpoints", dependencies: ["Files", "Tensors", "JSON", "CZlib", "CZstd"]),
     .target(name: "Kernels", dependencies: ["Files", "Tensors", "CDNNL", "CKernelLoops"]),
-    .target(name: "Models", dependencies: ["Files", "Tensors", "Kernels", "JSON", "CSentencePiece"]),
+    .target(
+      name: "Models",
+      dependencies: [
+        "Files", "Tensors", "Kernels", "JSON", "CSentencePiece",
+        .product(name: "HeapModule", package: "swift-collections"),
+      ]),
     .target(name: "Media", dependencies: ["Files", "Clips", "CFFmpeg", "CTurboJPEG"]),
     .target(
       name: "Parity", dependencies: ["Files", "Clips", "Tensors", "JSON", "CHDF5"],

@@ -31,13 +31,30 @@ static inline void bb_h5_settings_set(bb_h5_settings settings) {
   H5PLset_loading_state(settings.plugins);
 }
 
-// HDF5 1.12 replaced objects' addresses by tokens, and renamed what describes links and objects.
-#if H5_VERSION_GE(1, 12, 0)
-static inline int bb_h5l_is_hard(hid_t group, const char *name) {
-  H5L_info2_t info;
-  return H5Lget_info2(group, name, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+/// Receives the name of a link and whether it is a hard one; a value that is not zero ends the visit.
+typedef int (*bb_h5_link_visitor)(const char *name, int is_hard, void *context);
+
+typedef struct {
+  bb_h5_link_visitor visit;
+  void *context;
+} bb_h5_visit;
+
+// H5L_info_t is the structure of the callback's version in every release.
+static inline herr_t bb_h5_visit_link(hid_t group, const char *name, const H5L_info_t *info, void *data) {
+  (void)group;
+  bb_h5_visit *visit = (bb_h5_visit *)data;
+  return visit->visit(name, info->type == H5L_TYPE_HARD, visit->context) == 0 ? 0 : 1;
 }
 
+/// Visits all links of a group, in the order of their names; negative on failure, and positive if the visit was ended.
+static inline int bb_h5_each_link(hid_t group, bb_h5_link_visitor visitor, void *context) {
+  bb_h5_visit visit = {visitor, context};
+  hsize_t position = 0;
+  return (int)H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &position, bb_h5_visit_link, &visit);
+}
+
+// HDF5 1.12 replaced objects' addresses by tokens, and renamed what describes objects.
+#if H5_VERSION_GE(1, 12, 0)
 /// Stores a number that tells an object from all others of its file; negative on failure.
 static inline int bb_h5o_identity(hid_t object, uint64_t *identity) {
   H5O_info2_t info;
@@ -46,11 +63,6 @@ static inline int bb_h5o_identity(hid_t object, uint64_t *identity) {
   return 0;
 }
 #else
-static inline int bb_h5l_is_hard(hid_t group, const char *name) {
-  H5L_info_t info;
-  return H5Lget_info(group, name, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
-}
-
 /// Stores a number that tells an object from all others of its file; negative on failure.
 static inline int bb_h5o_identity(hid_t object, uint64_t *identity) {
   H5O_info_t info;

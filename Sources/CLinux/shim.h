@@ -6,6 +6,13 @@
 
 // Declared by the C library only for programs that define _GNU_SOURCE before its first header; and `syscall` is
 // variadic, which Swift cannot call.
+
+/// Swaps two names in one step.
 static inline int bb_exchange(const char *first, const char *second) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
+}
+
+/// Renames unless the new name is taken.
+static inline int bb_rename_new(const char *old, const char *new_name) {
+  return (int)syscall(SYS_renameat2, AT_FDCWD, old, AT_FDCWD, new_name, RENAME_NOREPLACE);
 }

@@ -7,10 +7,8 @@ func malformed(_ what: String, _ subject: String, _ why: String, _ remedies: Str
   BenbenError(.malformed, what, at: subject, because: why, remedies: remedies)
 }
 
-/// Returns a name from a file in quotes and safe to print: control characters are escaped, absurdly long names are cut.
+/// Returns a name from a file in quotes and safe to print; absurdly long names are cut.
 func quoted(_ name: String) -> String {
-  let shown = name.unicodeScalars.prefix(200).map {
-    $0.value < 0x20 ? "\\u{\(String($0.value, radix: 16))}" : "\($0)"
-  }
-  return "\"\(shown.joined())\(name.unicodeScalars.count > 200 ? "…" : "")\""
+  let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(200))).printable
+  return "\"\(shown)\(name.unicodeScalars.count > 200 ? "…" : "")\""
 }

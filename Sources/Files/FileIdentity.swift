@@ -4,29 +4,75 @@ import SystemPackage
   import Glibc
 #endif
 
-/// The attributes that distinguish one state of a file from another: size, inode and modification time.
+/// The attributes that distinguish one state of a file from another: device, inode, size, and the times of the last
+/// change of its content and of its attributes.
+///
+/// The time of the attributes cannot be set back, so content that was written in place shows even where the other time
+/// was restored. Writes through a mapping, and two writes within one tick of the clock, may not.
 struct FileIdentity: Equatable, Sendable {
-  let size: Int
+  let device: UInt64
   let inode: UInt64
-  let seconds: Int
-  let nanoseconds: Int
+  let size: Int
+  private let seconds: [Int]
 
-  /// Reads the attributes of the file at a path, which must be a regular file.
+  /// Reads the attributes of an open file, which must be a regular one.
+  init(of descriptor: FileDescriptor, path: String) throws {
+    var status = stat()
+    guard fstat(descriptor.rawValue, &status) == 0 else {
+      throw BenbenError.cannotOpen(path, Errno(rawValue: errno))
+    }
+    try self.init(status, path: path)
+  }
+
+  /// Reads the attributes of the file at a path, which must be a regular one.
   init(path: String) throws {
     var status = stat()
-    guard stat(path, &status) == 0 else {
-      throw BenbenError(
-        .missing, "cannot open", at: path, because: Errno(rawValue: errno).description)
-    }
+    guard stat(path, &status) == 0 else { throw BenbenError.cannotOpen(path, Errno(rawValue: errno)) }
+    try self.init(status, path: path)
+  }
+
+  private init(_ status: stat, path: String) throws {
     guard status.st_mode & S_IFMT == S_IFREG else {
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw BenbenError(
         .missing, "not a regular file", at: path,
         because: isFolder ? "it is a folder" : "it is a device or a pipe")
     }
-    size = Int(status.st_size)
+    device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
+    size = Int(status.st_size)
+    seconds = [
+      status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec,
+    ]
+  }
+}
+
+extension FileDescriptor {
+  /// Opens a regular file for reading, and reads its attributes from what was opened.
+  ///
+  /// A pipe or device that stands there does not block.
+  static func openRegular(_ path: String) throws -> (descriptor: FileDescriptor, identity: FileIdentity) {
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
+    } catch let error as Errno { throw BenbenError.cannotOpen(path, error) }
+    do {
+      return (descriptor, try FileIdentity(of: descriptor, path: path))
+    } catch {
+      try? descriptor.close()
+      throw error
+    }
+  }
+}
+
+extension BenbenError {
+  /// The error for an input that cannot be opened: absent or not readable, or a fault of the machine.
+  package static func cannotOpen(_ path: String, _ error: Errno) -> BenbenError {
+    let absent: [Errno] = [
+      .noSuchFileOrDirectory, .notDirectory, .permissionDenied, .notPermitted, .tooManySymbolicLinkLevels,
+      .fileNameTooLong, .noSuchAddressOrDevice, .isDirectory, .invalidArgument,
+    ]
+    return BenbenError(
+      absent.contains(error) ? .missing : .inputOutput, "cannot open", at: path, because: error.description)
   }
 }

@@ -17,6 +17,16 @@ package enum FileSystem {
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Returns the paths of all files below a folder, relative to it; links are not followed and count as files.
+  package static func filesBelow(_ folder: String) -> [String] {
+    entries(of: folder).flatMap { name -> [String] in
+      let path = folder + "/" + name
+      let isLink = (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil
+      guard !isLink, isFolder(path) else { return [name] }
+      return filesBelow(path).map { name + "/" + $0 }
+    }
+  }
+
   /// Returns the names of the visible files of a folder, sorted by their bytes.
   package static func files(in folder: String) -> [String] {
     entries(of: folder).filter { !$0.hasPrefix(".") && !isFolder(folder + "/" + $0) }
@@ -30,6 +40,19 @@ package enum FileSystem {
   /// Returns the path with all links resolved.
   package static func realPath(_ path: String) -> String {
     URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+  }
+
+  /// Returns the path that a chain of links at a path leads to, whether anything stands there or not; the path itself
+  /// when it is no link, or the links form a cycle.
+  package static func resolvingLink(_ path: String) -> String {
+    var resolved = path
+    for _ in 0..<40 {
+      guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: resolved) else {
+        return resolved
+      }
+      resolved = target.hasPrefix("/") ? target : parent(of: resolved) + "/" + target
+    }
+    return path
   }
 
   /// Returns the folder that holds a path: `a` for `a/b`, `.` for `b`, `/` for `/b`.

@@ -15,16 +15,10 @@ package final class InputFile: Sendable {
   private let descriptor: FileDescriptor
   private let identity: FileIdentity
 
-  /// Opens a regular file; pipes, devices and folders are refused without being opened.
+  /// Opens a regular file; pipes, devices and folders are refused, and never block.
   package init(path: String) throws {
-    let identity = try FileIdentity(path: path)
-    do {
-      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
-    } catch let errno as Errno {
-      throw BenbenError(.missing, "cannot open", at: path, because: errno.description)
-    }
+    (descriptor, identity) = try FileDescriptor.openRegular(path)
     self.path = path
-    self.identity = identity
     size = identity.size
   }
 
@@ -83,24 +77,32 @@ package final class InputFile: Sendable {
     return try file.bytes(at: 0, count: file.size)
   }
 
-  /// Throws when the file at the path is no longer the file that was opened (size, modification time, inode).
+  /// Throws when the file that was opened has changed since, or another one stands at its path.
   package func checkUnchanged() throws {
-    if try FileIdentity(path: path) != identity {
+    let now = try FileIdentity(of: descriptor, path: path)
+    if try now != identity || FileIdentity(path: path) != identity {
       throw BenbenError(
         .inputOutput, "the file changed while it was read", at: path,
-        because: "its size, time or inode is another one now",
+        because: "its size, times or inode are others now",
         remedies: ["Run again when nothing writes to it."])
     }
   }
 
   /// Returns the SHA-256 of the whole file, in lower-case hexadecimal.
-  package func sha256() throws -> String {
+  ///
+  /// - Throws: ``BenbenError`` when reading fails, and `CancellationError` when the task is cancelled.
+  package func sha256() throws -> String { try sha256(of: 0..<size) }
+
+  /// Returns the SHA-256 of a range of the file, in lower-case hexadecimal.
+  package func sha256(of range: Range<Int>) throws -> String {
     var hash = Digest()
-    var offset = 0
+    var offset = range.lowerBound
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { chunk.deallocate() }
-    while offset < size {
-      let part = UnsafeMutableRawBufferPointer(rebasing: chunk[..<min(chunk.count, size - offset)])
+    while offset < range.upperBound {
+      try Task.checkCancellation()
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: chunk[..<min(chunk.count, range.upperBound - offset)])
       try read(at: offset, into: part)
       hash.update(UnsafeRawBufferPointer(part))
       offset += part.count

@@ -20,19 +20,14 @@ package final class MappedFile {
 
   /// Maps a regular file.
   package init(path: String) throws {
-    let size = try FileIdentity(path: path).size
+    let (descriptor, identity) = try FileDescriptor.openRegular(path)
+    defer { try? descriptor.close() }
+    let size = identity.size
     self.path = path
     if size == 0 {
       memory = UnsafeRawBufferPointer(start: nil, count: 0)
       return
     }
-    let descriptor: FileDescriptor
-    do {
-      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
-    } catch let errno as Errno {
-      throw BenbenError(.missing, "cannot open", at: path, because: errno.description)
-    }
-    defer { try? descriptor.close() }
     guard let base = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor.rawValue, 0), base != MAP_FAILED else {
       throw BenbenError(.inputOutput, "cannot map", at: path, because: Errno(rawValue: errno).description)
     }

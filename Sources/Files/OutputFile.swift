@@ -10,6 +10,8 @@ package final class OutputFile: Sendable {
   package let path: String
   private let descriptor: FileDescriptor
 
+  private static let permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+
   /// Creates the file, which must not exist.
   ///
   /// - Parameter size: the number of bytes to reserve, so that a full disk is noticed before the work starts.
@@ -18,36 +20,103 @@ package final class OutputFile: Sendable {
     do {
       descriptor = try FileDescriptor.open(
         FilePath(path), .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
-        permissions: [
-          .ownerReadWrite, .groupRead, .otherRead,
-        ])
-    } catch let error as Errno {
-      let isFull = error == .noSpace || error == .diskQuotaExceeded
-      throw BenbenError(
-        isFull ? .inputOutput : .cannotCreate, "cannot create", at: path, because: error.description)
-    }
-    if size > 0 {
-      let status = posix_fallocate(descriptor.rawValue, 0, off_t(size))
-      if status != 0 {
-        throw BenbenError(
-          .inputOutput, "cannot allocate \(size) bytes", at: path,
-          because: Errno(rawValue: status).description,
-          remedies: ["Free space on that disk, or write to another one."])
-      }
+        permissions: Self.permissions)
+    } catch let error as Errno { throw BenbenError.cannotCreate(path, error) }
+    do { try reserve(size) } catch {
+      unlink(path)
+      throw error
     }
   }
 
-  /// Opens an existing device or pipe.
+  /// Opens a file of this user's that exists and is no link and linked nowhere else, or creates it, and locks it.
+  ///
+  /// Whoever holds the lock of the file that stands at the path owns the path: a file that was renamed or removed
+  /// between opening and locking is let go, and the next one is tried.
+  ///
+  /// - Parameter waits: whether to wait for another process that holds the lock, instead of failing.
+  init(locking path: String, waits: Bool) throws {
+    self.path = path
+    for _ in 0..<1000 {
+      let descriptor: FileDescriptor
+      do {
+        descriptor = try FileDescriptor.open(
+          FilePath(path), .readWrite, options: [.create, .noFollow, .closeOnExec, .nonBlocking],
+          permissions: Self.permissions)
+      } catch let error as Errno { throw BenbenError.cannotCreate(path, error) }
+      do {
+        var status = stat()
+        guard fstat(descriptor.rawValue, &status) == 0 else {
+          throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_nlink <= 1 else {
+          throw BenbenError(
+            .cannotCreate, "cannot create", at: path,
+            because: "something else than a file of an earlier run stands there",
+            remedies: ["Remove it, or write elsewhere."])
+        }
+        guard Self.lock(descriptor, waits: waits) else { throw BenbenError.outputIsBusy(path) }
+      } catch {
+        try? descriptor.close()
+        throw error
+      }
+      if Self.names(path, descriptor) {
+        self.descriptor = descriptor
+        return
+      }
+      try? descriptor.close()
+    }
+    throw BenbenError.cannotCreate(path, .resourceBusy)
+  }
+
+  /// Opens an existing device or pipe, or a file by one of the names of an open descriptor.
   init(existing path: String) throws {
     self.path = path
     do {
-      descriptor = try FileDescriptor.open(FilePath(path), .writeOnly, options: [.closeOnExec])
+      descriptor = try FileDescriptor.open(FilePath(path), .writeOnly, options: [.append, .closeOnExec])
     } catch let error as Errno {
       throw BenbenError(.cannotCreate, "cannot write", at: path, because: error.description)
     }
   }
 
   deinit { try? descriptor.close() }
+
+  private static func lock(_ descriptor: FileDescriptor, waits: Bool) -> Bool {
+    var status = flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB)
+    while status != 0, errno == EINTR {
+      status = flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB)
+    }
+    // A file system without locks: two runs on one output are not told apart there.
+    return status == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS
+  }
+
+  private static func names(_ path: String, _ descriptor: FileDescriptor) -> Bool {
+    var opened = stat()
+    var named = stat()
+    return fstat(descriptor.rawValue, &opened) == 0 && lstat(path, &named) == 0
+      && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
+  }
+
+  /// Whether this file, and no other, stands at its path.
+  var isAtItsPath: Bool { Self.names(path, descriptor) }
+
+  /// Empties the file and reserves space.
+  func reset(size: Int) throws {
+    guard ftruncate(descriptor.rawValue, 0) == 0 else {
+      throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
+    }
+    try reserve(size)
+  }
+
+  private func reserve(_ size: Int) throws {
+    guard size > 0 else { return }
+    var status = posix_fallocate(descriptor.rawValue, 0, off_t(size))
+    while status == EINTR { status = posix_fallocate(descriptor.rawValue, 0, off_t(size)) }
+    if status != 0 {
+      throw BenbenError(
+        .inputOutput, "cannot allocate \(size) bytes", at: path, because: Errno(rawValue: status).description,
+        remedies: ["Free space on that disk, or write to another one."])
+    }
+  }
 
   /// Writes bytes where the last write ended, for a device or pipe that has no offsets.
   func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -67,13 +136,22 @@ package final class OutputFile: Sendable {
     }
   }
 
-  /// Takes the file lock that tells other processes that this one is writing.
-  func lock() { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
-
   /// Syncs the file; a failed sync is final and never retried.
   package func finish() throws {
     guard fsync(descriptor.rawValue) == 0 else {
       throw BenbenError(.inputOutput, "cannot sync", at: path, because: Errno(rawValue: errno).description)
     }
+  }
+}
+
+extension BenbenError {
+  /// The error for an output that cannot be created; a full disk is a failure of writing.
+  static func cannotCreate(_ path: String, _ error: Errno) -> BenbenError {
+    let faults: [Errno] = [
+      .noSpace, .diskQuotaExceeded, .ioError, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
+    ]
+    return BenbenError(
+      faults.contains(error) ? .inputOutput : .cannotCreate, "cannot create", at: path,
+      because: error.description)
   }
 }

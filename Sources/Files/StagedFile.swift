@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import SystemPackage
 
@@ -8,14 +9,17 @@ import SystemPackage
 /// A file that is written beside its destination and renamed into place: whole, or not at all.
 ///
 /// The temporary sibling is `.NAME.partial`, locked while it is written. A killed process leaves it behind unlocked,
-/// and the next process that writes the same output removes it.
+/// and the next process that writes the same output empties and reuses it.
 package final class StagedFile {
   /// The temporary sibling.
   package let file: OutputFile
   private let destination: String
+  private let mayReplace: Bool
   private var isFinished = false
 
-  /// Creates the temporary sibling.
+  /// Creates the temporary sibling, or takes over one that a killed process left behind.
+  ///
+  /// A link at the destination is followed: what it points to is replaced.
   ///
   /// - Parameters:
   ///   - size: the number of bytes to reserve, so that a full disk is noticed before the work starts.
@@ -23,6 +27,7 @@ package final class StagedFile {
   /// - Throws: ``BenbenError`` when the destination may not be replaced, is not a regular file, is being written by
   ///   another process, or cannot be created.
   package init(destination: String, size: Int = 0, mayReplace: Bool, waits: Bool = false) throws {
+    let destination = FileSystem.resolvingLink(destination)
     // The rename would replace a device or a pipe instead of writing to it.
     var status = stat()
     guard stat(destination, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
@@ -30,58 +35,73 @@ package final class StagedFile {
     }
     if !mayReplace, FileSystem.exists(destination) { throw BenbenError.outputExists(destination) }
     self.destination = destination
-    let path = FileSystem.partial(of: destination)
-    try Self.removeStale(path, waits: waits)
-    file = try OutputFile(path: path, size: size)
-    file.lock()
+    self.mayReplace = mayReplace
+    file = try OutputFile(locking: FileSystem.partial(of: destination), waits: waits)
+    try file.reset(size: size)
   }
 
-  deinit { if !isFinished { unlink(file.path) } }
-
-  /// Removes the file that a killed process left behind; a process that is still writing holds the lock.
-  private static func removeStale(_ path: String, waits: Bool) throws {
-    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
-    if descriptor >= 0 {
-      defer { close(descriptor) }
-      guard flock(descriptor, waits ? LOCK_EX : LOCK_EX | LOCK_NB) == 0 else {
-        throw BenbenError.outputIsBusy(path)
-      }
-    }
-    unlink(path)
+  deinit {
+    // A file that is no longer at its path belongs to somebody else, as does the one that is there now.
+    if !isFinished, file.isAtItsPath { unlink(file.path) }
   }
 
   /// Syncs the file and renames it into place.
+  ///
+  /// - Throws: ``BenbenError``, also when the destination appeared meanwhile and may not be replaced.
   package func commit() throws {
     try file.finish()
-    guard rename(file.path, destination) == 0 else {
+    guard file.isAtItsPath else {
       throw BenbenError(
-        .cannotCreate, "cannot create", at: destination, because: Errno(rawValue: errno).description)
+        .inputOutput, "cannot put the output in place", at: destination,
+        because: "its temporary file was removed or replaced meanwhile")
     }
+    guard try move() else { throw BenbenError.outputExists(destination) }
     isFinished = true
     try StagedFolder.sync(folder: FileSystem.parent(of: destination))
   }
 
-  /// Writes a small file as a whole, replacing an existing one; a device or a pipe is written to directly.
+  /// Renames the file; returns false when the destination exists and may not be replaced.
+  private func move() throws -> Bool {
+    if mayReplace {
+      if rename(file.path, destination) == 0 { return true }
+    } else {
+      if bb_rename_new(file.path, destination) == 0 { return true }
+      if errno == EEXIST { return false }
+      // A file system that cannot rename that way can still link, which never replaces.
+      if errno == EINVAL || errno == ENOSYS {
+        if link(file.path, destination) == 0 {
+          unlink(file.path)
+          return true
+        }
+        if errno == EEXIST { return false }
+      }
+    }
+    throw BenbenError.cannotCreate(destination, Errno(rawValue: errno))
+  }
+
+  /// Writes a small file as a whole, replacing an existing one.
   ///
-  /// A link is followed: its target is replaced.
+  /// A link is followed: its target is replaced. A device, a pipe, and a name of an open descriptor such as
+  /// `/dev/stdout` are written to directly.
   ///
   /// - Throws: ``BenbenError`` when it cannot be created or written.
   package static func write(_ contents: [UInt8], to path: String) throws {
-    var status = stat()
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFDIR {
+    if isWrittenDirectly(path) {
       let file = try OutputFile(existing: path)
       return try contents.withUnsafeBytes { try file.append($0) }
     }
-    let staged = try StagedFile(destination: FileSystem.realPath(path), mayReplace: true, waits: true)
+    let staged = try StagedFile(destination: path, mayReplace: true, waits: true)
     try contents.withUnsafeBytes { try staged.file.write($0, at: 0) }
     try staged.commit()
   }
 
   /// Throws when ``write(_:to:)`` is bound to fail; called before long work, since reports are written last.
   package static func requireWritable(_ path: String) throws {
-    let parent = FileSystem.parent(of: path)
+    if isWrittenDirectly(path) { return }
+    let destination = FileSystem.resolvingLink(path)
+    let parent = FileSystem.parent(of: destination)
     let why: String? =
-      if FileSystem.isFolder(path) {
+      if FileSystem.isFolder(destination) {
         "it is a folder"
       } else if !FileSystem.exists(parent) {
         "there is no folder \(parent)"
@@ -91,6 +111,12 @@ package final class StagedFile {
         nil
       }
     if let why { throw BenbenError(.cannotCreate, "cannot write", at: path, because: why) }
+  }
+
+  private static func isWrittenDirectly(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return false }
+    return status.st_mode & S_IFMT != S_IFREG || path.hasPrefix("/dev/") || path.hasPrefix("/proc/")
   }
 }
 

@@ -15,41 +15,40 @@ package final class StagedFolder {
   package let stagingPath: String
   private let destination: String
   private let mayReplace: Bool
+  private let isReplaceable: (_ folder: String) -> Bool
   private let lock: FileDescriptor
   private var subfolders: Set<String> = []
   private var isFinished = false
 
   /// Creates the temporary sibling, or takes over one that a killed process left behind.
   ///
+  /// A link at the destination is followed: the folder that it points to is replaced.
+  ///
   /// - Parameters:
   ///   - mayReplace: whether an existing output is replaced.
   ///   - waits: whether to wait for another process that is writing the same output, instead of failing.
   ///   - isReplaceable: returns whether an existing, non-empty folder is of the kind that may be replaced; its contents
-  ///     are lost.
+  ///     are lost. It is asked again when the folder is put in place.
   /// - Throws: ``BenbenError`` when the destination may not be replaced, is being written by another process, or cannot
   ///   be created.
   package init(
-    destination: String, mayReplace: Bool, waits: Bool = false, isReplaceable: (_ folder: String) -> Bool
+    destination: String, mayReplace: Bool, waits: Bool = false,
+    isReplaceable: @escaping (_ folder: String) -> Bool
   ) throws {
     var trimmed = destination
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+    trimmed = FileSystem.resolvingLink(trimmed)
+    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     self.destination = trimmed
     self.mayReplace = mayReplace
+    self.isReplaceable = isReplaceable
     guard !trimmed.isEmpty, !["/", ".", ".."].contains(FileSystem.lastComponent(trimmed)) else {
       throw BenbenError(
         .usage, "not a place for an output", at: "\"\(destination)\"",
         because: "the folder needs a name of its own")
     }
     if !mayReplace, FileSystem.exists(trimmed) { throw BenbenError.outputExists(trimmed) }
-    guard
-      !FileSystem.exists(trimmed)
-        || FileSystem.isFolder(trimmed)
-          && (FileSystem.entries(of: trimmed).isEmpty || isReplaceable(trimmed))
-    else {
-      throw BenbenError(
-        .cannotCreate, "the output would replace something else", at: trimmed,
-        because: "it is not an output of this kind, or holds more than one", code: .outputIsForeign)
-    }
+    if FileSystem.exists(trimmed), !Self.mayLose(trimmed, isReplaceable) { throw Self.isForeign(trimmed) }
     stagingPath = FileSystem.parent(of: trimmed) + "/." + FileSystem.lastComponent(trimmed) + ".partial"
     lock = try Self.lockFolder(stagingPath, waits: waits)
     try removeContents()
@@ -64,30 +63,33 @@ package final class StagedFolder {
   private static func lockFolder(_ path: String, waits: Bool) throws -> FileDescriptor {
     // Between opening and locking, another process may have renamed the folder away; then start over.
     for _ in 0..<100 {
-      if mkdir(path, 0o777) != 0, errno != EEXIST { throw cannotCreate(path, Errno(rawValue: errno)) }
+      if mkdir(path, 0o777) != 0, errno != EEXIST {
+        throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
+      }
       let descriptor: FileDescriptor
       do {
         descriptor = try FileDescriptor.open(
           FilePath(path), .readOnly, options: [.directory, .noFollow, .closeOnExec])
       } catch Errno.noSuchFileOrDirectory {
         continue
-      } catch let error as Errno { throw cannotCreate(path, error) }
+      } catch let error as Errno { throw BenbenError.cannotCreate(path, error) }
       guard flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB) == 0 else {
         try? descriptor.close()
         throw BenbenError.outputIsBusy(path)
       }
       var opened = stat()
       var named = stat()
-      if fstat(descriptor.rawValue, &opened) == 0, stat(path, &named) == 0, opened.st_ino == named.st_ino {
+      guard fstat(descriptor.rawValue, &opened) == 0, opened.st_uid == geteuid() else {
+        try? descriptor.close()
+        throw BenbenError(
+          .cannotCreate, "cannot create", at: path, because: "another user's folder stands there")
+      }
+      if lstat(path, &named) == 0, opened.st_ino == named.st_ino, opened.st_dev == named.st_dev {
         return descriptor
       }
       try? descriptor.close()
     }
-    throw cannotCreate(path, .resourceBusy)
-  }
-
-  private static func cannotCreate(_ path: String, _ error: Errno) -> BenbenError {
-    BenbenError(.cannotCreate, "cannot create the output", at: path, because: error.description)
+    throw BenbenError.cannotCreate(path, .resourceBusy)
   }
 
   private func removeContents() throws {
@@ -102,39 +104,79 @@ package final class StagedFolder {
     }
   }
 
+  private static func mayLose(_ folder: String, _ isReplaceable: (String) -> Bool) -> Bool {
+    FileSystem.isFolder(folder) && (FileSystem.entries(of: folder).isEmpty || isReplaceable(folder))
+  }
+
+  private static func isForeign(_ path: String) -> BenbenError {
+    BenbenError(
+      .cannotCreate, "the output would replace something else", at: path,
+      because: "it is not an output of this kind, or holds more than one", code: .outputIsForeign)
+  }
+
   /// Syncs the staging folder with its sub-folders and renames it into place.
+  ///
+  /// - Throws: ``BenbenError``, also when something that may not be replaced appeared at the destination meanwhile.
   package func commit() throws {
     for folder in subfolders.sorted() { try Self.sync(folder: folder) }
     try Self.sync(folder: stagingPath)
-    if FileSystem.exists(destination) {
-      guard mayReplace else {
+    if bb_rename_new(stagingPath, destination) != 0 {
+      switch errno {
+      case EEXIST where mayReplace: try replace()
+      case EEXIST:
         throw BenbenError(
           .cannotCreate, "the output exists", at: destination,
-          because: "it appeared while this run was writing")
+          because: "it appeared while this run was writing", code: .outputExists)
+      case EINVAL, ENOSYS:
+        // A file system that cannot rename that way; a folder is never renamed over one that holds anything.
+        if FileSystem.exists(destination) { try replace() } else { try move(stagingPath, to: destination) }
+      default: throw notInPlace(Errno(rawValue: errno))
       }
-      try exchange()
-    } else {
-      try funnel(rename(stagingPath, destination), destination)
     }
     isFinished = true
     try Self.sync(folder: FileSystem.parent(of: destination))
   }
 
-  /// Swaps the old and new folders in one step, then removes the old one.
-  private func exchange() throws {
+  /// Swaps the old and new folders, makes that durable, then removes the old one.
+  private func replace() throws {
+    guard mayReplace, Self.mayLose(destination, isReplaceable) else { throw Self.isForeign(destination) }
     // The old folder is locked before it takes the staging folder's name, so that no other process writes into it.
     let old = try? FileDescriptor.open(FilePath(destination), .readOnly, options: [.directory, .closeOnExec])
     defer { try? old?.close() }
     if let old { flock(old.rawValue, LOCK_EX | LOCK_NB) }
-    try funnel(bb_exchange(stagingPath, destination), destination)
+    if bb_exchange(stagingPath, destination) != 0 {
+      guard errno == EINVAL || errno == ENOSYS else { throw notInPlace(Errno(rawValue: errno)) }
+      return try replaceInTwoSteps()
+    }
+    // What was swapped out is looked at once more: it may have come after the last look.
+    guard Self.mayLose(stagingPath, isReplaceable) else {
+      _ = bb_exchange(stagingPath, destination)
+      throw Self.isForeign(destination)
+    }
+    try Self.sync(folder: FileSystem.parent(of: destination))
     try? FileManager.default.removeItem(atPath: stagingPath)
   }
 
-  private func funnel(_ status: Int32, _ path: String) throws {
-    if status != 0 {
-      throw BenbenError(
-        .inputOutput, "cannot put the output in place", at: path, because: Errno(rawValue: errno).description)
+  /// Moves the old folder aside first, on a file system that cannot swap; a process that is killed in between leaves it
+  /// as `.NAME.partial.old`, and the new one as `.NAME.partial`.
+  private func replaceInTwoSteps() throws {
+    let aside = stagingPath + ".old"
+    try move(destination, to: aside)
+    do { try move(stagingPath, to: destination) } catch {
+      rename(aside, destination)
+      throw error
     }
+    try Self.sync(folder: FileSystem.parent(of: destination))
+    try? FileManager.default.removeItem(atPath: aside)
+  }
+
+  private func move(_ old: String, to new: String) throws {
+    guard rename(old, new) == 0 else { throw notInPlace(Errno(rawValue: errno)) }
+  }
+
+  private func notInPlace(_ error: Errno) -> BenbenError {
+    BenbenError(
+      .inputOutput, "cannot put the output in place", at: destination, because: error.description)
   }
 
   /// Syncs the entries of one folder; files are synced by their writers.
@@ -153,13 +195,19 @@ package final class StagedFolder {
   }
 
   /// Creates a file in the staging folder, together with its parent folders.
+  ///
+  /// - Throws: ``BenbenError`` when it cannot be created, or the path leads out of the folder.
   package func create(_ relativePath: String, size: Int = 0) throws -> OutputFile {
-    if let slash = relativePath.lastIndex(of: "/") {
-      let folder = stagingPath + "/" + relativePath[..<slash]
-      do {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      } catch {
-        throw BenbenError(.inputOutput, "cannot create", at: folder, because: error.localizedDescription)
+    guard RelativePath.staysInside(relativePath) else {
+      throw BenbenError(
+        .malformed, "not a path inside the output", at: relativePath, because: "it leads out of the folder")
+    }
+    var folder = stagingPath
+    for part in relativePath.split(separator: "/").dropLast() {
+      folder += "/" + part
+      if subfolders.contains(folder) { continue }
+      guard mkdir(folder, 0o777) == 0 else {
+        throw BenbenError.cannotCreate(folder, Errno(rawValue: errno))
       }
       subfolders.insert(folder)
     }

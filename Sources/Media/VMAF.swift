@@ -4,9 +4,11 @@ import Foundation
 
 /// VMAF (Netflix's video quality metric), computed by an installed `ffmpeg` with libvmaf; Debian's build lacks it.
 public enum VMAF {
-  /// The first `ffmpeg` in `PATH` if it has the filter, otherwise nil.
+  /// The first `ffmpeg` in an absolute folder of `PATH` if it has the filter, otherwise nil.
   private static let program: URL? = {
-    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").filter {
+      $0.hasPrefix("/")
+    }
     let found = folders.map { URL(fileURLWithPath: "\($0)/ffmpeg") }.first {
       FileManager.default.isExecutableFile(atPath: $0.path)
     }

@@ -15,6 +15,6 @@ public enum Benben {
   /// The library that computes products, with its version, such as `oneDNN 2.6.3`.
   public static var mathLibrary: String { MathLibrary.name }
 
-  /// The instruction set that products are computed with on this processor, as oneDNN names it, such as `AVX2`.
+  /// The instruction set that products are computed with on this processor, such as `AVX2`.
   public static var instructionSet: String { MathLibrary.instructionSet }
 }

@@ -68,7 +68,11 @@ extension VideoModel {
     options: VerificationOptions = VerificationOptions(),
     onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
   ) throws -> SuiteReport {
-    var report = SuiteReport(suite: suite.names, model: subject)
+    var thresholds = try Thresholds.defaults(for: native)
+    options.adjustThresholds(&thresholds)
+    var report = SuiteReport(
+      suite: suite.names, model: subject,
+      basis: .init(version: Benben.version, suiteSha256: suite.sha256, thresholds: thresholds))
     let names = shard?.part(of: suite.names) ?? suite.names
     guard !names.isEmpty else {
       throw BenbenError(

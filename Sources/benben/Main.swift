@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Kernels
 import Media
 import Models
 import PyramidFlow
@@ -13,8 +14,11 @@ enum Main {
     AllocatorTuning.keepFreedMemory()
     FFmpegLog.silence()
     SentencePieceLog.silence()
+    // Work that has no progress to show looks whether its task is cancelled.
+    let work = Task { try await Command.run() }
+    Interruption.onSignal { work.cancel() }
     do {
-      try await Command.run()
+      try await work.value
     } catch let code as ExitCode {
       exit(code.rawValue)
     } catch {

@@ -213,7 +213,10 @@ struct NativeFormatTests {
   /// 8 GB with a sound header and no data: opening touches the header only.
   @Test func opensAFullSizeFileInMilliseconds() throws {
     let tensors = (0..<256).map {
-      (name: "t\($0)", shape: [4096, 2048], type: WeightType.f32, activations: InputPrecision.float32)
+      (
+        name: "t\($0)", shape: [4096, 2048], type: WeightType.f32, activations: InputPrecision.float32,
+        mayRound: false
+      )
     }
     let header = NativeHeader(
       component: "diffusion_transformer_384p", config: .object([:]), source: [],

@@ -47,6 +47,6 @@ import Testing
     let known: Set = [
       "LICENSE", "Package.swift", "Package.resolved", "README.md", "Sources", "Tests", "schemas", "tools",
     ]
-    #expect(Set(visible).subtracting(known).subtracting(["benben-demo"]).isEmpty, "\(visible)")
+    #expect(Set(visible).subtracting(known).subtracting(["benben-demo", "dist"]).isEmpty, "\(visible)")
   }
 }

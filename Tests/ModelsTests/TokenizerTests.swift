@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Testing
@@ -58,22 +59,112 @@ struct TokenizerTests {
   /// Rules whose trie leads outside of it; the library itself would read there.
   @Test func t5RefusesATrieThatLeadsOutside() throws {
     let model = try #require(try Self.file("t5_small")("spiece.model"))
-    #expect(SentencePieceModel.fault(in: model) == nil)
+    _ = try SentencePieceModel(model)
     // The charsmap is the longest value: its trie starts behind the four bytes of its length, 0x0002BC00.
     let start = try #require(model.indices.first { model[$0...].starts(with: [0x00, 0xBC, 0x02, 0x00]) })
     var refused = 0
     for unit in stride(from: 0, to: 2048, by: 4) {
       var damaged = model
       damaged[start + 4 + unit + 3] = 0x7F
-      if SentencePieceModel.fault(in: damaged) != nil { refused += 1 }
+      do { _ = try SentencePieceModel(damaged) } catch { refused += 1 }
     }
     // Most places of the first pages are reachable.
     #expect(refused > 100)
     var damaged = model
     damaged[start + 4 + 3] = 0x7F
-    #expect(throws: (any Error).self) {
+    #expect(throws: BenbenError.self) {
       _ = try T5Tokenizer(folder: "t5") { $0 == "spiece.model" ? damaged : nil }
     }
+  }
+
+  /// What crashed the library when it was given the file itself, and controls beside the limits.
+  @Test func t5RefusesWhatTheLibraryCannotBear() throws {
+    let model = try #require(try Self.file("t5_small")("spiece.model"))
+    let parsed = try #require(ProtocolBuffer(model[...]))
+    func other(than number: Int, _ added: [UInt8]) -> [UInt8] {
+      parsed.fields.filter { $0.number != number }.flatMap { ProtocolBuffer.encoded($0.number, $0.value) }
+        + added
+    }
+    func piece(_ text: [UInt8], _ type: UInt64, score: Float = 0) -> [UInt8] {
+      let message =
+        ProtocolBuffer.encoded(1, .bytes(text[...])) + ProtocolBuffer.encoded(2, .fixed32(score.bitPattern))
+        + ProtocolBuffer.encoded(3, .varint(type))
+      return ProtocolBuffer.encoded(1, .bytes(message[...]))
+    }
+    func rules(_ charsmap: [UInt8]) -> [UInt8] {
+      other(
+        than: 3,
+        ProtocolBuffer.encoded(3, .bytes(ProtocolBuffer.encoded(2, .bytes(charsmap[...]))[...])))
+    }
+    func nested(_ count: Int) -> [UInt8] {
+      // Not the piece "q" itself, which the model has.
+      (3..<count + 3).flatMap { piece([UInt8](repeating: UInt8(ascii: "q"), count: $0), 4) }
+    }
+    let hostile: [(name: String, bytes: [UInt8])] = [
+      ("a tag of 33 bits", model + [0x92, 0x80, 0x80, 0x80, 0x10, 0x00]),
+      ("field 0", model + [0x02, 0x00]),
+      ("an endless varint", model + [0x28] + [UInt8](repeating: 0x80, count: 12)),
+      ("a value past the end", model + [0x2A, 0x05, 0x00]),
+      ("a group", model + [0x2B, 0x2C]),
+      ("33 rules that begin one another", rules(Self.chain(33))),
+      ("a circle of rules", rules(Self.circle)),
+      ("65 user-defined pieces that begin one another", nested(65) + model),
+      ("104 a long piece", piece([UInt8](repeating: UInt8(ascii: "q"), count: 100_000), 1) + model),
+      ("106 a piece with NUL", piece([0x71, 0], 1) + model),
+      ("108 a byte token that is none", piece(Array("<0x-1>".utf8), 6) + model),
+      ("a piece without text", piece([], 1) + model),
+      ("a piece that is no text", piece([0xFF], 1) + model),
+      ("a score that is no number", piece([0x71], 1, score: .nan) + model),
+      ("a type of piece", piece([0x71], 9) + model),
+      ("two normalizers", model + ProtocolBuffer.encoded(3, .bytes([]))),
+      ("BPE", other(than: 2, ProtocolBuffer.encoded(2, .bytes([0x18, 0x02])))),
+    ]
+    for (name, bytes) in hostile {
+      #expect(throws: BenbenError.self, "\(name)") {
+        _ = try T5Tokenizer(folder: "t5") { $0 == "spiece.model" ? bytes : nil }
+      }
+    }
+    for (name, bytes) in [("rules", rules(Self.chain(32))), ("pieces", nested(64) + model)] {
+      let tokenizer = try T5Tokenizer(folder: "t5") { $0 == "spiece.model" ? bytes : nil }
+      #expect(try tokenizer(String(repeating: "q", count: 300)).count > 1, "\(name)")
+    }
+  }
+
+  /// Rules for q, qq, qqq and so on, each node's children in a block of their own.
+  private static func chain(_ depth: Int) -> [UInt8] {
+    var units = [UInt32](repeating: 0, count: 256 * (depth + 2))
+    var position = 0
+    for level in 0...depth {
+      let base = 256 * (level + 1)
+      let label: UInt32 = level == 0 ? 0 : 0x71
+      units[position] = UInt32(position ^ base) << 10 | (level == 0 ? 0 : 1 << 8) | label
+      if level > 0 { units[base] = 0x8000_0000 }
+      position = base ^ 0x71
+    }
+    return charsmap(units)
+  }
+
+  /// A rule for q whose node is its own child.
+  private static let circle: [UInt8] = {
+    var units = [UInt32](repeating: 0, count: 512)
+    units[0] = 256 << 10
+    let node = 256 ^ 0x71
+    units[node] = UInt32(node ^ 256) << 10 | 1 << 8 | 0x71
+    units[256] = 0x8000_0000
+    return charsmap(units)
+  }()
+
+  private static func charsmap(_ units: [UInt32]) -> [UInt8] {
+    func bytes(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+    return bytes(UInt32(4 * units.count)) + units.flatMap(bytes) + [UInt8(ascii: "q"), 0]
+  }
+
+  /// What the library sees has the meaning of the file: the ids of the cases are compared elsewhere.
+  @Test func t5ModelsAreWrittenAnew() throws {
+    let model = try #require(try Self.file("t5_small")("spiece.model"))
+    let checked = try SentencePieceModel(model)
+    #expect(checked.serialized.count < model.count)
+    #expect(try SentencePieceModel(checked.serialized).serialized == checked.serialized)
   }
 
   @Test(arguments: [0, 1, 10, 100_000])

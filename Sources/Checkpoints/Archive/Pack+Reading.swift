@@ -46,6 +46,10 @@ extension Pack {
     }
     try source.checkUnchanged()
     let model = try NativeModel(path: folder.stagingPath)
+    guard Set(model.filePaths) == Set(files.map(\.path)) else {
+      throw malformed("malformed pack", path, "it holds other files than its own manifest lists")
+    }
+    try model.requireSoundManifest()
     for name in model.componentNames { _ = try model.component(name) }
     for name in model.auxiliaryFileNames { _ = try model.auxiliaryFile(name) }
     try folder.commit()

@@ -5,11 +5,14 @@ import Tensors
 extension Pack {
   /// Packs a model into one file, whole or not at all.
   ///
+  /// Only files that lie in the model itself are packed, and each is checked against the hash that the model lists.
+  ///
   /// - Parameter progress: called with the number of the model's bytes that were just packed.
   /// - Returns: the sizes of the model and of the pack, in bytes.
   package static func pack(
     _ model: NativeModel, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
   ) throws -> (bytes: Int, packedBytes: Int) {
+    try model.requireSoundManifest()
     let staged = try StagedFile(destination: output, mayReplace: mayReplace)
     var files: [File] = []
     var position = 0
@@ -19,8 +22,10 @@ extension Pack {
     }
     let batch = 2 * Concurrency.cores
     for path in model.filePaths {
-      let source = try InputFile(path: model.path + "/" + path)
-      var blocks = try self.blocks(of: model, path: path, size: source.size)
+      let source = try model.open(path)
+      let parts = path.hasSuffix(".benben") ? try NativeComponent(path: source.path).parts : []
+      var blocks = self.blocks(parts, size: source.size)
+      var checks = PartHashes(parts, path: source.path)
       var hash = Digest()
       var offset = 0
       for start in stride(from: 0, to: blocks.count, by: batch) {
@@ -35,14 +40,19 @@ extension Pack {
           return (bytes, try Zstd.compress(BytePlanes.split(bytes, width: place.block.width), output))
         }
         for (index, item) in zip(range, packed) {
-          item.bytes.withUnsafeBytes { hash.update($0) }
+          try item.bytes.withUnsafeBytes {
+            hash.update($0)
+            try checks.update($0)
+          }
           blocks[index].packedCount = item.frame.count
           try emit(item.frame)
           try progress(item.bytes.count)
         }
       }
       try source.checkUnchanged()
-      files.append(File(path: path, sha256: hash.finalize(), blocks: blocks))
+      let sha256 = hash.finalize()
+      try model.requireHash(sha256, of: path)
+      files.append(File(path: path, sha256: sha256, blocks: blocks))
     }
     let indexStart = position
     let index = Array(Self.index(files).canonicalText.utf8)
@@ -55,25 +65,52 @@ extension Pack {
   }
 
   /// Returns the blocks of a file: those of its tensors, and those of the bytes between them.
-  private static func blocks(of model: NativeModel, path: String, size: Int) throws -> [Block] {
+  private static func blocks(_ parts: [NativeComponent.Part], size: Int) -> [Block] {
     var blocks: [Block] = []
     func cut(_ count: Int, width: Int) {
       for start in stride(from: 0, to: count, by: blockSize) {
         blocks.append(Block(count: min(blockSize, count - start), width: width))
       }
     }
-    guard path.hasSuffix(".benben") else {
-      cut(size, width: 1)
-      return blocks
-    }
     var end = 0
-    for part in try NativeComponent(path: model.path + "/" + path).parts {
+    for part in parts {
       cut(part.range.lowerBound - end, width: 1)
       cut(part.range.count, width: part.width)
       end = part.range.upperBound
     }
     cut(size - end, width: 1)
     return blocks
+  }
+
+  /// The hashes of a component's tensors, compared while the file's bytes pass by in order, in pieces of which none
+  /// belongs to two tensors.
+  private struct PartHashes: ~Copyable {
+    private let parts: [NativeComponent.Part]
+    private let path: String
+    private var index = 0
+    private var position = 0
+    private var digest = Digest()
+
+    init(_ parts: [NativeComponent.Part], path: String) {
+      // A part without bytes ends before it begins; its hash is that of nothing.
+      self.parts = parts.filter { !$0.range.isEmpty }
+      self.path = path
+    }
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) throws {
+      defer { position += bytes.count }
+      guard index < parts.count, position >= parts[index].range.lowerBound else { return }
+      digest.update(bytes)
+      guard position + bytes.count == parts[index].range.upperBound else { return }
+      var whole = Digest()
+      swap(&whole, &digest)
+      guard whole.finalize() == parts[index].sha256 else {
+        throw malformed(
+          "tensor \(quoted(parts[index].tensor)) is damaged", path, "its SHA-256 is not the listed one",
+          "Copy or convert the model again.")
+      }
+      index += 1
+    }
   }
 
   /// Returns a skippable frame, which zstd readers pass over.

@@ -65,7 +65,7 @@ package enum Pack {
     var packed = 0
     var unpacked = 0
     let files = try rows.map { row -> File in
-      guard let name = row["path"]?.string, RelativePath.staysInside(name), let sha = row["sha256"]?.string,
+      guard let name = row["path"]?.string, RelativePath.isPlain(name), let sha = row["sha256"]?.string,
         let bytes = row["bytes"]?.integer, let blocks = row["blocks"]?.array
       else { throw fault("a file of its index lacks a field, or lies outside the model") }
       let file = File(

@@ -82,7 +82,7 @@ public struct Conversion {
     for file in auxiliary { try folder.write(file.contents, to: file.path) }
     let report = Manifest.report(self, outcomes: outcomes, source: sources)
     let manifest = Manifest.json(self, report: report, components: components, version: version)
-    try folder.write(Array(manifest.prettyText.utf8), to: Manifest.fileName)
+    try folder.write(Manifest.text(manifest), to: Manifest.fileName)
     // A model that cannot be read back is not put in place; opening maps files and costs nothing.
     let written = try NativeModel(path: folder.stagingPath)
     for name in written.componentNames { _ = try written.component(name) }
@@ -113,7 +113,8 @@ public struct Conversion {
     let hashes = Background { try concurrentMap(sourceFiles) { try $0.sha256() } }
     let pending = identities(plan, hashes: sourceFiles.map { _ in NativeHeader.pendingHash })
     let entries = NativeHeader.layOut(
-      plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.activations) })
+      plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.activations, $0.isLossy || $0.source.isRounded) }
+    )
     var header = NativeHeader(
       component: plan.component, config: plan.source.config, source: pending, entries: entries)
     let dataStart = NativeHeader.dataStart(headerLength: header.bytes.count)
@@ -129,6 +130,9 @@ public struct Conversion {
         let row = plan.rows[index]
         header.entries[index].data.sha256 = tensor.sha256
         if let hash = tensor.scalesSha256 { header.entries[index].scales?.sha256 = hash }
+        if row.type != .int8, row.isLossy, !row.source.isRounded {
+          header.entries[index].isRounded = tensor.metrics.maxAbs > 0
+        }
         outcomes.append(Outcome(row: row, metrics: row.isLossy ? tensor.metrics : nil))
         try progress(row.source.byteCount)
       }

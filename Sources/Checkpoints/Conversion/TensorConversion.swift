@@ -14,6 +14,8 @@ struct TensorConversion: ~Copyable {
   /// The bytes of the new type, in row-major order and in the new layout.
   private let converted = ScratchBuffer<UInt8>(), blocked = ScratchBuffer<Int8>()
   private var rowsRead = 0
+  /// The scales of a quantized source.
+  private let sourceScales: [Float]
   /// The error of the values against the source, so far.
   private(set) var metrics = ErrorMetrics()
   /// The scales of the rows so far, for int8.
@@ -30,14 +32,17 @@ struct TensorConversion: ~Copyable {
   }
 
   init(_ source: TensorDescriptor, to type: WeightType, layout: WeightLayout = .rowMajor) throws {
-    self.source = source
-    self.type = type
-    self.layout = layout
     // Rows are quantized as a whole, and blocks of rows are packed as a whole.
     let rowSize = source.shape.dropFirst().reduce(1, *) * source.type.size
     let keepsRows = type == .int8 || source.weightType == .int8
     let rowsAtOnce = layout == .blocked ? WeightLayout.blockSize : 1
-    chunks = try TensorChunks(source, unit: keepsRows ? rowsAtOnce * rowSize : source.type.size)
+    let scales = try source.scales()
+    let chunks = try TensorChunks(source, unit: keepsRows ? rowsAtOnce * rowSize : source.type.size)
+    self.source = source
+    self.type = type
+    self.layout = layout
+    sourceScales = scales
+    self.chunks = chunks
   }
 
   /// Lends the next bytes of the new type and layout.
@@ -61,21 +66,19 @@ struct TensorConversion: ~Copyable {
     _ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     let count = bytes.count / source.type.size
-    let sourceScales = try nextSourceScales(count: count)
-    let isFinite =
-      source.type == .i8 ? sourceScales.allSatisfy(\.isFinite) : FloatConversion.isFinite(bytes, source.type)
-    guard isFinite else {
+    let scalesOfRows = nextSourceScales(count: count)
+    guard source.type == .i8 || FloatConversion.isFinite(bytes, source.type) else {
       throw malformed(
         "tensor \(quoted(source.name)) is damaged", source.file.path, "it holds NaN or infinity",
         "Download the file again; if it is so in the release, the weights are not usable.")
     }
     if type == source.weightType {
-      scales += sourceScales
+      scales += scalesOfRows
       return try body(bytes)
     }
     try floats.with(count: count) { floats in
       if source.type == .i8 {
-        sourceScales.withUnsafeBufferPointer {
+        scalesOfRows.withUnsafeBufferPointer {
           RowQuantization.dequantize(
             bytes.bindMemory(to: Int8.self), scales: $0, columns: rowLength, into: floats)
         }
@@ -105,11 +108,11 @@ struct TensorConversion: ~Copyable {
 
   private var rowLength: Int { source.shape.dropFirst().reduce(1, *) }
 
-  /// Reads the scales of the next rows of a quantized source.
-  private mutating func nextSourceScales(count: Int) throws -> [Float] {
+  /// Returns the scales of the next rows of a quantized source.
+  private mutating func nextSourceScales(count: Int) -> ArraySlice<Float> {
     guard source.weightType == .int8, rowLength > 0 else { return [] }
     defer { rowsRead += count / rowLength }
-    return try source.scales(of: rowsRead..<rowsRead + count / rowLength)
+    return sourceScales[rowsRead..<rowsRead + count / rowLength]
   }
 
   private mutating func quantize(

@@ -11,7 +11,8 @@ package struct WeightComparison: Codable, Sendable {
     package let shape: Shape
     /// The stored types.
     package let typeA: String, typeB: String
-    /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when the values are equal.
+    /// 10·log10(Σb²/Σ(a−b)²) in dB; infinite when the values are equal, and when the reference is zero everywhere and
+    /// they are not.
     @NullWhenInfinite package private(set) var sqnrDb: Double
     /// max|a−b|.
     @NullWhenInfinite package private(set) var maxAbsError: Double
@@ -55,7 +56,8 @@ package struct WeightComparison: Codable, Sendable {
       let metrics = try WeightCollection.compare(item, reference: reference)
       let row = Row(
         name: item.path, shape: item.shape, typeA: item.type, typeB: reference.type,
-        sqnrDb: metrics.sqnrDb, maxAbsError: metrics.maxAbs, meanAbsError: metrics.meanAbs)
+        sqnrDb: metrics.maxAbs == 0 ? .infinity : metrics.sqnrDb, maxAbsError: metrics.maxAbs,
+        meanAbsError: metrics.meanAbs)
       rows.append(row)
       try onTensor(row, index, first.items.count)
     }
@@ -63,8 +65,7 @@ package struct WeightComparison: Codable, Sendable {
     mismatches += second.items.filter { !found.contains(key($0)) }.map { "\($0.path) is only in B" }
     tensors = rows
     self.mismatches = mismatches
-    let worst = rows.map(\.sqnrDb).min() ?? .infinity
-    worstSqnrDb = worst
-    equal = mismatches.isEmpty && !worst.isFinite
+    worstSqnrDb = rows.map(\.sqnrDb).filter { $0 > -.infinity }.min() ?? .infinity
+    equal = mismatches.isEmpty && rows.allSatisfy { $0.maxAbsError == 0 }
   }
 }

@@ -10,6 +10,36 @@ enum Manifest {
   static let schema = "benben.model/1"
   static let maximumLength = 64_000_000
 
+  /// The member that holds the SHA-256 of the whole text, itself written as zeros.
+  private static let hashKey = "sha256"
+
+  /// Returns the text of a manifest, with its own hash in it.
+  static func text(_ manifest: JSONValue) -> [UInt8] {
+    var members = manifest.object ?? [:]
+    members[hashKey] = .string(NativeHeader.pendingHash)
+    let text = Array(JSONValue.object(members).prettyText.utf8)
+    members[hashKey] = .string(Digest.sha256(text))
+    return Array(JSONValue.object(members).prettyText.utf8)
+  }
+
+  /// Returns why a manifest is damaged, or nil when its text has the hash that it names.
+  ///
+  /// Versions before 0.2.0 wrote none.
+  static func damage(_ text: [UInt8], _ manifest: JSONValue) -> String? {
+    guard let hash = manifest[hashKey]?.string, hash.utf8.count == NativeHeader.pendingHash.utf8.count else {
+      return manifest["benbenVersion"]?.string == "0.1.0" ? nil : "it does not name its SHA-256"
+    }
+    // The member stands on a line of its own, which no string can hold.
+    let line = Array("\n  \"\(hashKey)\": \"\(hash)\"".utf8)
+    guard let place = text.indices.first(where: { text[$0...].starts(with: line) }) else {
+      return "its SHA-256 does not stand where it must"
+    }
+    let end = place + line.count - 1
+    let zeroed = text[..<(end - hash.utf8.count)] + NativeHeader.pendingHash.utf8 + text[end...]
+    let found = Digest.sha256(Array(zeroed))
+    return found == hash ? nil : "its SHA-256 is \(found), not \(hash)"
+  }
+
   /// Returns the part of the manifest that `convert --json` also reports.
   static func report(
     _ conversion: Conversion, outcomes: [[Conversion.Outcome]], source: [String: JSONValue]?

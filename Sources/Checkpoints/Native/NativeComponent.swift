@@ -83,14 +83,32 @@ package final class NativeComponent: WeightSource {
     return weight
   }
 
-  /// The ranges of the tensors' data and scales in the file, in order, with the width of their numbers in bytes.
-  var parts: [(range: Range<Int>, width: Int)] {
+  /// A tensor's data or scales.
+  struct Part {
+    let tensor: String
+    /// The bytes in the file.
+    let range: Range<Int>
+    /// The width of the numbers, in bytes.
+    let width: Int
+    let sha256: String
+  }
+
+  /// The tensors' data and scales, in the order of the file.
+  var parts: [Part] {
     header.entries.flatMap { entry in
       entry.parts.enumerated().map { index, part in
-        (dataStart + part.offset..<dataStart + part.end, index == 0 ? entry.type.elementType.size : 4)
+        Part(
+          tensor: entry.name, range: dataStart + part.offset..<dataStart + part.end,
+          width: index == 0 ? entry.type.elementType.size : 4, sha256: part.sha256)
       }
     }
   }
+
+  /// Whether values of a tensor were rounded when the model was made, and to what type, for each that was.
+  var roundedTypes: [WeightType] { header.entries.filter { $0.isRounded == true }.map(\.type) }
+
+  /// Whether products with some of its weights round their inputs to bf16.
+  var computesInBFloat16: Bool { header.entries.contains { $0.activations == .bf16 } }
 
   /// Returns the tensors in the form shared by all weights files.
   func weightFiles() throws -> WeightFiles {
@@ -101,35 +119,42 @@ package final class NativeComponent: WeightSource {
         TensorDescriptor(
           name: entry.name, type: entry.type.elementType, shape: entry.shape, file: file,
           offset: dataStart + entry.data.offset, byteCount: entry.data.byteCount,
-          scaleOffset: entry.scales.map { dataStart + $0.offset }, layout: entry.layout,
+          scaleOffset: entry.scales.map { dataStart + $0.offset }, isRounded: entry.isRounded == true,
+          sha256: entry.data.sha256,
+          scalesSha256: entry.scales?.sha256, layout: entry.layout,
           activations: entry.activations)
       }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
   }
 
-  /// Hashes every tensor and checks the padding between tensors.
+  /// Hashes every tensor, and checks the padding between tensors and the scales.
+  ///
+  /// The file is read, not mapped, so that a bad sector or a file that is cut short meanwhile is found damage.
   ///
   /// - Returns: the damage, each with the tensor that it belongs to; empty when the file is sound.
-  package func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) rethrows
-    -> [IntegrityIssue]
+  package func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) throws -> [IntegrityIssue]
   {
+    let file = try InputFile(path: path)
     var found: [IntegrityIssue] = []
     var end = NativePreamble.length + headerLength
-    for entry in header.entries {
-      for part in entry.parts {
-        let start = dataStart + part.offset
-        let isPaddingClean = file.withBytes(end..<start) { $0.allSatisfy { $0 == 0 } } ?? false
-        if !isPaddingClean {
-          found.append(
-            IntegrityIssue(file: path, tensor: entry.name, why: "the padding before it is not zero"))
+    for part in parts {
+      func issue(_ why: String) { found.append(IntegrityIssue(file: path, tensor: part.tensor, why: why)) }
+      do {
+        if try !file.bytes(at: end, count: part.range.lowerBound - end).allSatisfy({ $0 == 0 }) {
+          issue("the padding before it is not zero")
         }
-        end = start + part.byteCount
-        let hash = file.withBytes(start..<end) { Digest.sha256($0) }
-        if hash != part.sha256 {
-          found.append(
-            IntegrityIssue(
-              file: path, tensor: entry.name, why: "its SHA-256 is \(hash ?? "unknown"), not \(part.sha256)"))
-        }
-        try progress(part.byteCount)
+        let hash = try file.sha256(of: part.range)
+        if hash != part.sha256 { issue("its SHA-256 is \(hash), not \(part.sha256)") }
+      } catch let error as BenbenError {
+        issue("\(error.what): \(error.why)")
+      }
+      end = part.range.upperBound
+      try progress(part.range.count)
+    }
+    for tensor in try weightFiles().tensors {
+      if case .failure(let error as BenbenError) = Result(catching: { try tensor.scales() }),
+        !found.contains(where: { $0.tensor == tensor.name })
+      {
+        found.append(IntegrityIssue(file: path, tensor: tensor.name, why: error.why))
       }
     }
     return found

@@ -14,6 +14,9 @@ struct NativeHeader {
     let layout: WeightLayout
     /// The precision to which products with the tensor round their input.
     let activations: InputPrecision
+    /// Whether values were rounded when the type was chosen, which 8-bit ones always were; nil for a type that holds
+    /// every value of the source's.
+    var isRounded: Bool?
     var data: Part
     /// The f32 scales of the rows, stored after the data, for 8-bit weights.
     var scales: Part?
@@ -60,7 +63,7 @@ struct NativeHeader {
 
   /// Returns the entries of tensors that are laid out in the given order.
   static func layOut(
-    _ tensors: [(name: String, shape: Shape, type: WeightType, activations: InputPrecision)]
+    _ tensors: [(name: String, shape: Shape, type: WeightType, activations: InputPrecision, mayRound: Bool)]
   ) -> [Entry] {
     var end = 0
     return tensors.map { tensor in
@@ -73,7 +76,8 @@ struct NativeHeader {
       return Entry(
         name: tensor.name, shape: tensor.shape, type: tensor.type,
         layout: WeightLayout(of: tensor.shape, type: tensor.type, activations: tensor.activations),
-        activations: tensor.activations, data: data, scales: scales)
+        activations: tensor.activations, isRounded: tensor.mayRound || isQuantized ? true : nil, data: data,
+        scales: scales)
     }
   }
 
@@ -96,6 +100,10 @@ struct NativeHeader {
           members["shape"] = .array(entry.shape.map(JSONValue.integer))
           members["type"] = .string(entry.type.rawValue)
           members["layout"] = .string(entry.layout.rawValue)
+          if entry.scales == nil, let isRounded = entry.isRounded {
+            // As long for both values, since what is rounded is known last.
+            members["rounded"] = .integer(isRounded ? 1 : 0)
+          }
           if entry.scales == nil, entry.activations != .float32 {
             members["activations"] = .string(entry.activations.rawValue)
           }
@@ -174,6 +182,12 @@ struct NativeHeader {
       var entry = Entry(
         name: name, shape: shape, type: type, layout: layout,
         activations: try Self.activations(row, of: type) { fault(subject, $0) },
+        isRounded: try row["rounded"].map { value in
+          guard let number = value.integer, 0...1 ~= number, type != .int8 else {
+            throw fault(subject, "rounded is 0 or 1, not \(value.canonicalText)")
+          }
+          return number == 1
+        } ?? (type == .int8 ? true : nil),
         data: try part(row, shape, type.elementType), scales: nil)
       if type == .int8 {
         guard let rows = shape.first, let scales = row["quantization"]?["scales"] else {

@@ -13,6 +13,7 @@ package struct NativeModel: Sendable {
   package let family: String
   private let components: [Listed]
   private let files: [Listed]
+  private let manifestBytes: [UInt8]
 
   /// A file that the manifest lists.
   private struct Listed: Sendable {
@@ -38,7 +39,8 @@ package struct NativeModel: Sendable {
         code: .notANativeModel)
     }
     let manifestPath = path + "/" + Manifest.fileName
-    let manifest = try parseJSON(manifestPath, limit: Manifest.maximumLength)
+    manifestBytes = try InputFile.contents(of: manifestPath, limit: Manifest.maximumLength)
+    let manifest = try parseJSON(manifestBytes, of: manifestPath)
     guard manifest["schema"]?.string == Manifest.schema else {
       throw malformed(
         "not a manifest of this version", manifestPath,
@@ -63,18 +65,18 @@ package struct NativeModel: Sendable {
     }
   }
 
-  /// Returns whether a folder holds a native model and no other entry, so that replacing it loses nothing else.
-  ///
-  /// Only the top level of the folder is compared with the manifest.
+  /// Returns whether a folder holds a native model and no other file, so that replacing it loses nothing else.
   static func isNothingElse(_ folder: String) -> Bool {
     guard let model = try? NativeModel(path: folder) else { return false }
-    return FileSystem.entries(of: folder).allSatisfy(model.topLevelEntries.contains)
+    return Set(FileSystem.filesBelow(folder)).isSubset(of: model.filePaths)
   }
 
-  /// The names of the entries directly in the model's folder.
-  var topLevelEntries: Set<String> {
-    let paths = (components + files).map(\.path) + [Manifest.fileName]
-    return Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) })
+  /// Throws when the manifest is damaged; one of a version before 0.2.0 has no hash of its own.
+  package func requireSoundManifest() throws {
+    if let why = Manifest.damage(manifestBytes, manifest) {
+      throw malformed(
+        "the manifest is damaged", path + "/" + Manifest.fileName, why, "Copy or convert the model again.")
+    }
   }
 
   /// Throws when a file of the model is missing, has another size than listed, or is a link out of the model.
@@ -88,13 +90,34 @@ package struct NativeModel: Sendable {
     }
   }
 
+  /// Opens one of the files of the model, which must lie in it.
+  func open(_ file: String) throws -> InputFile {
+    if let listed = (components + files).first(where: { $0.path == file }) {
+      try requireOwn(listed)
+    } else {
+      try CheckpointFolder(path: path).requireInside(path + "/" + file)
+    }
+    return try InputFile(path: path + "/" + file)
+  }
+
+  /// Throws when a hash is not the one that an auxiliary file must have.
+  func requireHash(_ sha256: String, of file: String) throws {
+    guard let listed = files.first(where: { $0.path == file }), listed.sha256 != sha256 else { return }
+    throw malformed(
+      "a file of the model is damaged", path + "/" + file, "its SHA-256 is not the manifest's")
+  }
+
   private static func listed(
     _ row: JSONValue, name: String, path: String, hash: String, _ manifestPath: String
   ) throws -> Listed {
     guard let name = row[name]?.string, let path = row[path]?.string, let hash = row[hash]?.string,
       let bytes = row["bytes"]?.integer
     else { throw malformed("malformed manifest", manifestPath, "a component or file lacks a field") }
-    guard RelativePath.staysInside(path) else {
+    guard 0...(1 << 47) ~= bytes, RelativePath.isPlain(name) else {
+      throw malformed(
+        "malformed manifest", manifestPath, "\(quoted(name)) is no name, or \(bytes) bytes are no size")
+    }
+    guard RelativePath.isPlain(path) else {
       throw malformed("malformed manifest", manifestPath, "\(quoted(path)) is not a path inside the model")
     }
     return Listed(name: name, path: path, bytes: bytes, sha256: hash)
@@ -117,21 +140,15 @@ package struct NativeModel: Sendable {
 
   /// The least precise type among the tensors that were rounded; nil when none was.
   ///
-  /// A tensor counts as rounded when the manifest records an error for it, or when it is stored in 8 bits.
-  package var coarsestLossyType: WeightType? {
-    // 8-bit weights are the result of rounding, even where this model only copied them.
-    (manifest["tensors"]?.array ?? []).filter {
-      $0["maxAbsError"]?.double ?? 0 > 0 || $0["type"]?.string == WeightType.int8.rawValue
-    }
-    .compactMap { $0["type"]?.string.flatMap(WeightType.init(rawValue:)) }
-    .min { $0.precision < $1.precision }
+  /// The components' headers say so, whose hashes are checked; 8-bit weights are rounded ones, even where this model
+  /// only copied them.
+  package func coarsestLossyType() throws -> WeightType? {
+    try componentNames.flatMap { try component($0).roundedTypes }.min { $0.precision < $1.precision }
   }
 
-  /// Whether products with some of its weights round their inputs to bf16.
-  package var computesInBFloat16: Bool {
-    (manifest["tensors"]?.array ?? []).contains {
-      $0["activations"]?.string == InputPrecision.bf16.rawValue
-    }
+  /// Returns whether products with some of its weights round their inputs to bf16.
+  package func computesInBFloat16() throws -> Bool {
+    try componentNames.contains { try component($0).computesInBFloat16 }
   }
 
   /// Opens a component and verifies that it is the one that the manifest lists.
@@ -147,11 +164,17 @@ package struct NativeModel: Sendable {
       throw malformed(
         "the component is not the model's own", component.path, "the manifest lists another hash")
     }
+    guard component.name == name else {
+      throw malformed(
+        "the component is not the model's own", component.path,
+        "it is \(quoted(component.name)), the manifest calls it \(quoted(name))")
+    }
     return component
   }
 
   /// Opens a component as the source of another conversion.
   package func sourceComponent(_ name: String) throws -> SourceComponent {
+    try requireSoundManifest()
     let component = try component(name)
     return SourceComponent(name: name, config: component.config, weights: try component.weightFiles())
   }
@@ -174,8 +197,11 @@ package struct NativeModel: Sendable {
   ///   ends the check.
   package func integrityIssues(
     progress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
-  ) rethrows -> [IntegrityIssue] {
+  ) throws -> [IntegrityIssue] {
     var found: [IntegrityIssue] = []
+    if let why = Manifest.damage(manifestBytes, manifest) {
+      found.append(IntegrityIssue(file: path + "/" + Manifest.fileName, tensor: nil, why: why))
+    }
     for listed in components {
       switch Result(catching: { try component(listed.name) }) {
       case .success(let component): found += try component.integrityIssues { try progress(listed.path, $0) }

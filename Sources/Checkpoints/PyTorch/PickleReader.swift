@@ -292,6 +292,13 @@ struct PickleReader {
   ///
   /// They are storage, offset, size, stride, requires_grad, hooks, and metadata or none.
   private func tensor(_ arguments: [PickleValue]) throws -> PickleTensor {
+    // Before anything is copied: one tuple may stand for many tensors.
+    if 4...7 ~= arguments.count, case .tuple(let index) = arguments[2],
+      tuples[index].count > Safetensors.maximumRank
+    {
+      throw fault(
+        "a tensor has \(tuples[index].count) dimensions; at most \(Safetensors.maximumRank) are possible")
+    }
     guard 6...7 ~= arguments.count, case .storage(let storage) = arguments[0],
       case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
       let strides = integers(arguments[3]), case .bool = arguments[4], case .dictionary = arguments[5]
@@ -306,7 +313,7 @@ struct PickleReader {
   }
 
   private func integers(_ value: PickleValue) -> [Int]? {
-    guard case .tuple(let index) = value else { return nil }
+    guard case .tuple(let index) = value, tuples[index].count <= Safetensors.maximumRank else { return nil }
     let numbers = tuples[index].compactMap { element in
       if case .integer(let number) = element { number } else { Int?.none }
     }

@@ -47,8 +47,9 @@ package struct CheckpointFolder {
     let root = FileSystem.realPath(path)
     // The hub's cache keeps each file of a snapshot as a link into the repository's `blobs`.
     let parts = root.split(separator: "/").map(String.init)
-    if parts.count > 2, parts[parts.count - 2] == "snapshots" {
-      allowedRoots = [root, "/" + parts.dropLast(2).joined(separator: "/") + "/blobs"]
+    // A snapshot that is itself a component has the folder of all snapshots for its parent.
+    if let snapshots = parts.suffix(2).lastIndex(of: "snapshots"), snapshots > 1 {
+      allowedRoots = [root, "/" + parts[..<snapshots].joined(separator: "/") + "/blobs"]
     } else {
       allowedRoots = [root]
     }

@@ -4,7 +4,11 @@ import Tensors
 
 /// Reads and parses a JSON file of at most `limit` bytes.
 func parseJSON(_ path: String, limit: Int) throws -> JSONValue {
-  let bytes = try InputFile.contents(of: path, limit: limit)
+  try parseJSON(try InputFile.contents(of: path, limit: limit), of: path)
+}
+
+/// Parses the content of a JSON file.
+func parseJSON(_ bytes: [UInt8], of path: String) throws -> JSONValue {
   do {
     return try JSONValue(parsing: bytes)
   } catch {

@@ -122,7 +122,8 @@ package enum Safetensors {
     guard let members = value.object, Set(members.keys) == ["dtype", "shape", "data_offsets"] else {
       throw fault("it needs exactly dtype, shape and data_offsets")
     }
-    guard let typeName = value["dtype"]?.string, let type = ElementType(rawValue: typeName.lowercased())
+    guard let typeName = value["dtype"]?.string, let type = ElementType(rawValue: typeName.lowercased()),
+      typeName == type.rawValue.uppercased()
     else {
       throw fault("its dtype \(value["dtype"]?.canonicalText ?? "") is not known")
     }

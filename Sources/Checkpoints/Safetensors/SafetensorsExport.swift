@@ -48,6 +48,13 @@ package struct SafetensorsExport {
   package func write(to path: String, mayReplace: Bool, progress: (Int) throws -> Void) throws {
     let hasComponents = Set(items.map(\.component)).count > 1
     let parts = try items.map { try self.parts(of: $0, hasComponents: hasComponents) }
+    var names: Set<String> = ["__metadata__"]
+    for part in parts.joined() where !names.insert(part.name).inserted {
+      throw malformed(
+        "two tensors would have one name", path,
+        "\(quoted(part.name)) is taken by another one or by the format",
+        "Export one component after the other, or with dequantized values.")
+    }
     let header = SafetensorsHeader(
       parts.joined().map { ($0.name, $0.type, $0.shape) }, metadata: ["format": "pt"])
     let staged = try StagedFile(

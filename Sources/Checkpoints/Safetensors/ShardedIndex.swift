@@ -23,9 +23,7 @@ package enum ShardedIndex {
       guard let shard = shard.string else {
         throw malformed("malformed shard index", path, "the shard of \(quoted(tensor)) is not a string")
       }
-      guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"), !shard.contains("\\"),
-        !shard.unicodeScalars.contains("\0")
-      else {
+      guard RelativePath.isName(shard) else {
         throw malformed(
           "malformed shard index", path, "\(quoted(shard)) is not a file name in the same folder")
       }

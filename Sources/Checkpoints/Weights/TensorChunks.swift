@@ -4,7 +4,7 @@ import Tensors
 /// A reader of a tensor's bytes in row-major order, one chunk at a time.
 ///
 /// Memory stays bounded whatever the tensor's size, except for a view with strides, where the part of the storage that
-/// it spans is held.
+/// it spans is held. The bytes are hashed as they are read where the file lists their hash.
 struct TensorChunks: ~Copyable {
   /// The size of a chunk in bytes, a multiple of every element size.
   static let chunkSize = 8 << 20
@@ -17,6 +17,7 @@ struct TensorChunks: ~Copyable {
   private var offset = 0
   /// The part of the storage that a tensor with strides spans.
   private let span: [UInt8]?
+  private var digest = Digest()
 
   /// Creates a reader at the tensor's first byte.
   ///
@@ -41,6 +42,8 @@ struct TensorChunks: ~Copyable {
   }
 
   /// Returns the next bytes, valid until the next call, or nil at the end.
+  ///
+  /// - Throws: ``BenbenError`` when reading fails and, with the last bytes, when their hash is not the listed one.
   mutating func next() throws -> UnsafeRawBufferPointer? {
     guard offset < tensor.byteCount else { return nil }
     let part = UnsafeMutableRawBufferPointer(
@@ -50,6 +53,7 @@ struct TensorChunks: ~Copyable {
     } else if let blocks {
       let stored = UnsafeMutableRawBufferPointer(rebasing: blocks[..<part.count])
       try tensor.file.read(at: tensor.offset + offset, into: stored)
+      try hash(UnsafeRawBufferPointer(stored))
       let columns = tensor.shape.dropFirst().reduce(1, *)
       tensor.layout.deinterleave(
         UnsafeBufferPointer(stored.bindMemory(to: Int8.self)), rows: 0..<part.count / columns,
@@ -57,9 +61,20 @@ struct TensorChunks: ~Copyable {
         into: part.bindMemory(to: Int8.self))
     } else {
       try tensor.file.read(at: tensor.offset + offset, into: part)
+      try hash(UnsafeRawBufferPointer(part))
     }
     offset += part.count
     return UnsafeRawBufferPointer(part)
+  }
+
+  private mutating func hash(_ stored: UnsafeRawBufferPointer) throws {
+    guard tensor.sha256 != nil else { return }
+    digest.update(stored)
+    guard offset + stored.count == tensor.byteCount else { return }
+    var whole = Digest()
+    swap(&whole, &digest)
+    let found = whole.finalize()
+    try tensor.requireHash(tensor.sha256, found, of: "values")
   }
 
   private func gather(_ span: [UInt8], _ strides: [Int], into part: UnsafeMutableRawBufferPointer) {

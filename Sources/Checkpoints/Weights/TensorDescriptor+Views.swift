@@ -6,7 +6,9 @@ extension TensorDescriptor {
   package func renamed(_ name: String) -> TensorDescriptor {
     TensorDescriptor(
       name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
-      strides: strides, storedName: storedName, scaleOffset: scaleOffset, layout: layout,
+      strides: strides, storedName: storedName, scaleOffset: scaleOffset, isRounded: isRounded,
+      sha256: sha256,
+      scalesSha256: scalesSha256, layout: layout,
       activations: activations)
   }
 

@@ -26,6 +26,10 @@ package struct TensorDescriptor: Sendable {
   package let strides: [Int]?
   /// The offset in the file of the f32 scales s of its outermost rows, for 8-bit integers q that represent q·s.
   package let scaleOffset: Int?
+  /// Whether a native model says that values were rounded when it was made.
+  let isRounded: Bool
+  /// The SHA-256 of the bytes, and of the scales, where the file lists them.
+  let sha256: String?, scalesSha256: String?
   /// The order of the stored numbers.
   let layout: WeightLayout
   /// The precision to which inputs are rounded before multiplication, where a native model specifies it.
@@ -33,7 +37,9 @@ package struct TensorDescriptor: Sendable {
 
   init(
     name: String, type: ElementType, shape: Shape, file: InputFile, offset: Int, byteCount: Int,
-    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil,
+    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil, isRounded: Bool = false,
+    sha256: String? = nil,
+    scalesSha256: String? = nil,
     layout: WeightLayout = .rowMajor, activations: InputPrecision = .float32
   ) {
     self.name = name
@@ -45,6 +51,9 @@ package struct TensorDescriptor: Sendable {
     self.byteCount = byteCount
     self.strides = strides
     self.scaleOffset = scaleOffset
+    self.isRounded = isRounded
+    self.sha256 = sha256
+    self.scalesSha256 = scalesSha256
     self.layout = layout
     self.activations = activations
   }
@@ -54,13 +63,29 @@ package struct TensorDescriptor: Sendable {
     type == .i8 && scaleOffset != nil ? .int8 : WeightType(keeping: type)
   }
 
-  /// Reads the scales of the given outermost rows of quantized values; empty for a tensor without scales.
-  func scales(of rows: Range<Int>) throws -> [Float] {
+  /// Reads the scales of the outermost rows of quantized values, and checks their hash and that the values are finite
+  /// with them; empty for a tensor without scales.
+  func scales() throws -> [Float] {
     guard let scaleOffset else { return [] }
-    var scales = [Float](repeating: 0, count: rows.count)
-    try scales.withUnsafeMutableBytes {
-      try file.read(at: scaleOffset + 4 * rows.lowerBound, into: $0)
+    var scales = [Float](repeating: 0, count: shape.first ?? 1)
+    try scales.withUnsafeMutableBytes { try file.read(at: scaleOffset, into: $0) }
+    try requireHash(scalesSha256, scales.withUnsafeBytes { Digest.sha256($0) }, of: "scales")
+    guard scales.allSatisfy({ ($0 * 127).isFinite }) else {
+      throw malformed(
+        "tensor \(quoted(name)) is damaged", file.path, "a scale of it is no number, or too large")
     }
     return scales
+  }
+
+  /// Throws when a hash is listed and differs from that of the bytes that were read.
+  func requireHash(_ listed: String?, _ found: @autoclosure () -> String, of part: String) throws {
+    guard let listed else { return }
+    let found = found()
+    guard found == listed else {
+      throw malformed(
+        "tensor \(quoted(name)) is damaged", file.path,
+        "the SHA-256 of its \(part) is \(found), not \(listed)",
+        "Copy or convert the model again.")
+    }
   }
 }

@@ -40,23 +40,4 @@ package enum PeakThroughput {
     withExtendedLifetime((left, right, result)) {}
     return 2 * Double(rows) * Double(outputs) * Double(inputs) / best
   }
-
-  /// The instruction set that oneDNN uses.
-  package static var instructionSet: String {
-    let known = [
-      (dnnl_cpu_isa_avx512_core_amx, "AVX-512 AMX"), (dnnl_cpu_isa_avx512_core_bf16, "AVX-512 BF16"),
-      (dnnl_cpu_isa_avx512_core_vnni, "AVX-512 VNNI"), (dnnl_cpu_isa_avx512_core, "AVX-512"),
-      (dnnl_cpu_isa_avx2_vnni, "AVX2 VNNI"), (dnnl_cpu_isa_avx2, "AVX2"), (dnnl_cpu_isa_avx, "AVX"),
-      (dnnl_cpu_isa_sse41, "SSE4.1"),
-    ]
-    return known.first { bb_may_use($0.0) != 0 }?.1 ?? otherInstructionSet
-  }
-
-  private static var otherInstructionSet: String {
-    #if arch(arm64)
-      "NEON"
-    #else
-      "unknown"
-    #endif
-  }
 }

@@ -18,10 +18,13 @@ final class VideoDecoder {
     av_dict_set(
       &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,avi",
       0)
+    // Whatever FFmpeg was built with, only these decoders read an unknown file, its sound and subtitles included.
+    av_dict_set(&options, "codec_whitelist", Self.decoders, 0)
+    av_dict_set(&options, "max_streams", "8", 0)
     try ffmpeg(
       avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options), .malformed,
       "cannot read", path)
-    try ffmpeg(avformat_find_stream_info(container, nil), .malformed, "cannot read", path)
+    try findStreams()
     var description: UnsafePointer<AVCodec>?
     stream = try ffmpeg(
       av_find_best_stream(container, AVMEDIA_TYPE_VIDEO, -1, -1, &description, 0), .malformed, "no video in",
@@ -32,6 +35,23 @@ final class VideoDecoder {
     try ffmpeg(avcodec_parameters_to_context(codec, parameters), .malformed, "cannot read", path)
     codec.pointee.max_pixels = Int64(ClipReader.maximumPixels)
     try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
+  }
+
+  private static let decoders = "h264,hevc,mpeg4,mjpeg,png,gif,vp8,vp9,av1,libdav1d,ffv1,rawvideo"
+
+  /// Reads what the container does not say from its first frames, none of which may be too large.
+  private func findStreams() throws {
+    let count = Int(container?.pointee.nb_streams ?? 0)
+    var options = [OpaquePointer?](repeating: nil, count: count)
+    for index in options.indices {
+      av_dict_set_int(&options[index], "max_pixels", Int64(ClipReader.maximumPixels), 0)
+      if container?.pointee.streams[index]?.pointee.codecpar.pointee.codec_type != AVMEDIA_TYPE_VIDEO {
+        container?.pointee.streams[index]?.pointee.discard = AVDISCARD_ALL
+      }
+    }
+    let status = avformat_find_stream_info(container, &options)
+    for index in options.indices { av_dict_free(&options[index]) }
+    try ffmpeg(status, .malformed, "cannot read", path)
   }
 
   /// FFmpeg's name of the stream's codec.

@@ -15,20 +15,23 @@ public enum ClipReader {
   /// - Parameters:
   ///   - path: a video, an image, or a folder of PNGs.
   ///   - maximumFrames: the most frames allowed; a longer clip is refused as soon as that is known.
+  ///   - size: the width and height that frames must have; others are refused with the first; nil for any.
   /// - Throws: `BenbenError`, also when the frame size changes in mid-stream.
-  public static func read(_ path: String, maximumFrames: Int = .max) throws -> Clip {
-    try readWithCodec(path, maximumFrames: maximumFrames).clip
+  public static func read(
+    _ path: String, maximumFrames: Int = .max, size: (width: Int, height: Int)? = nil
+  ) throws -> Clip {
+    try readWithCodec(path, maximumFrames: maximumFrames, size: size).clip
   }
 
   /// Reads a clip together with FFmpeg's name of its codec (`h264`); nil for JPEG and folders.
   package static func readWithCodec(
-    _ path: String, maximumFrames: Int = .max
+    _ path: String, maximumFrames: Int = .max, size: (width: Int, height: Int)? = nil
   ) throws -> (clip: Clip, codec: String?) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
     }
-    guard isFolder.boolValue else { return try decode(path, maximumFrames: maximumFrames) }
+    guard isFolder.boolValue else { return try decode(path, maximumFrames: maximumFrames, size: size) }
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
       .filter { $0.lowercased().hasSuffix(".png") }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -36,10 +39,10 @@ public enum ClipReader {
       throw BenbenError(.malformed, "no clip", at: path, because: "the folder holds no PNG")
     }
     guard names.count <= maximumFrames else { throw tooLong(path, maximumFrames) }
-    let clip = try decode(path + "/" + first, maximumFrames: 1).clip
+    let clip = try decode(path + "/" + first, maximumFrames: 1, size: size).clip
     var bytes = clip.bytes
     for name in names.dropFirst() {
-      let next = try decode(path + "/" + name, maximumFrames: 1).clip
+      let next = try decode(path + "/" + name, maximumFrames: 1, size: nil).clip
       guard next.width == clip.width, next.height == clip.height else {
         throw BenbenError(
           .malformed, "frames differ in size", at: path + "/" + name,
@@ -71,7 +74,7 @@ public enum ClipReader {
   }
 
   private static func decode(
-    _ path: String, maximumFrames: Int
+    _ path: String, maximumFrames: Int, size expected: (width: Int, height: Int)?
   ) throws -> (clip: Clip, codec: String?) {
     // A pipe would block, and a device would never end.
     let attributes = try? FileManager.default.attributesOfItem(
@@ -91,6 +94,11 @@ public enum ClipReader {
       let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
       guard width > 0, height > 0, width <= maximumPixels, height <= maximumPixels / width else {
         throw BenbenError(.malformed, "a frame is too large", at: path, because: "\(width)×\(height)")
+      }
+      if let expected, expected != (width, height) {
+        throw BenbenError(
+          .malformed, "the clip has another size", at: path,
+          because: "\(width)×\(height) in place of \(expected.width)×\(expected.height)")
       }
       if let size, size != (width, height) {
         throw BenbenError(

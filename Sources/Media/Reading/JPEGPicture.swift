@@ -11,6 +11,9 @@ enum JPEGPicture {
   /// The most bytes that a file may have; larger files are refused before they are read.
   private static let maximumLength = 1 << 28
 
+  /// The most pixels that all scans together go over; the largest picture in the twenty scans of a good encoder.
+  private static let maximumScannedPixels = 20 * ClipReader.maximumPixels
+
   /// Returns whether a file starts like a JPEG.
   static func isOne(_ path: String) -> Bool {
     let head = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 3)
@@ -45,6 +48,11 @@ enum JPEGPicture {
     guard width > 0, height > 0, Int(width) * Int(height) <= ClipReader.maximumPixels else {
       throw fault("\(width)×\(height) is too large")
     }
+    // Every scan of a progressive file goes over the whole picture.
+    let scans = Self.scanCount(bytes)
+    guard Int(width) * Int(height) <= maximumScannedPixels / max(scans, 1) else {
+      throw fault("\(width)×\(height) in \(scans) scans takes too long")
+    }
     var pixels = [UInt8](repeating: 0, count: Int(width) * Int(height) * 3)
     // A progressive file of many scans would take minutes.
     let flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS
@@ -52,6 +60,10 @@ enum JPEGPicture {
       tjDecompress2(
         decoder, bytes, length, &pixels, width, 3 * width, height, Int32(TJPF_RGB.rawValue), flags))
     return Clip(frame: pixels, width: Int(width), height: Int(height))
+  }
+
+  private static func scanCount(_ bytes: [UInt8]) -> Int {
+    bytes.indices.dropLast().count { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xDA }
   }
 
   /// Returns whether an end-of-image marker follows the last start-of-scan marker; scan data cannot contain it.

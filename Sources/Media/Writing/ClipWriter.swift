@@ -72,6 +72,30 @@ public enum ClipWriter {
     try staged.commit()
   }
 
+  /// Writes a clip as ``write(_:framesPerSecond:to:quality:)`` does and, when its destination fails, keeps it under
+  /// another name beside it or in the system's temporary folder: it took long to make.
+  ///
+  /// - Throws: `BenbenError`, which names the place where the clip was kept, if there is one.
+  public static func writeOrKeep(_ clip: Clip, framesPerSecond: Int, to path: String) throws {
+    do {
+      try write(clip, framesPerSecond: framesPerSecond, to: path)
+    } catch let error as BenbenError where [.cannotCreate, .inputOutput].contains(error.kind) {
+      let name = FileSystem.lastComponent(path)
+      let suffix = (name as NSString).pathExtension
+      let other =
+        (name as NSString).deletingPathExtension + "-kept-\(UUID().uuidString.prefix(8))"
+        + (suffix.isEmpty ? "" : "." + suffix)
+      for folder in [FileSystem.parent(of: path), NSTemporaryDirectory()] {
+        let place = folder + (folder.hasSuffix("/") ? "" : "/") + other
+        guard (try? write(clip, framesPerSecond: framesPerSecond, to: place)) != nil else { continue }
+        throw BenbenError(
+          error.kind, error.what, at: error.subject, because: error.why,
+          remedies: ["The clip is kept as \(place)."] + error.remedies, code: error.code)
+      }
+      throw error
+    }
+  }
+
   private static func writeFolder(_ clip: Clip, to path: String) throws {
     let staged = try StagedFolder(
       destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)

@@ -10,15 +10,10 @@ package struct CLIPTokenizer {
   package static let files: [TokenizerFile] = [.vocabulary, .merges, .settings, .specialTokens]
 
   private let vocabulary: [String: Int]
-  /// The rank of each merge, by the pair of its parts.
-  private let ranks: [Pair: Int]
+  private let merges: BytePairMerges
   private let added: AddedTokens
   private let start: Int, end: Int, padding: Int, unknown: Int
   private let length: Int
-
-  private struct Pair: Hashable {
-    let left: String, right: String
-  }
 
   /// Reads the tokenizer's files.
   ///
@@ -44,7 +39,7 @@ package struct CLIPTokenizer {
       vocabulary[piece] = id
     }
     self.vocabulary = vocabulary
-    ranks = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
+    merges = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
 
     let config = try Self.parse(try required("tokenizer_config.json"), folder + "/tokenizer_config.json")
     let map = try file("special_tokens_map.json").map {
@@ -78,21 +73,21 @@ package struct CLIPTokenizer {
     do { return try JSONValue(parsing: bytes) } catch { throw tokenizerFault(path, error.description) }
   }
 
-  private static func merges(_ bytes: [UInt8], _ path: String) throws -> [Pair: Int] {
+  private static func merges(_ bytes: [UInt8], _ path: String) throws -> BytePairMerges {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw tokenizerFault(path, "it is not UTF-8")
     }
     // The first line names the version; a released file has more merges than the model uses.
     let lines = text.trimmingCharacters(in: .whitespacesAndNewlines).split(
       omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-    var ranks: [Pair: Int] = [:]
+    var ranks: [BytePairMerges.Pair: Int] = [:]
     for (rank, line) in lines.dropFirst().prefix(49152 - 256 - 2).enumerated() {
       let parts = line.split(whereSeparator: \.isWhitespace)
       guard parts.count == 2 else { throw tokenizerFault(path, "line \(rank + 2) is no pair") }
-      ranks[Pair(left: String(parts[0]), right: String(parts[1]))] = rank
+      ranks[BytePairMerges.Pair(left: String(parts[0]), right: String(parts[1]))] = rank
     }
     guard !ranks.isEmpty else { throw tokenizerFault(path, "it holds no merges") }
-    return ranks
+    return BytePairMerges(ranks: ranks)
   }
 
   /// Tokenizes a text: start, its ids truncated to fit, end, and padding to the model's length (77).
@@ -102,9 +97,9 @@ package struct CLIPTokenizer {
       switch piece {
       case .token(let id): ids.append(id)
       case .text(let text):
-        for word in Self.words(TextCleaning.cleaned(text)) { ids += encode(word) }
+        // Whatever follows would be cut off.
+        for word in Self.words(TextCleaning.cleaned(text)) where ids.count < length { ids += encode(word) }
       }
-      // Whatever follows would be cut off.
       if ids.count >= length { break }
     }
     ids = [start] + ids.prefix(length - 2) + [end]
@@ -171,27 +166,6 @@ package struct CLIPTokenizer {
     if Self.specials.contains(Array(word.unicodeScalars)), let id = vocabulary[word] { return [id] }
     var parts = word.utf8.map { Self.byteSymbols[Int($0)] }
     if let last = parts.popLast() { parts.append(last + "</w>") }
-    // Join all occurrences of the best-ranked neighbouring pair until none is left.
-    while parts.count > 1 {
-      let pairs = zip(parts, parts.dropFirst()).map { Pair(left: $0, right: $1) }
-      guard
-        let best = pairs.filter({ ranks[$0] != nil }).min(by: {
-          ranks[$0, default: .max] < ranks[$1, default: .max]
-        })
-      else { break }
-      var merged: [String] = []
-      var index = 0
-      while index < parts.count {
-        if index + 1 < parts.count, parts[index] == best.left, parts[index + 1] == best.right {
-          merged.append(best.left + best.right)
-          index += 2
-        } else {
-          merged.append(parts[index])
-          index += 1
-        }
-      }
-      parts = merged
-    }
-    return parts.map { vocabulary[$0] ?? unknown }
+    return merges.merged(parts).map { vocabulary[$0] ?? unknown }
   }
 }

@@ -4,9 +4,9 @@ import CSentencePiece
 final class SentencePieceProcessor {
   private let pointer: OpaquePointer
 
-  /// Loads a serialized model that ``SentencePieceModel/fault(in:)`` has checked; nil when the library refuses it.
-  init?(_ model: [UInt8]) {
-    guard let pointer = bb_sentencepiece_create(model, model.count) else { return nil }
+  /// Loads a model; nil when the library refuses it.
+  init?(_ model: SentencePieceModel) {
+    guard let pointer = bb_sentencepiece_create(model.serialized, model.serialized.count) else { return nil }
     self.pointer = pointer
   }
 

@@ -24,8 +24,9 @@ package struct T5Tokenizer {
     guard let model = try file("spiece.model") else {
       throw BenbenError(.missing, "the tokenizer is not complete", at: modelPath, because: "it is not there")
     }
-    if let fault = SentencePieceModel.fault(in: model) { throw tokenizerFault(modelPath, fault) }
-    guard let processor = SentencePieceProcessor(model) else {
+    let checked: SentencePieceModel
+    do { checked = try SentencePieceModel(model) } catch { throw tokenizerFault(modelPath, error.reason) }
+    guard let processor = SentencePieceProcessor(checked) else {
       throw tokenizerFault(modelPath, "SentencePiece cannot read it")
     }
     self.processor = processor

@@ -40,10 +40,14 @@ public enum JUnitReport {
     case .failure(let failure): return [Case(name: "golden", problem: failure.text, kind: "error")]
     case .success(let report):
       var cases: [Case] = []
+      var indexByName: [String: Int] = [:]
       for tensor in report.tensors {
         let name = "\(TracePath.kind(of: tensor.path)) (\(tensor.mode.rawValue))"
-        let index = cases.firstIndex { $0.name == name } ?? cases.endIndex
-        if index == cases.endIndex { cases.append(Case(name: name)) }
+        let index = indexByName[name] ?? cases.endIndex
+        if index == cases.endIndex {
+          cases.append(Case(name: name))
+          indexByName[name] = index
+        }
         if !tensor.passed, cases[index].problem == nil {
           cases[index].problem =
             "\(tensor.path): nmse \(text(tensor.nmse)), allowed \(text(tensor.threshold))"

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Tensors
@@ -16,22 +17,23 @@ extension ParityReport {
           format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@  identical %.3f %%  max %d  %@",
           clip.mode.rawValue, clip.psnrMinDb, clip.psnrMeanDb, clip.ssimMin, vmaf,
           100 * clip.identicalFraction, clip.maxAbs, clip.passed ? "ok" : "FAILED"))
-      lines += clip.explanations.map { "  " + $0 }
+      lines += clip.explanations.map { "  " + $0.printable }
     }
     let failures = tensors.filter { !$0.passed }
     for failure in failures.prefix(10) {
       lines.append(
         String(
-          format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path,
+          format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path.printable,
           failure.mode.rawValue,
           failure.nmse, failure.threshold, failure.maxAbs))
     }
     if failures.count > 10 { lines.append("  and \(failures.count - 10) more") }
     if !passed, let others = golden.otherFiles, !others.isEmpty {
       lines.append(
-        "the golden was recorded from other files than the model's \(others.joined(separator: ", "))")
+        "the golden was recorded from other files than the model's \(others.joined(separator: ", ").printable)"
+      )
     }
-    if let firstDivergence { lines.append("first divergence: \(firstDivergence)") }
+    if let firstDivergence { lines.append("first divergence: \(firstDivergence.printable)") }
     lines.append(passed ? "PASS" : "FAIL")
     return lines.joined(separator: "\n") + "\n"
   }
@@ -62,7 +64,7 @@ extension ParityReport {
       let worst = results.map(\.nmse).max() ?? 0
       let strictest = results.map(\.threshold).min() ?? 0
       return Self.row(
-        TracePath.kind(of: first.path), first.mode.rawValue, "\(results.count)",
+        TracePath.kind(of: first.path).printable, first.mode.rawValue, "\(results.count)",
         String(format: "%.2e", worst),
         strictest == 0 ? "exact" : String(format: "%.0e", strictest),
         results.allSatisfy(\.passed) ? "ok" : "FAILED")

@@ -36,17 +36,41 @@ public struct SuiteReport: Sendable {
     public var passed: Bool { (try? outcome.get().passed) ?? false }
   }
 
+  /// What goldens were judged by; reports of one suite that differ in it do not belong together.
+  public struct Basis: Codable, Equatable, Sendable {
+    /// The version of Benben.
+    public let version: String
+    /// The SHA-256 of the list of the suite's goldens, which holds theirs; nil for a suite without a list.
+    public let suiteSha256: String?
+    /// The model's thresholds after all changes, by their names.
+    public let thresholds: [String: Double]
+
+    /// Creates the basis of a verification.
+    package init(version: String, suiteSha256: String?, thresholds: Thresholds) {
+      self.version = version
+      self.suiteSha256 = suiteSha256
+      self.thresholds = [
+        "teacherForced": thresholds.teacherForced, "freeRunning": thresholds.freeRunning,
+        "text": thresholds.text, "psnrMinDb": thresholds.frames.psnrMinDb,
+        "ssimMin": thresholds.frames.ssimMin, "identicalFraction": thresholds.frames.identicalFraction,
+      ]
+    }
+  }
+
   /// The names of all goldens of the suite, sorted, whether they are reported on or not.
   public let suite: [String]
   /// The model, as reports name it.
   public let model: ModelSubject
+  /// What goldens were judged by; nil in reports of versions before 0.2.0 and of single goldens.
+  public let basis: Basis?
   /// The outcomes that are reported, in the order of the suite.
   public private(set) var entries: [Entry] = []
 
   /// Creates a report without entries.
-  package init(suite: [String], model: ModelSubject) {
+  package init(suite: [String], model: ModelSubject, basis: Basis? = nil) {
     self.suite = suite
     self.model = model
+    self.basis = basis
   }
 
   /// Appends the outcome for a golden.
@@ -70,10 +94,12 @@ public struct SuiteReport: Sendable {
       if withClips { members["clip"] = entry.clip ?? .null }
       return .object(members)
     }
-    return [
+    var members: [String: JSONValue] = [
       "schema": .string(Self.schema), "passed": .bool(passed), "suite": .array(suite.map(JSONValue.string)),
       "model": try JSONValue(encoding: model), "bundles": .array(bundles),
     ]
+    if let basis { members["basis"] = try JSONValue(encoding: basis) }
+    return .object(members)
   }
 
   /// Reads a report from its JSON, or from the data of its page.
@@ -86,10 +112,12 @@ public struct SuiteReport: Sendable {
     guard let names = json["suite"]?.array?.compactMap(\.string), let rows = json["bundles"]?.array,
       let model = json["model"]
     else { throw fault("it lacks the suite, the model or the bundles") }
+    let known = Set(names)
     suite = names
     do { self.model = try model.decoded(as: ModelSubject.self) } catch { throw fault("its model: \(error)") }
+    do { basis = try json["basis"]?.decoded(as: Basis.self) } catch { throw fault("its basis: \(error)") }
     for row in rows {
-      guard let name = row["name"]?.string, names.contains(name) else {
+      guard let name = row["name"]?.string, known.contains(name) else {
         throw fault("a bundle is not of the suite")
       }
       let outcome: Result<ParityReport, Entry.Failure>
@@ -106,10 +134,11 @@ public struct SuiteReport: Sendable {
 
   /// Creates the report of a whole suite from those of its shards.
   ///
-  /// - Throws: ``BenbenError`` when they are of different suites or models, or do not hold every golden exactly once.
+  /// - Throws: ``BenbenError`` when they are of different suites, models, thresholds or versions, or do not hold every
+  ///   golden exactly once.
   public init(merging shards: [(path: String, report: SuiteReport)]) throws {
     guard let first = shards.first else { preconditionFailure("nothing to merge") }
-    self.init(suite: first.report.suite, model: first.report.model)
+    self.init(suite: first.report.suite, model: first.report.model, basis: first.report.basis)
     var byName: [String: (path: String, entry: Entry)] = [:]
     for (path, report) in shards {
       func fault(_ why: String) -> BenbenError {
@@ -117,6 +146,9 @@ public struct SuiteReport: Sendable {
       }
       guard report.suite == suite else { throw fault("it is of another suite than \(first.path)") }
       guard report.model == model else { throw fault("it is of another model than \(first.path)") }
+      guard report.basis == basis else {
+        throw fault("its version, thresholds or list of goldens are others than those of \(first.path)")
+      }
       for entry in report.entries {
         if let known = byName.updateValue((path, entry), forKey: entry.name) {
           throw fault("\(entry.name) is in \(known.path), too")
@@ -150,9 +182,11 @@ public struct SuiteReport: Sendable {
       case .success(let report):
         lines.append(
           line(
-            entry.name, entry.passed ? "ok" : "FAILED", number(report.shownComparison?.psnrMinDb, 2),
-            number(report.shownComparison?.ssimMin, 5), report.firstDivergence ?? ""))
-      case .failure(let failure): lines.append(line(entry.name, "ERROR", "", "", failure.text))
+            entry.name.printable, entry.passed ? "ok" : "FAILED",
+            number(report.shownComparison?.psnrMinDb, 2),
+            number(report.shownComparison?.ssimMin, 5), report.firstDivergence?.printable ?? ""))
+      case .failure(let failure):
+        lines.append(line(entry.name.printable, "ERROR", "", "", failure.text.printable))
       }
     }
     let failed = entries.count(where: { !$0.passed })

@@ -83,16 +83,23 @@ public struct GoldenBundle: Sendable {
     }
   }
 
-  /// Returns the components of a model that were not made from the very files that the golden was recorded with.
+  /// Returns the components of a model that were not made from the very files that the golden was recorded with; nil
+  /// when it cannot be told for all of them, and none is known to be of other files.
   ///
   /// The weights may still be equal: the same weights come in files of several formats.
   ///
   /// - Parameter source: the model's source files by component, as its manifest lists them.
-  package func componentsOfOtherFiles(_ source: [String: JSONValue]) -> [String] {
-    source.keys.sorted().filter { component in
-      guard let given = checkpoint[component] else { return false }
+  package func componentsOfOtherFiles(_ source: [String: JSONValue]) -> [String]? {
+    var others: [String] = []
+    var isKnown = !source.isEmpty
+    for component in source.keys.sorted() {
       let hashes = (source[component]?.array ?? []).compactMap { $0["sha256"]?.string }
-      return !given.isSuperset(of: hashes)
+      if let given = checkpoint[component], !hashes.isEmpty {
+        if !given.isSuperset(of: hashes) { others.append(component) }
+      } else {
+        isKnown = false
+      }
     }
+    return others.isEmpty && !isKnown ? nil : others
   }
 }

@@ -17,6 +17,8 @@ public struct GoldenSuite: Sendable {
   public let path: String
   /// The names of all bundles, sorted.
   public let names: [String]
+  /// The SHA-256 of `suite.json`; nil without one.
+  package let sha256: String?
   /// The SHA-256 of their manifests, where `suite.json` lists them.
   private let manifests: [String: String]
 
@@ -27,9 +29,12 @@ public struct GoldenSuite: Sendable {
     let listPath = folder + "/" + Self.list
     path = folder
     if FileManager.default.fileExists(atPath: listPath) {
-      manifests = try Self.manifests(listPath)
+      let list = try InputFile.contents(of: listPath, limit: Self.maximumList)
+      sha256 = Digest.sha256(list)
+      manifests = try Self.manifests(list, of: listPath)
       names = manifests.keys.sorted()
     } else {
+      sha256 = nil
       manifests = [:]
       names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { name in
         var isFolder: ObjCBool = false
@@ -46,20 +51,21 @@ public struct GoldenSuite: Sendable {
     do { return try GoldenBundle(folder: folder) != nil } catch { return true }
   }
 
-  private static func manifests(_ path: String) throws -> [String: String] {
+  private static func manifests(_ text: [UInt8], of path: String) throws -> [String: String] {
     func fault(_ why: String) -> BenbenError {
       BenbenError(.malformed, "malformed list of golden bundles", at: path, because: why)
     }
-    let text = try InputFile.contents(of: path, limit: maximumList)
     guard let json = try? JSONValue(parsing: text), json["schema"]?.string == schema,
       let rows = json["bundles"]?.array, !rows.isEmpty
     else { throw fault("it is no \(schema) with bundles") }
     var manifests: [String: String] = [:]
     for row in rows {
       guard let name = row["name"]?.string, let hash = row["manifestSha256"]?.string,
-        !name.contains("/"), RelativePath.staysInside(name)
+        RelativePath.isName(name)
       else { throw fault("a bundle lacks its name or its hash, or the name is no folder's") }
-      guard manifests.updateValue(hash, forKey: name) == nil else { throw fault("\(name) is listed twice") }
+      guard manifests.updateValue(hash, forKey: name) == nil else {
+        throw fault("\(name.printable) is listed twice")
+      }
     }
     return manifests
   }

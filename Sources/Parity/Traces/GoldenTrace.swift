@@ -43,6 +43,8 @@ public final class GoldenTrace: Sendable {
   public static let schema = "benben.golden/1"
   /// The largest length of a text, in bytes of UTF-8; longer ones are refused, as only 128 tokens of a text are used.
   public static let maximumTextLength = 100_000
+  /// The most tokens of a text; the official pipelines encode 128 at most.
+  public static let maximumTokens = 1024
   /// The path of the file.
   public let path: String
   /// The request of the recorded run.
@@ -119,7 +121,7 @@ public final class GoldenTrace: Sendable {
   /// Returns the ids, or the mask, of a text, or nil when they were not recorded.
   public func tokens(_ text: TracePath.Text, _ tokens: TracePath.Tokens) throws -> [Int]? {
     let name = TracePath.tokens(text, tokens).description
-    return file.shape(of: name) == nil ? nil : try file.integers(name)
+    return file.shape(of: name) == nil ? nil : try file.integers(name, atMost: Self.maximumTokens)
   }
 
   /// Returns the text that was encoded, with the pipeline's suffix.

@@ -1,5 +1,6 @@
 import CHDF5
 import Files
+import Foundation
 import Tensors
 
 /// The contents of an untrusted HDF5 file, with every object checked: hard links only, values inside the file, known
@@ -22,6 +23,11 @@ struct HDF5Contents: Sendable {
   private static let maximumDepth = 16
   private static let maximumEntries = 100_000
   private static let maximumElements = 1 << 30
+  private static let maximumNameLength = 255
+  /// The largest element in bytes: no type of a trace is wider.
+  private static let maximumElementSize = 8
+  /// The least size of a chunk that is refused where its dataset is smaller, in bytes.
+  private static let ordinaryChunk = 1 << 23
   /// The largest compression ratio that is accepted: deflate reaches about a thousand at most, so more is a bomb.
   private static let maximumRatio = 1100
 
@@ -43,10 +49,8 @@ struct HDF5Contents: Sendable {
     var info = H5G_info_t()
     guard H5Gget_info(group, &info) >= 0 else { throw fault(prefix, "the group cannot be read") }
     guard info.nlinks <= Self.maximumEntries else { throw fault(prefix, "it has \(info.nlinks) members") }
-    for index in 0..<info.nlinks {
-      let name = try linkName(group, index, prefix)
+    for name in try linkNames(group, prefix) {
       let full = prefix.isEmpty ? name : prefix + "/" + name
-      guard bb_h5l_is_hard(group, name) != 0 else { throw fault(full, "it is a soft or external link") }
       let object = try HDF5Handle(
         H5Oopen(group, name, bb_h5p_default()), close: { H5Oclose($0) }, "object", at: path)
       var identity: UInt64 = 0
@@ -65,12 +69,42 @@ struct HDF5Contents: Sendable {
     }
   }
 
-  private func linkName(_ group: hid_t, _ index: UInt64, _ prefix: String) throws -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    let length = H5Lget_name_by_idx(
-      group, ".", H5_INDEX_NAME, H5_ITER_INC, index, &buffer, buffer.count, bb_h5p_default())
-    guard length > 0, length < buffer.count else { throw fault(prefix, "a name is empty or too long") }
-    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  /// The links of a group as HDF5 hands them out.
+  private final class Links {
+    var names: [String] = []
+    var fault: (name: String, why: String)?
+
+    func add(_ name: UnsafePointer<CChar>, isHard: Bool) -> Bool {
+      let length = strnlen(name, maximumNameLength + 1)
+      let bytes = UnsafeRawBufferPointer(start: name, count: min(length, maximumNameLength))
+      let text = String(validating: bytes, as: UTF8.self)
+      // With a slash in its name, a link would be looked for through other links.
+      if length > maximumNameLength || text.map(RelativePath.isName) != true {
+        fault = (text ?? "", "a name of a link is too long, or no name")
+      } else if let text, !isHard {
+        fault = (text, "it is a soft or external link")
+      } else if let text {
+        names.append(text)
+      }
+      return fault == nil && names.count <= maximumEntries
+    }
+  }
+
+  /// Returns the names of a group's links, all of them hard, in one pass.
+  private func linkNames(_ group: hid_t, _ prefix: String) throws -> [String] {
+    let links = Links()
+    let status = withExtendedLifetime(links) {
+      bb_h5_each_link(
+        group,
+        { name, isHard, context in
+          guard let name, let context else { return 1 }
+          return Unmanaged<Links>.fromOpaque(context).takeUnretainedValue().add(name, isHard: isHard != 0)
+            ? 0 : 1
+        }, Unmanaged.passUnretained(links).toOpaque())
+    }
+    if let (name, why) = links.fault { throw fault(prefix.isEmpty ? name : prefix + "/" + name, why) }
+    guard status >= 0 else { throw fault(prefix, "the group cannot be read") }
+    return links.names
   }
 
   /// Checks how a dataset is stored, and returns its shape.
@@ -88,6 +122,9 @@ struct HDF5Contents: Sendable {
     }
     let type = try HDF5Handle(H5Dget_type(dataset), close: { H5Tclose($0) }, "type", at: path)
     let elementSize = H5Tget_size(type.id)
+    guard 1...Self.maximumElementSize ~= elementSize else {
+      throw fault(name, "its elements take \(elementSize) bytes")
+    }
     let (bytes, overflow) = count.multipliedReportingOverflow(by: elementSize)
     // Uncompressed values must all be in the file; compressed ones may expand by the most that deflate can do.
     let isChunked = H5Pget_layout(properties.id) == H5D_CHUNKED
@@ -100,7 +137,9 @@ struct HDF5Contents: Sendable {
       var chunk = [UInt64](repeating: 0, count: 8)
       let chunkRank = H5Pget_chunk(properties.id, 8, &chunk)
       let extents = chunk.prefix(max(0, Int(chunkRank))).map { Int(clamping: $0) }
-      guard let elements = extents.checkedElementCount, elements <= max(count, 1 << 20) else {
+      guard let elements = extents.checkedElementCount,
+        elements <= max(bytes, Self.ordinaryChunk) / elementSize
+      else {
         throw fault(name, "its chunks \(extents) are larger than itself")
       }
     }

@@ -9,10 +9,12 @@ final class HDF5File: Sendable {
   let path: String
   private let file: HDF5Handle
   private let contents: HDF5Contents
+  private let fileSize: Int
 
   init(path: String) throws {
     self.path = path
     let fileSize = try InputFile(path: path).size
+    self.fileSize = fileSize
     (file, contents) = try HDF5Library.locked {
       guard H5Fis_hdf5(path) > 0 else {
         throw BenbenError(.malformed, "not a golden trace", at: path, because: "it is no HDF5 file")
@@ -40,9 +42,20 @@ final class HDF5File: Sendable {
     return shape
   }
 
+  /// The most bytes of memory that a dataset takes, whatever its size in the file: twice the frames of the longest clip.
+  private static let maximumMemory = 1 << 31
+  /// The memory that a dataset may take without asking how much of it is stored, and its largest multiple of that.
+  private static let ordinaryMemory = 1 << 28
+  private static let maximumGrowth = 64
+
   private func read<Element>(_ name: String, as type: hid_t, zero: Element) throws -> (Shape, [Element]) {
     guard let shape = shape(of: name), let count = shape.checkedElementCount else {
       throw fault(name, "the dataset is missing")
+    }
+    let memory = count * MemoryLayout<Element>.stride
+    guard memory <= Self.maximumMemory, memory <= max(Self.ordinaryMemory, Self.maximumGrowth * fileSize)
+    else {
+      throw fault(name, "it would take \(memory) bytes of memory, for a file of \(fileSize)")
     }
     return try HDF5Library.locked {
       let dataset = try HDF5Handle(
@@ -62,9 +75,12 @@ final class HDF5File: Sendable {
     return Tensor(shape, values)
   }
 
-  /// Reads a dataset of integers.
-  func integers(_ name: String) throws -> [Int] {
-    try read(name, as: bb_h5t_int64(), zero: Int64(0)).1.map(Int.init)
+  /// Reads a dataset of at most so many integers.
+  func integers(_ name: String, atMost limit: Int) throws -> [Int] {
+    guard shape(of: name)?.checkedElementCount ?? 0 <= limit else {
+      throw fault(name, "it has more than \(limit) numbers")
+    }
+    return try read(name, as: bb_h5t_int64(), zero: Int64(0)).1.map(Int.init)
   }
 
   /// Reads a dataset of bytes, with its shape.

@@ -21,7 +21,7 @@ enum NativeModelImporter {
     let plans = try names.map {
       try ReleaseImporter.plan(try model.sourceComponent($0), of: family, request: request)
     }
-    if !mayRequantize, let lossy = model.coarsestLossyType,
+    if !mayRequantize, let lossy = try model.coarsestLossyType(),
       plans.contains(where: { $0.rows.contains(where: \.isLossy) })
     {
       throw BenbenError(

@@ -87,6 +87,12 @@ struct SingleFileImporter {
         because: all.first.map { "the tensors are those of \($0.description)" }
           ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")")
     }
+    guard role == .clip || matching.count == 1 else {
+      let prefixes = matching.map { "\"\($0.prefix.prefix(100))\"" }.joined(separator: " and ")
+      throw BenbenError(
+        .malformed, "the file holds more than one \(role.title)", at: path,
+        because: "their tensors start with \(prefixes)", remedies: ["Take out the one that is meant."])
+    }
     return matching.map { OpenedWeights(path: path, weights: weights, recognized: $0) }
   }
 }

@@ -46,7 +46,7 @@ public struct MemoryPlan: Sendable {
   }
 
   /// Creates the plan of a run of a converted model.
-  init(_ native: NativeModel, variant: String, _ request: GenerationRequest) throws {
+  package init(_ native: NativeModel, variant: String, _ request: GenerationRequest) throws {
     guard let family = ModelFamily.named(native.family) else {
       throw BenbenError(
         .malformed, "this model cannot be run", at: native.path, because: "its family is \(native.family)")

@@ -77,13 +77,17 @@ package struct ResumeState {
     let parts = (model.manifest["components"]?.array ?? []).filter {
       $0["name"]?.string.map(encoders.contains) ?? false
     }
-    let members: JSONValue = ["components": .array(parts), "texts": .array(texts.map(JSONValue.string))]
+    let members: JSONValue = [
+      "components": .array(parts), "files": model.manifest["files"] ?? .null,
+      "texts": .array(texts.map(JSONValue.string)),
+    ]
     return members.canonicalText
   }
 
   private func origin(of request: GenerationRequest) -> String {
     let members: JSONValue = [
-      "components": model.manifest["components"] ?? .null, "noise": .string(noise),
+      "components": model.manifest["components"] ?? .null, "files": model.manifest["files"] ?? .null,
+      "noise": .string(noise),
       "request": .string(String(describing: request)), "variant": .string(variant),
     ]
     return members.canonicalText

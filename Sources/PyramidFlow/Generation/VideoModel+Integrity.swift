@@ -5,10 +5,10 @@ extension VideoModel {
   ///
   /// - Parameter onProgress: receives the file and the bytes that were just hashed; an error that it throws ends the
   ///   check.
-  /// - Throws: any error thrown by `onProgress`; damage is in the report.
+  /// - Throws: any error thrown by `onProgress`, and `BenbenError` when a file cannot be read; damage is in the report.
   public nonisolated func checkIntegrity(
     onProgress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
-  ) rethrows -> IntegrityReport {
+  ) throws -> IntegrityReport {
     IntegrityReport(try native.integrityIssues(progress: onProgress))
   }
 }

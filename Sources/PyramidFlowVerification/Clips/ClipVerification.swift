@@ -36,6 +36,7 @@ struct ClipVerification {
         because: "the trace lacks the image it started from")
     }
     request = try GenerationRequest(trace, family: parts.family.name)
+    try request.requireFit(parts, variant: options.variant, at: trace)
     self.trace = trace
     self.parts = parts
     self.golden = golden
@@ -45,9 +46,8 @@ struct ClipVerification {
 
   func run() throws -> ParityReport {
     let (reference, codec) = try ClipReader.readWithCodec(
-      golden, maximumFrames: request.frameCount + Self.strayFrames)
+      golden, maximumFrames: request.frameCount + Self.strayFrames, size: (request.width, request.height))
     guard
-      (reference.width, reference.height) == (request.width, request.height),
       abs(reference.count - request.frameCount) <= Self.strayFrames
     else {
       throw BenbenError(
@@ -58,7 +58,7 @@ struct ClipVerification {
     let clip = try Pipeline(parts, variant: try parts.native.variant(options.variant)).run(
       request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .saveMemory,
       onEvent: { try onEvent(.generation($0, request)) })
-    var thresholds = Thresholds.defaults(for: parts.native).against(trace.request)
+    var thresholds = try Thresholds.defaults(for: parts.native).against(trace.request)
     if !isLossless {
       thresholds.frames = thresholds.frames.encoded(floor: ClipMetrics(try encoded(clip), reference: clip))
     }

@@ -79,3 +79,17 @@ extension TransformerCall {
   /// The step of the call in a trace.
   var traced: TracePath.Step { TracePath.Step(unit: unit, stage: stage, step: step) }
 }
+
+extension GenerationRequest {
+  /// Throws when running the recorded request would take more memory than this machine has.
+  func requireFit(_ parts: LoadedModel, variant: String?, at trace: GoldenTrace) throws {
+    // Without a transformer, or without a choice of one, what else runs is counted.
+    let variant = (try? parts.native.variant(variant)) ?? ""
+    do {
+      try MemoryPlan(parts.native, variant: variant, self).requireFit(limit: nil)
+    } catch let error as BenbenError where error.kind == .usage {
+      throw BenbenError(
+        .malformed, error.what, at: "\(trace.path): request", because: "\(error.subject): \(error.why)")
+    }
+  }
+}

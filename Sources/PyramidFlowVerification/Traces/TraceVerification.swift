@@ -26,11 +26,12 @@ struct TraceVerification {
     onEvent: @escaping (VerificationEvent) throws -> Void
   ) throws {
     request = try GenerationRequest(trace, family: parts.family.name)
+    try request.requireFit(parts, variant: options.variant, at: trace)
     self.parts = parts
     self.trace = trace
     self.options = options
     self.onEvent = onEvent
-    var thresholds = Thresholds.defaults(for: parts.native).against(trace.request)
+    var thresholds = try Thresholds.defaults(for: parts.native).against(trace.request)
     options.adjustThresholds(&thresholds)
     self.thresholds = thresholds
     let manifest = parts.native.manifest

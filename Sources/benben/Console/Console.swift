@@ -3,13 +3,26 @@ import Foundation
 import JSON
 
 /// Messages go to standard error; standard output is for what was asked for.
+///
+/// Whatever is shown may hold names out of files that nobody has vouched for: nothing but a line's own text reaches a
+/// terminal or a log.
 enum Console {
   /// A line on standard error; when that cannot be written there is nobody to tell.
-  static func note(_ line: String) {
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  static func note(_ line: String) { toStandardError(line.printable + "\n") }
+
+  /// Rewrites the line that the terminal's cursor is in.
+  static func rewrite(_ line: String) { toStandardError("\r\u{1B}[K" + line.printable) }
+
+  private static func toStandardError(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 
-  /// Text on standard output.
+  /// Lines on standard output.
+  ///
+  /// - Throws: ``BenbenError`` when they cannot be written.
+  static func print(lines: [String]) throws { try write(lines.map { $0.printable + "\n" }.joined(), to: "-") }
+
+  /// Text of lines that are safe to show, on standard output.
   ///
   /// - Throws: ``BenbenError`` when it cannot be written.
   static func print(_ text: String) throws {
@@ -21,9 +34,7 @@ enum Console {
     }
   }
 
-  static func error(_ line: String) {
-    note("benben: error: " + line)
-  }
+  static func error(_ line: String) { note("benben: error: " + line) }
 
   /// Writes a JSON document as ``write(_:to:)-(String,_)`` writes text.
   static func write(_ json: JSONValue, to path: String) throws { try write(json.prettyText, to: path) }

@@ -6,14 +6,16 @@ import SystemPackage
 /// Turns errors into one line for people, advice, and an exit code for scripts.
 enum Failure {
   static func report(_ error: any Error) -> Int32 {
+    // Whoever read the output has gone, and what failed is only a consequence.
+    if Interruption.number == SIGPIPE { return 128 + SIGPIPE }
     switch error {
     case let error as BenbenError:
       Console.error(error.description)
       for remedy in error.remedies + (error.code.map { [remedy($0)] } ?? []) { Console.note("  " + remedy) }
       return exitCode(error.kind)
-    case is Interrupted, is CancellationError:
+    case is CancellationError:
       Console.error("interrupted")
-      return 130
+      return 128 + (Interruption.number ?? SIGINT)
     default: return reportArguments(error)
     }
   }
@@ -38,7 +40,9 @@ enum Failure {
       Console.error("unexpected error: \(error)")
       return 70
     }
-    Console.error("usage: arguments: \(Command.message(for: error))")
+    let message = Command.message(for: error).split(separator: "\n").map(String.init)
+    Console.error("usage: arguments: \(message.first ?? "")")
+    for line in message.dropFirst() { Console.note("  " + line) }
     Console.note("  See 'benben help', or 'benben help VERB'.")
     return 64
   }

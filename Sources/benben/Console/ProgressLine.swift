@@ -40,7 +40,7 @@ final class ProgressLine: Sendable {
   /// Reports that `done` of `total` are done; `rate` says the speed in words.
   ///
   /// - Parameter share: how much of the work that is, where not every one of them takes as long.
-  /// - Throws: ``Interrupted`` after Ctrl-C.
+  /// - Throws: `CancellationError` after a signal.
   func update(
     _ title: String, done: Int, of total: Int, share: Double? = nil,
     rate: (Double) -> String = ProgressLine.pace
@@ -67,7 +67,7 @@ final class ProgressLine: Sendable {
     }
     guard let line else { return }
     if isTerminal {
-      try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K\(line)".utf8))
+      Console.rewrite(line)
       if isLast { Console.note("") }
     } else {
       Console.note(line)

@@ -219,7 +219,7 @@ struct Bench: ParsableCommand {
   private func json(_ rows: [Row], limit: [InputPrecision: Double]) -> JSONValue {
     [
       "part": .string(part.rawValue), "threads": .integer(threads),
-      "instructionSet": .string(PeakThroughput.instructionSet),
+      "instructionSet": .string(Benben.instructionSet),
       "limit": .object(
         Dictionary(uniqueKeysWithValues: limit.map { ($0.rawValue, .number(Self.rounded($1 / 1e9))) })),
       "measurements": .array(
@@ -244,7 +244,7 @@ struct Bench: ParsableCommand {
   private func text(_ rows: [Row], limit: [InputPrecision: Double]) -> String {
     let limits = limit.sorted { $0.value < $1.value }
     var lines = [
-      "\(threads) threads, \(PeakThroughput.instructionSet)"
+      "\(threads) threads, \(Benben.instructionSet)"
         + limits.map { ", \($0.key.rawValue) \(Int($0.value / 1e9)) GOP/s" }.joined()
     ]
     for row in rows {

@@ -31,7 +31,10 @@ struct Compare: ParsableCommand {
       try WeightCollection(path: first), reference: try WeightCollection(path: second)
     ) { row, position, count in
       if row.maxAbsError > 0 || common.verbose {
-        let ratio = row.sqnrDb.isFinite ? "\((row.sqnrDb * 100).rounded() / 100) dB" : "equal"
+        let ratio =
+          row.maxAbsError == 0
+          ? "equal"
+          : row.sqnrDb.isFinite ? "\((row.sqnrDb * 100).rounded() / 100) dB" : "the reference is zero"
         lines.append("\(row.name)  \(row.typeA) / \(row.typeB)  \(ratio)  max \(row.maxAbsError)")
       }
       try progress.update(row.name, done: position + 1, of: count) { "\(Int($0)) tensors/s" }
@@ -39,9 +42,9 @@ struct Compare: ParsableCommand {
     if let json { try Console.write(try JSONValue(encoding: comparison), to: json) }
     if json != "-", !common.quiet {
       let compared = comparison.tensors.count
-      let equal = common.verbose ? "" : ", \(compared - lines.count) of them equal"
+      let equal = ", \(comparison.tensors.count { $0.maxAbsError == 0 }) of them equal"
       lines += comparison.mismatches + ["\(compared) tensors compared" + equal]
-      try Console.print(lines.joined(separator: "\n") + "\n")
+      try Console.print(lines: lines)
     }
     if !comparison.mismatches.isEmpty { throw ExitCode(1) }
   }

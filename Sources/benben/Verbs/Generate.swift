@@ -124,7 +124,7 @@ struct Generate: AsyncParsableCommand {
       timer.observe(event)
       try progress.show(event, of: request, quiet: quiet)
     }
-    try clip.write(to: output, framesPerSecond: fps)
+    try ClipWriter.writeOrKeep(clip, framesPerSecond: fps, to: output)
     timer.end("writing")
     if resume { try? FileManager.default.removeItem(atPath: latentsPath) }
     if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }

@@ -48,7 +48,7 @@ struct Inspect: ParsableCommand {
     } else {
       lines.append("(--verbose or --json lists every tensor)")
     }
-    try Console.print(lines.joined(separator: "\n") + "\n")
+    try Console.print(lines: lines)
   }
 
   /// What a native model was made from.

@@ -93,12 +93,12 @@ struct Verify: AsyncParsableCommand {
     }
   }
 
-  private func thresholdChanges() throws -> [ThresholdChange] {
+  private func thresholdChanges() throws -> [Thresholds.Change] {
     try threshold.map { text in
-      guard let change = ThresholdChange(text) else {
+      guard let change = Thresholds.Change(text) else {
         throw ValidationError(
           "--threshold \(text): METRIC=VALUE is needed, METRIC being "
-            + ThresholdChange.Metric.allCases.map(\.rawValue).joined(separator: ", "))
+            + Thresholds.Change.Metric.allCases.map(\.rawValue).joined(separator: ", "))
       }
       return change
     }

@@ -5,14 +5,14 @@ import Foundation
 ///
 /// By default they spin for a while. Where another program needs the processors, spinning threads keep the
 /// one that has work from running, and a small model becomes many times slower.
-enum IdleThreads {
+package enum IdleThreads {
   /// The variables that OpenMP reads; whoever sets one has chosen.
   private static let variables = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]
 
   /// Starts the program again with threads that sleep, unless the user has chosen otherwise.
   ///
   /// Returns if that is not possible; then they spin.
-  static func sleep() {
+  package static func sleep() {
     guard variables.allSatisfy({ getenv($0) == nil }),
       let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     else { return }
