@@ -9,11 +9,15 @@ import SystemPackage
 ///
 /// The time of the attributes cannot be set back, so content that was written in place shows even where the other time
 /// was restored. Writes through a mapping, and two writes within one tick of the clock, may not.
-struct FileIdentity: Equatable, Sendable {
+struct FileIdentity: Equatable, Sendable, CustomStringConvertible {
   let device: UInt64
   let inode: UInt64
   let size: Int
   private let seconds: [Int]
+
+  var description: String {
+    ([device, inode].map(String.init) + ([size] + seconds).map(String.init)).joined(separator: " ")
+  }
 
   /// Reads the attributes of an open file, which must be a regular one.
   init(of descriptor: FileDescriptor, path: String) throws {

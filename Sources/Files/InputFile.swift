@@ -88,6 +88,9 @@ package final class InputFile: Sendable {
     }
   }
 
+  /// A text that differs for another file, and for this one once it was changed.
+  package var fingerprint: String { identity.description }
+
   /// Returns the SHA-256 of the whole file, in lower-case hexadecimal.
   ///
   /// - Throws: ``BenbenError`` when reading fails, and `CancellationError` when the task is cancelled.

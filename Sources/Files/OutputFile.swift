@@ -28,6 +28,15 @@ package final class OutputFile: Sendable {
     }
   }
 
+  /// Opens a file that an earlier run left, or creates it, with all space reserved and no more than that.
+  ///
+  /// - Throws: ``BenbenError`` when it cannot be created, or something else than a file of this user's stands there.
+  package init(resuming path: String, size: Int) throws {
+    self.path = path
+    descriptor = try Self.openOwn(path)
+    try resize(to: size)
+  }
+
   /// Opens a file of this user's that exists and is no link and linked nowhere else, or creates it, and locks it.
   ///
   /// Whoever holds the lock of the file that stands at the path owns the path: a file that was renamed or removed
@@ -37,27 +46,10 @@ package final class OutputFile: Sendable {
   init(locking path: String, waits: Bool) throws {
     self.path = path
     for _ in 0..<1000 {
-      let descriptor: FileDescriptor
-      do {
-        descriptor = try FileDescriptor.open(
-          FilePath(path), .readWrite, options: [.create, .noFollow, .closeOnExec, .nonBlocking],
-          permissions: Self.permissions)
-      } catch let error as Errno { throw BenbenError.cannotCreate(path, error) }
-      do {
-        var status = stat()
-        guard fstat(descriptor.rawValue, &status) == 0 else {
-          throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
-        }
-        guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_nlink <= 1 else {
-          throw BenbenError(
-            .cannotCreate, "cannot create", at: path,
-            because: "something else than a file of an earlier run stands there",
-            remedies: ["Remove it, or write elsewhere."])
-        }
-        guard Self.lock(descriptor, waits: waits) else { throw BenbenError.outputIsBusy(path) }
-      } catch {
+      let descriptor = try Self.openOwn(path)
+      guard Self.lock(descriptor, waits: waits) else {
         try? descriptor.close()
-        throw error
+        throw BenbenError.outputIsBusy(path)
       }
       if Self.names(path, descriptor) {
         self.descriptor = descriptor
@@ -80,6 +72,26 @@ package final class OutputFile: Sendable {
 
   deinit { try? descriptor.close() }
 
+  /// Opens or creates a regular file of this user's that is no link and linked nowhere else.
+  private static func openOwn(_ path: String) throws -> FileDescriptor {
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try FileDescriptor.open(
+        FilePath(path), .readWrite, options: [.create, .noFollow, .closeOnExec, .nonBlocking],
+        permissions: permissions)
+    } catch let error as Errno { throw BenbenError.cannotCreate(path, error) }
+    var status = stat()
+    let isKnown = fstat(descriptor.rawValue, &status) == 0
+    guard isKnown, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_nlink <= 1 else {
+      try? descriptor.close()
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: path,
+        because: "something else than a file of an earlier run stands there",
+        remedies: ["Remove it, or write elsewhere."])
+    }
+    return descriptor
+  }
+
   private static func lock(_ descriptor: FileDescriptor, waits: Bool) -> Bool {
     var status = flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB)
     while status != 0, errno == EINTR {
@@ -101,10 +113,20 @@ package final class OutputFile: Sendable {
 
   /// Empties the file and reserves space.
   func reset(size: Int) throws {
-    guard ftruncate(descriptor.rawValue, 0) == 0 else {
-      throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
-    }
+    try truncate(to: 0)
     try reserve(size)
+  }
+
+  /// Makes the file as long as `size`, with all of its space reserved; what it holds up to there stays.
+  package func resize(to size: Int) throws {
+    try reserve(size)
+    try truncate(to: size)
+  }
+
+  private func truncate(to size: Int) throws {
+    var status = ftruncate(descriptor.rawValue, off_t(size))
+    while status != 0, errno == EINTR { status = ftruncate(descriptor.rawValue, off_t(size)) }
+    guard status == 0 else { throw BenbenError.cannotCreate(path, Errno(rawValue: errno)) }
   }
 
   private func reserve(_ size: Int) throws {

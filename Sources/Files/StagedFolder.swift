@@ -27,32 +27,67 @@ package final class StagedFolder {
   /// - Parameters:
   ///   - mayReplace: whether an existing output is replaced.
   ///   - waits: whether to wait for another process that is writing the same output, instead of failing.
+  ///   - keeping: returns the names of the files in a folder that a killed process left behind with which this run goes
+  ///     on; all others are removed.
   ///   - isReplaceable: returns whether an existing, non-empty folder is of the kind that may be replaced; its contents
   ///     are lost. It is asked again when the folder is put in place.
   /// - Throws: ``BenbenError`` when the destination may not be replaced, is being written by another process, or cannot
   ///   be created.
   package init(
     destination: String, mayReplace: Bool, waits: Bool = false,
+    keeping: (_ folder: String) throws -> Set<String> = { _ in [] },
     isReplaceable: @escaping (_ folder: String) -> Bool
   ) throws {
-    var trimmed = destination
-    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-    trimmed = FileSystem.resolvingLink(trimmed)
-    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-    self.destination = trimmed
+    self.destination = try Self.requirePossible(
+      destination, mayReplace: mayReplace, isReplaceable: isReplaceable)
     self.mayReplace = mayReplace
     self.isReplaceable = isReplaceable
+    stagingPath = Self.staging(of: self.destination)
+    lock = try Self.lockFolder(stagingPath, waits: waits)
+    try removeContents(except: try keeping(stagingPath))
+  }
+
+  /// Returns the folder that a destination stands for, links resolved, when it is free or may be replaced.
+  ///
+  /// - Throws: ``BenbenError`` otherwise; called also before long work, whose output is written last.
+  @discardableResult
+  package static func requirePossible(
+    _ destination: String, mayReplace: Bool, isReplaceable: (_ folder: String) -> Bool
+  ) throws -> String {
+    let trimmed = resolved(destination)
     guard !trimmed.isEmpty, !["/", ".", ".."].contains(FileSystem.lastComponent(trimmed)) else {
       throw BenbenError(
         .usage, "not a place for an output", at: "\"\(destination)\"",
         because: "the folder needs a name of its own")
     }
     if !mayReplace, FileSystem.exists(trimmed) { throw BenbenError.outputExists(trimmed) }
-    if FileSystem.exists(trimmed), !Self.mayLose(trimmed, isReplaceable) { throw Self.isForeign(trimmed) }
-    stagingPath = FileSystem.parent(of: trimmed) + "/." + FileSystem.lastComponent(trimmed) + ".partial"
-    lock = try Self.lockFolder(stagingPath, waits: waits)
-    try removeContents()
+    if FileSystem.exists(trimmed), !mayLose(trimmed, isReplaceable) { throw isForeign(trimmed) }
+    let parent = FileSystem.parent(of: trimmed)
+    guard FileSystem.isFolder(parent) else {
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: trimmed, because: "there is no folder \(parent)")
+    }
+    return trimmed
   }
+
+  /// Returns a path without slashes at its end, and without links.
+  private static func resolved(_ destination: String) -> String {
+    func trimmed(_ path: String) -> String {
+      var path = path
+      while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+      return path
+    }
+    return trimmed(FileSystem.resolvingLink(trimmed(destination)))
+  }
+
+  /// Returns the temporary sibling of a destination.
+  package static func staging(of destination: String) -> String {
+    let destination = resolved(destination)
+    return FileSystem.parent(of: destination) + "/." + FileSystem.lastComponent(destination) + ".partial"
+  }
+
+  /// Leaves the temporary sibling behind, for a later run to go on with.
+  package func keep() { isFinished = true }
 
   deinit {
     // Not committed: leave nothing behind.
@@ -92,9 +127,10 @@ package final class StagedFolder {
     throw BenbenError.cannotCreate(path, .resourceBusy)
   }
 
-  private func removeContents() throws {
+  private func removeContents(except kept: Set<String>) throws {
     do {
-      for entry in try FileManager.default.contentsOfDirectory(atPath: stagingPath) {
+      let entries = try FileManager.default.contentsOfDirectory(atPath: stagingPath)
+      for entry in entries where !kept.contains(entry) {
         try FileManager.default.removeItem(atPath: stagingPath + "/" + entry)
       }
     } catch {
@@ -212,6 +248,15 @@ package final class StagedFolder {
       subfolders.insert(folder)
     }
     return try OutputFile(path: stagingPath + "/" + relativePath, size: size)
+  }
+
+  /// Removes a file from the staging folder.
+  package func remove(_ name: String) throws {
+    guard unlink(stagingPath + "/" + name) == 0 else {
+      throw BenbenError(
+        .inputOutput, "cannot remove", at: stagingPath + "/" + name,
+        because: Errno(rawValue: errno).description)
+    }
   }
 
   /// Writes a small file into the staging folder, creating its parent folders, and syncs it.

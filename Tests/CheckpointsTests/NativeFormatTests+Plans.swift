@@ -20,7 +20,8 @@ extension NativeFormatTests {
         try CheckpointFolder(path: checkpoint).component("text_encoder"),
         declaration: ComponentDeclaration(
           weights: [WeightDeclaration(name: "w", shape: [64, 64], use: .matrix)]),
-        request: QuantizationOptions(type: type))
+        request: QuantizationOptions(type: type)
+      ).audited()
     }
     let plain = (0..<4096).map { Float(sin(Double($0) * 1.7)) }
     #expect(try plan(plain, .int8).rows[0].type == .int8)
@@ -86,7 +87,7 @@ extension NativeFormatTests {
       bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: $0)
     }
     _ = try folder.write(bytes, "checkpoint/part/model.safetensors")
-    let accepted = try plan([WeightDeclaration(name: "a", shape: [2])], type: .f16)
+    let accepted = try plan([WeightDeclaration(name: "a", shape: [2])], type: .f16).audited()
     #expect(accepted.rows[0].type == .f32 && accepted.rows[0].reason.contains("range of f16"))
   }
 }

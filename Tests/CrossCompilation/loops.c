@@ -118,6 +118,13 @@ static void quantization(void) {
   uint16_t *rounded = zeros(MATRIX * 2);
   bb_round_bfloat16(x, rounded, COUNT);
   EXACT("round_bfloat16", rounded, COUNT);
+  uint8_t found[4] = {
+      bb_is_finite16(rounded, 0x7F80, COUNT), bb_is_finite16(rounded, 0x3F80, COUNT),
+      bb_is_finite32((char *)x + 1, 0x7F800000, COUNT - 1), bb_is_finite32(x, 0x3F800000, COUNT)};
+  EXACT("is_finite", found, 4);
+  float *wide = zeros(COUNT * 4);
+  bb_widen_bfloat16(rounded, wide, COUNT);
+  CLOSE("widen_bfloat16", wide, COUNT);
   bb_dequantize_bfloat16(weights, scale, rounded, COUNT);
   close_bfloat16("dequantize_bfloat16", rounded, COUNT);
 }

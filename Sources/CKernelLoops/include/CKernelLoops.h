@@ -70,6 +70,13 @@ void bb_integer_product(bb_integer_weights weights, size_t first, size_t count, 
 /// sums = sums · row scale · column scale + bias for one row; bias may be null.
 void bb_scale_float_sums(float *sums, float row_scale, const float *column_scales, const float *bias, size_t width);
 
+/// Returns whether no number of two or of four bytes has all bits of its exponent set; x need not be aligned.
+int bb_is_finite16(const void *x, uint16_t exponent, size_t count);
+int bb_is_finite32(const void *x, uint32_t exponent, size_t count);
+
+/// out = the bfloat16 numbers x, which need not be aligned.
+void bb_widen_bfloat16(const void *x, float *out, size_t count);
+
 /// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127, which is returned; x must be
 /// finite.
 float bb_quantize_weights(const float *x, size_t width, int8_t *q);

@@ -7,41 +7,40 @@ extension ComponentPlan.Row {
   /// The minimum SQNR, in dB, of a row without its largest value; below it, the values are hardly more than signs.
   private static let minimumRowSQNR = 6.0
 
+  /// Whether the type depends on what conversion to it loses.
+  var needsAudit: Bool { !isAudited && source.weightType != type && (type == .f16 || type == .int8) }
+
   /// Returns the row, or a copy with a wider type and the reason for it.
   func audited() throws -> ComponentPlan.Row {
-    guard let stored = source.weightType, type != stored else { return self }
-    func wider(_ type: WeightType, _ reason: String) -> ComponentPlan.Row {
-      ComponentPlan.Row(name: name, source: source, choice: .init(type: type, reason: reason))
-    }
-    switch type {
-    case .f16 where try exceedsHalfRange():
-      return wider(stored, "kept as stored: a value exceeds the range of f16")
-    case .int8:
-      var conversion = try TensorConversion(source, to: .int8)
-      while try conversion.next({ _ in }) {}
-      let instead = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
-      func rounded(_ decibels: Double) -> Double { (decibels * 10).rounded() / 10 }
-      let left = conversion.metrics.sqnrDb
-      if left < Self.minimumQuantizedSQNR {
-        return wider(instead, "wider than int8, which would leave \(rounded(left)) dB of it")
-      }
-      if let (row, left) = conversion.worstRow, left < Self.minimumRowSQNR {
-        return wider(
-          instead, "wider than int8: an outlier would leave \(rounded(left)) dB of row \(row)")
-      }
-      return self
-    default: return self
-    }
+    guard needsAudit else { return self }
+    var conversion = try TensorConversion(source, to: type)
+    while try conversion.next({ _ in }) {}
+    return wider(after: conversion.loss) ?? self
   }
 
-  private func exceedsHalfRange() throws -> Bool {
-    var conversion = try TensorConversion(source, to: .f32)
-    var exceeds = false
-    while !exceeds,
-      try conversion.next({ chunk in
-        exceeds = chunk.bindMemory(to: Float.self).contains { $0.isFinite && $0.magnitude >= 65520 }
-      })
-    {}
-    return exceeds
+  /// Returns the row with a wider type, and the reason, when conversion of all of its values lost too much; else nil.
+  func wider(after loss: ConversionLoss) -> ComponentPlan.Row? {
+    guard needsAudit, let stored = source.weightType else { return nil }
+    if type == .f16 {
+      // The source is finite, so that only a value beyond the range of f16 has an infinite error.
+      return loss.metrics.maxAbs.isFinite
+        ? nil : retyped(stored, "kept as stored: a value exceeds the range of f16")
+    }
+    let instead = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
+    func rounded(_ decibels: Double) -> Double { (decibels * 10).rounded() / 10 }
+    let left = loss.metrics.sqnrDb
+    if left < Self.minimumQuantizedSQNR {
+      return retyped(instead, "wider than int8, which would leave \(rounded(left)) dB of it")
+    }
+    if let (row, left) = loss.worstRow, left < Self.minimumRowSQNR {
+      return retyped(instead, "wider than int8: an outlier would leave \(rounded(left)) dB of row \(row)")
+    }
+    return nil
+  }
+
+  /// Returns the row with the type that an audit decided.
+  func retyped(_ type: WeightType, _ reason: String) -> ComponentPlan.Row {
+    ComponentPlan.Row(
+      name: name, source: source, choice: .init(type: type, reason: reason), isAudited: true)
   }
 }

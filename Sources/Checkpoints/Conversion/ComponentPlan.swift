@@ -16,6 +16,8 @@ package struct ComponentPlan {
     package let activations: InputPrecision
     /// The rule that chose the type.
     package let reason: String
+    /// Whether the type is final, whatever the conversion to it loses.
+    let isAudited: Bool
 
     /// Whether values may change: the type cannot hold every value of the stored one.
     package var isLossy: Bool { TensorConversion.isLossy(source, to: type) }
@@ -23,12 +25,15 @@ package struct ComponentPlan {
     package var typeBeyondHalf: WeightType { source.weightType.flatMap { $0 == .f16 ? nil : $0 } ?? .f32 }
     var byteCount: Int { type.byteCount(of: source.shape) }
 
-    init(name: String, source: TensorDescriptor, choice: QuantizationOptions.Choice) {
+    init(
+      name: String, source: TensorDescriptor, choice: QuantizationOptions.Choice, isAudited: Bool = false
+    ) {
       self.name = name
       self.source = source
       type = choice.type
       activations = choice.activations
       reason = choice.reason
+      self.isAudited = isAudited
     }
   }
 
@@ -107,7 +112,7 @@ package struct ComponentPlan {
         "Check that config.json and the weights are of the same release.")
     }
     self.source = component
-    rows = try concurrentMap(wanted) { try $0.audited() }
+    rows = wanted
     self.ignored = ignored
   }
 
@@ -125,14 +130,25 @@ package struct ComponentPlan {
       guard let (choice, reason) = choose(row) else { return row }
       return Row(
         name: row.name, source: row.source,
-        choice: .init(type: choice.type, activations: choice.activations, reason: reason))
+        choice: .init(type: choice.type, activations: choice.activations, reason: reason), isAudited: true)
     }
     return ComponentPlan(source: source, rows: changed, ignored: ignored)
   }
 
+  /// Returns the plan with the rows that an audit of all values leaves; it reads every tensor that is to be rounded.
+  package func audited() throws -> ComponentPlan {
+    ComponentPlan(source: source, rows: try concurrentMap(rows) { try $0.audited() }, ignored: ignored)
+  }
+
+  /// Returns the plan with other rows in place of its own, one for each.
+  func replacing(_ rows: [Row]) -> ComponentPlan {
+    ComponentPlan(source: source, rows: rows, ignored: ignored)
+  }
+
   /// Writes the component to a file of its own, for measurements.
   package func written(to path: String) throws -> NativeComponent {
-    _ = try Conversion.write(self, to: path) { _ in }
+    var writer = try ComponentWriter(self, to: path)
+    _ = try writer.write { _ in }
     return try NativeComponent(path: path)
   }
 
@@ -142,7 +158,9 @@ package struct ComponentPlan {
 
   private static func requireEqual(_ first: TensorDescriptor, _ second: TensorDescriptor) throws {
     var isEqual = first.type == second.type
-    if isEqual {
+    // Tied weights of a PyTorch archive are one storage.
+    let isSame = first.file === second.file && first.offset == second.offset
+    if isEqual, !(isSame && first.strides == second.strides) {
       var chunks = try TensorChunks(first)
       var others = try TensorChunks(second)
       while isEqual, let chunk = try chunks.next(), let other = try others.next() {

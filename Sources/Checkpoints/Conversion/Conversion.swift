@@ -2,9 +2,8 @@ import Files
 import JSON
 import Tensors
 
-/// A conversion that carries out plans: reads, converts, hashes and writes each tensor with bounded memory.
-///
-/// The source files are read once more, in the background, to hash them.
+/// A conversion that carries out plans: reads every source file once, and converts, hashes and writes its tensors with
+/// bounded memory.
 public struct Conversion {
   /// A tensor's plan and, when its values may have changed, the measured error.
   struct Outcome {
@@ -44,7 +43,7 @@ public struct Conversion {
 
   /// The size of all source tensors that are consumed, in bytes.
   public var sourceByteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.source.byteCount } } }
-  /// The size of all tensors in the native model, in bytes.
+  /// The size of all tensors in the native model, in bytes; an audit that keeps some wider adds to it.
   public var byteCount: Int { plans.reduce(0) { $0 + $1.byteCount } }
 
   /// The plan as JSON, without the results that only writing provides.
@@ -52,140 +51,123 @@ public struct Conversion {
     Manifest.report(self, outcomes: plans.map { $0.rows.map { Outcome(row: $0, metrics: nil) } }, source: nil)
   }
 
-  /// Writes the model.
+  /// Returns the conversion with the types that an audit of all values leaves; it reads what is to be rounded.
+  ///
+  /// Writing audits as it goes. This is for plans on which more depends.
+  package func audited() throws -> Conversion {
+    var result = self
+    result.plans = try plans.map { try $0.audited() }
+    return result
+  }
+
+  /// Throws when there is no writing to a place; called before long work.
+  package static func requirePossible(output: String, mayReplace: Bool) throws {
+    try StagedFolder.requirePossible(
+      output, mayReplace: mayReplace, isReplaceable: NativeModel.isNothingElse)
+  }
+
+  /// Returns whether an interrupted conversion to a place has left something that a later run goes on with.
+  public static func isInterrupted(output: String) -> Bool {
+    FileSystem.exists(StagedFolder.staging(of: output) + "/" + ConversionJournal.fileName)
+  }
+
+  /// Writes the model, or the rest of it where an earlier run of the same conversion was killed or cancelled.
+  ///
+  /// The bytes are those of an uninterrupted run. When the task is cancelled, what was written so far stays beside the
+  /// output.
   ///
   /// - Parameters:
   ///   - output: the model folder; written whole or not at all.
   ///   - mayReplace: whether an existing output is replaced.
+  ///   - restarts: whether what an earlier run left is removed first.
   ///   - version: this program's version, for the manifest.
+  ///   - resumed: called first with the number of source bytes that an earlier run converted.
   ///   - progress: called with the number of source bytes that were just converted.
   /// - Returns: the report, whose members the manifest also holds.
   package func write(
-    to output: String, mayReplace: Bool, version: String,
+    to output: String, mayReplace: Bool, restarts: Bool = false, version: String,
+    resumed: (_ bytes: Int) -> Void = { _ in },
     progress: (_ component: String, _ bytes: Int) throws -> Void
   ) throws -> JSONValue {
+    let fingerprint = fingerprint(version: version)
+    let names = Set(plans.map(Self.fileName) + [ConversionJournal.fileName])
     let folder = try StagedFolder(
-      destination: output, mayReplace: mayReplace, isReplaceable: NativeModel.isNothingElse)
-    var outcomes: [[Outcome]] = []
-    var components: [JSONValue] = []
-    var sources: [String: JSONValue] = [:]
-    for plan in plans {
-      let fileName = plan.component + ".benben"
-      let written = try Self.write(
-        plan, to: folder.stagingPath + "/" + fileName, progress: { try progress(plan.component, $0) })
-      sources[plan.component] = .array(written.source)
-      outcomes.append(written.outcomes)
-      components.append(
-        Manifest.component(plan, file: fileName, bytes: written.fileSize, identity: written.identity))
+      destination: output, mayReplace: mayReplace,
+      keeping: { staging in
+        let isSame = !restarts && ConversionJournal.matches(staging, fingerprint: fingerprint)
+        return isSame ? names : []
+      }, isReplaceable: NativeModel.isNothingElse)
+    let journal = try ConversionJournal(in: folder.stagingPath, fingerprint: fingerprint)
+    do {
+      let report = try write(
+        into: folder, journal: journal, version: version, resumed: resumed, progress: progress)
+      try folder.remove(ConversionJournal.fileName)
+      try folder.commit()
+      return report
+    } catch let error as CancellationError {
+      if !journal.isEmpty { folder.keep() }
+      throw error
+    }
+  }
+
+  private func write(
+    into folder: StagedFolder, journal: ConversionJournal, version: String, resumed: (_ bytes: Int) -> Void,
+    progress: (_ component: String, _ bytes: Int) throws -> Void
+  ) throws -> JSONValue {
+    // The space of all components is reserved before the first byte is converted.
+    var writers = try plans.map {
+      try ComponentWriter($0, to: folder.stagingPath + "/" + Self.fileName($0), journal: journal)
+    }
+    resumed(writers.reduce(0) { $0 + $1.resumedByteCount })
+    var results: [ComponentWriter.Result] = []
+    for (index, plan) in plans.enumerated() {
+      results.append(try writers[index].write { try progress(plan.component, $0) })
       for file in plan.source.weights.files { try file.checkUnchanged() }
     }
     for file in auxiliary { try folder.write(file.contents, to: file.path) }
-    let report = Manifest.report(self, outcomes: outcomes, source: sources)
-    let manifest = Manifest.json(self, report: report, components: components, version: version)
+    let written = results.reduce(self) { $0.replacing($1.plan) }
+    let report = Manifest.report(
+      written,
+      outcomes: results.map { result in
+        zip(result.plan.rows, result.metrics).map { Outcome(row: $0, metrics: $1) }
+      },
+      source: Dictionary(uniqueKeysWithValues: results.map { ($0.plan.component, .array($0.source)) }))
+    let components = results.map {
+      Manifest.component(
+        $0.plan, file: Self.fileName($0.plan), bytes: $0.fileSize, identity: $0.identity)
+    }
+    let manifest = Manifest.json(written, report: report, components: components, version: version)
     try folder.write(Manifest.text(manifest), to: Manifest.fileName)
     // A model that cannot be read back is not put in place; opening maps files and costs nothing.
-    let written = try NativeModel(path: folder.stagingPath)
-    for name in written.componentNames { _ = try written.component(name) }
-    try folder.commit()
+    let model = try NativeModel(path: folder.stagingPath)
+    for name in model.componentNames { _ = try model.component(name) }
     return report
   }
 
-  /// The result of writing a component.
-  struct Written {
-    let outcomes: [Outcome]
-    let source: [JSONValue]
-    let identity: String
-    let fileSize: Int
-  }
+  private static func fileName(_ plan: ComponentPlan) -> String { plan.component + ".benben" }
 
-  /// The result of writing a tensor.
-  private struct WrittenTensor: Sendable {
-    let sha256: String
-    let scalesSha256: String?
-    let metrics: ErrorMetrics
-  }
-
-  static func write(
-    _ plan: ComponentPlan, to path: String, progress: (Int) throws -> Void
-  ) throws -> Written {
-    let sourceFiles = plan.source.weights.files
-    // The sources are hashed while tensors are written; hashes have a fixed length, so the header's is known before.
-    let hashes = Background { try concurrentMap(sourceFiles) { try $0.sha256() } }
-    let pending = identities(plan, hashes: sourceFiles.map { _ in NativeHeader.pendingHash })
-    let entries = NativeHeader.layOut(
-      plan.rows.map { ($0.name, $0.source.shape, $0.type, $0.activations, $0.isLossy || $0.source.isRounded) }
-    )
-    var header = NativeHeader(
-      component: plan.component, config: plan.source.config, source: pending, entries: entries)
-    let dataStart = NativeHeader.dataStart(headerLength: header.bytes.count)
-    let fileSize = dataStart + header.dataLength
-    let file = try OutputFile(path: path, size: fileSize)
-    var outcomes: [Outcome] = []
-    while outcomes.count < plan.rows.count {
-      let batch = batch(of: plan.rows, from: outcomes.count)
-      let written = try concurrentMap(Array(zip(plan.rows[batch], entries[batch]))) { row, entry in
-        try write(row, as: entry, dataStart: dataStart, to: file)
-      }
-      for (index, tensor) in zip(batch, written) {
-        let row = plan.rows[index]
-        header.entries[index].data.sha256 = tensor.sha256
-        if let hash = tensor.scalesSha256 { header.entries[index].scales?.sha256 = hash }
-        if row.type != .int8, row.isLossy, !row.source.isRounded {
-          header.entries[index].isRounded = tensor.metrics.maxAbs > 0
-        }
-        outcomes.append(Outcome(row: row, metrics: row.isLossy ? tensor.metrics : nil))
-        try progress(row.source.byteCount)
-      }
-    }
-    header.source = identities(plan, hashes: try hashes.value())
-    let headerBytes = header.bytes
-    let preamble = NativePreamble(header: headerBytes, totalLength: fileSize)
-    try (preamble.bytes + headerBytes).withUnsafeBytes { try file.write($0, at: 0) }
-    try file.finish()
-    return Written(
-      outcomes: outcomes, source: header.source, identity: preamble.headerHash.hexadecimal, fileSize: fileSize
-    )
-  }
-
-  /// Returns the rows that are written concurrently before progress is reported: at least a quarter of a gigabyte and
-  /// one for each core.
-  private static func batch(of rows: [ComponentPlan.Row], from start: Int) -> Range<Int> {
-    var (end, bytes) = (start, 0)
-    while end < rows.count, bytes < 1 << 28 || end - start < Concurrency.cores {
-      bytes += rows[end].source.byteCount
-      end += 1
-    }
-    return start..<end
-  }
-
-  private static func write(
-    _ row: ComponentPlan.Row, as entry: NativeHeader.Entry, dataStart: Int, to file: OutputFile
-  ) throws -> WrittenTensor {
-    var conversion = try TensorConversion(row.source, to: row.type, layout: entry.layout)
-    var hash = Digest()
-    var position = dataStart + entry.data.offset
-    while try conversion.next({ chunk in
-      hash.update(chunk)
-      try file.write(chunk, at: position)
-      position += chunk.count
-    }) {}
-    let scalesHash = try entry.scales.map { scales in
-      try conversion.scales.withUnsafeBytes {
-        try file.write($0, at: dataStart + scales.offset)
-        return Digest.sha256($0)
-      }
-    }
-    return WrittenTensor(
-      sha256: hash.finalize(), scalesSha256: scalesHash, metrics: conversion.metrics)
-  }
-
-  /// Returns the name, size and SHA-256 of each file that a component comes from.
-  private static func identities(_ plan: ComponentPlan, hashes: [String]) -> [JSONValue] {
-    zip(plan.source.weights.files, hashes).map { file, hash in
+  /// Returns the SHA-256 of everything that the bytes of the model depend on, except for the contents of the source files,
+  /// of which it holds what tells whether they changed.
+  private func fingerprint(version: String) -> String {
+    let parts = plans.map { plan -> JSONValue in
       [
-        "file": .string(plan.source.identity(of: file)), "bytes": .integer(file.size),
-        "sha256": .string(hash),
+        "component": .string(plan.component), "config": plan.source.config,
+        "prefix": .string(plan.source.prefix),
+        "files": .array(plan.source.weights.files.map { .string($0.fingerprint) }),
+        "rows": .array(
+          plan.rows.map { row in
+            let source = row.source
+            return .array([
+              .string(row.name), .string(source.storedName), .string(row.type.rawValue),
+              .string(row.activations.rawValue), .string(row.reason), .bool(row.isAudited),
+              .string(source.shape.text), .string(source.type.rawValue), .integer(source.offset),
+            ])
+          }),
       ]
     }
+    let report = Manifest.report(
+      self, outcomes: plans.map { $0.rows.map { Outcome(row: $0, metrics: nil) } }, source: nil)
+    let manifest = Manifest.json(self, report: report, components: parts, version: version)
+    return Digest.sha256(Array(manifest.canonicalText.utf8))
   }
 }

@@ -35,6 +35,24 @@ public struct Recipe {
       self.activations = activations
       self.reason = reason
     }
+
+    /// Creates a rule from a text `REGEX=TYPE`.
+    ///
+    /// - Throws: ``BenbenError`` when it is none.
+    public init(assignment text: String, reason: String) throws {
+      let separator = text.lastIndex(of: "=") ?? text.endIndex
+      guard let type = WeightType(rawValue: String(text[separator...].dropFirst())) else {
+        let names = WeightType.allCases.map(\.rawValue).joined(separator: ", ")
+        throw BenbenError(
+          .usage, "not a rule for types", at: quoted(text),
+          because: "REGEX=TYPE is needed, TYPE being \(names)")
+      }
+      do {
+        try self.init(String(text[..<separator]), type: type, reason: reason)
+      } catch let error as BenbenError {
+        throw BenbenError(.usage, "not a rule for types", at: quoted(text), because: error.why)
+      }
+    }
   }
 
   /// The name of the recipe in reports.

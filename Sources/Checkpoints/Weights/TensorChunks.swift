@@ -7,7 +7,10 @@ import Tensors
 /// it spans is held. The bytes are hashed as they are read where the file lists their hash.
 struct TensorChunks: ~Copyable {
   /// The size of a chunk in bytes, a multiple of every element size.
-  static let chunkSize = 8 << 20
+  static let chunkSize = 4 << 20
+
+  /// Returns the size of the chunks of which `unit` bytes stay together.
+  static func chunkSize(unit: Int) -> Int { max(chunkSize / max(unit, 1), 1) * max(unit, 1) }
 
   private let tensor: TensorDescriptor
   private let chunkSize: Int
@@ -27,7 +30,7 @@ struct TensorChunks: ~Copyable {
     let rowLength = tensor.shape.dropFirst().reduce(1, *) * tensor.type.size
     // Whole blocks are also whole rows.
     let unit = tensor.layout == .blocked ? WeightLayout.blockSize * rowLength : unit
-    chunkSize = min(max(Self.chunkSize / max(unit, 1), 1) * max(unit, 1), max(tensor.byteCount, 1))
+    chunkSize = min(Self.chunkSize(unit: unit), max(tensor.byteCount, 1))
     span = try tensor.strides.map { strides in
       let last = zip(tensor.shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
       return try tensor.file.bytes(at: tensor.offset, count: (last + 1) * tensor.type.size)

@@ -7,7 +7,8 @@ import Tensors
 /// A converter of released checkpoints, single files and native models to native models.
 ///
 /// Conversion is synchronous and uses all cores. It checks for cancellation of the calling task after every batch of
-/// tensors; a conversion that ends early leaves nothing behind.
+/// tensors. A conversion that fails leaves nothing behind; one that is cancelled, or whose process is killed, leaves what
+/// it wrote beside the output, and the same conversion to the same place goes on with it.
 public struct ModelConverter: Sendable {
   /// The source of a conversion.
   public enum Source: Sendable {
@@ -23,6 +24,8 @@ public struct ModelConverter: Sendable {
     public let component: String
     /// The bytes of source tensors converted so far, and of all source tensors.
     public let bytes: Int, totalBytes: Int
+    /// Those of them that an earlier run converted.
+    public let resumedBytes: Int
 
     /// The share that is done, 0 to 1.
     public var fraction: Double { Double(bytes) / Double(max(totalBytes, 1)) }
@@ -43,6 +46,8 @@ public struct ModelConverter: Sendable {
 
   /// Accounts for every tensor of the source and chooses its type, without writing anything.
   ///
+  /// A tensor that overflows its type, or loses too much in it, is written in a wider one.
+  ///
   /// - Throws: `BenbenError` that names what is missing, malformed, or cannot be converted.
   public func plan(_ options: QuantizationOptions) throws -> Conversion {
     switch source {
@@ -60,14 +65,16 @@ public struct ModelConverter: Sendable {
   ///   - output: the folder to write.
   ///   - weights: the type of all weights, int8 by its built-in recipe; nil keeps them as they are stored.
   ///   - mayReplace: whether an existing model is replaced.
+  ///   - restarts: whether what an interrupted run left beside the output is thrown away.
   ///   - onProgress: receives progress; an error that it throws ends the conversion and is rethrown.
   /// - Throws: `BenbenError`; `CancellationError` when the calling task was cancelled.
   public func convert(
-    to output: String, weights: WeightType? = nil, mayReplace: Bool = false,
+    to output: String, weights: WeightType? = nil, mayReplace: Bool = false, restarts: Bool = false,
     onProgress: (Progress) throws -> Void = { _ in }
   ) throws {
+    try Conversion.requirePossible(output: output, mayReplace: mayReplace)
     _ = try plan(QuantizationOptions(type: weights))
-      .write(to: output, mayReplace: mayReplace, onProgress: onProgress)
+      .write(to: output, mayReplace: mayReplace, restarts: restarts, onProgress: onProgress)
   }
 }
 
@@ -77,14 +84,20 @@ extension Conversion {
   /// - Returns: the report (`schemas/convert-report.schema.json`).
   @discardableResult
   package func write(
-    to output: String, mayReplace: Bool, onProgress: (ModelConverter.Progress) throws -> Void
+    to output: String, mayReplace: Bool, restarts: Bool = false,
+    onProgress: (ModelConverter.Progress) throws -> Void
   ) throws -> JSONValue {
-    var done = 0
+    var (done, resumed) = (0, 0)
     let total = sourceByteCount
-    return try write(to: output, mayReplace: mayReplace, version: Benben.version) { component, bytes in
-      try Task.checkCancellation()
-      done += bytes
-      try onProgress(ModelConverter.Progress(component: component, bytes: done, totalBytes: total))
-    }
+    return try write(
+      to: output, mayReplace: mayReplace, restarts: restarts, version: Benben.version,
+      resumed: { resumed += $0 },
+      progress: { component, bytes in
+        try Task.checkCancellation()
+        done += bytes
+        try onProgress(
+          ModelConverter.Progress(
+            component: component, bytes: resumed + done, totalBytes: total, resumedBytes: resumed))
+      })
   }
 }

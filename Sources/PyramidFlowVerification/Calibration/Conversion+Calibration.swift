@@ -25,10 +25,11 @@ extension Conversion {
     beside sibling: String? = nil, onEvent: (CalibrationEvent) throws -> Void = { _ in }
   ) throws -> Conversion {
     let folder = try TemporaryFolder(beside: sibling)
+    let plan = try audited()
     return try withoutActuallyEscaping(onEvent) { onEvent in
       try KernelContext.scoped(threads: threads) { context in
         let audited = try RangeAudit(trace: trace, context: context, folder: folder.path, onEvent: onEvent)
-          .refine(self)
+          .refine(plan)
         guard let target else { return audited }
         return try Calibration(
           trace: trace, target: target, context: context, folder: folder.path, onEvent: onEvent

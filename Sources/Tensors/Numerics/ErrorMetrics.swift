@@ -2,7 +2,7 @@ import CKernelLoops
 import Foundation
 
 /// The error of values against a reference, accumulated in double precision.
-package struct ErrorMetrics: Equatable, Sendable {
+package struct ErrorMetrics: Codable, Equatable, Sendable {
   /// Σ(a−b)², where b is the reference.
   package private(set) var squaredError = 0.0
   /// Σb².
@@ -22,6 +22,16 @@ package struct ErrorMetrics: Equatable, Sendable {
   /// Compares two sequences of values of the same length.
   package init(_ values: some Collection<Float>, reference: some Collection<Float>) {
     add(values, reference: reference)
+  }
+
+  /// Adds the errors of other values.
+  package mutating func add(_ other: ErrorMetrics) {
+    squaredError += other.squaredError
+    squaredReference += other.squaredReference
+    maxAbs = max(maxAbs, other.maxAbs)
+    absoluteError += other.absoluteError
+    largestReference = max(largestReference, other.largestReference)
+    count += other.count
   }
 
   /// Adds values and their reference; both must have the same length.

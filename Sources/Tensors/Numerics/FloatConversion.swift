@@ -1,3 +1,5 @@
+import CKernelLoops
+
 /// Conversions between f32 and the stored 16-bit types: round to nearest, ties to even, subnormals kept.
 ///
 /// Written without branches so that the compiler vectorises the loops; tests compare every 16-bit pattern, and the
@@ -14,10 +16,7 @@ package enum FloatConversion {
     precondition(bytes.count == output.count * type.size)
     switch type {
     case .f32: UnsafeMutableRawBufferPointer(output).copyMemory(from: bytes)
-    case .bf16:
-      for index in output.indices {
-        output[index] = float(bfloat16: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
-      }
+    case .bf16: bb_widen_bfloat16(bytes.baseAddress, output.baseAddress, output.count)
     case .f16:
       for index in output.indices {
         output[index] = float(half: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
@@ -29,21 +28,11 @@ package enum FloatConversion {
   /// Returns whether none of the stored values is NaN or infinite; the type must be computable.
   package static func isFinite(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) -> Bool {
     precondition(type.isComputable)
-    // A number is finite unless all bits of its exponent are set. No early exit, so that the loop vectorises.
-    var found = false
-    if type == .f32 {
-      for offset in stride(from: 0, to: bytes.count, by: 4) {
-        let bits = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-        found = found || bits & 0x7F80_0000 == 0x7F80_0000
-      }
-    } else {
-      let exponent: UInt16 = type == .bf16 ? 0x7F80 : 0x7C00
-      for offset in stride(from: 0, to: bytes.count, by: 2) {
-        let bits = bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self)
-        found = found || bits & exponent == exponent
-      }
+    return switch type {
+    case .f32: bb_is_finite32(bytes.baseAddress, 0x7F80_0000, bytes.count / 4) != 0
+    case .bf16: bb_is_finite16(bytes.baseAddress, 0x7F80, bytes.count / 2) != 0
+    default: bb_is_finite16(bytes.baseAddress, 0x7C00, bytes.count / 2) != 0
     }
-    return !found
   }
 
   /// Rounds f32 values to a computable type; `output` has exactly the size of their bytes.

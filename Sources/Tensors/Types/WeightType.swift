@@ -1,5 +1,5 @@
 /// The type in which the weights of a native model are stored.
-public enum WeightType: String, CaseIterable, Sendable {
+public enum WeightType: String, Codable, CaseIterable, Sendable {
   /// Plain numbers.
   case f32, bf16, f16
   /// 8-bit integers with one scale per row (``RowQuantization``).

@@ -62,6 +62,9 @@ struct Convert: ParsableCommand {
   @Flag(help: "Replace an existing output; round weights again that were rounded already.")
   var force = false
 
+  @Flag(help: "Begin anew instead of going on where an interrupted run of the same conversion ended.")
+  var restart = false
+
   @Option(help: "Write the report to this file as JSON (- for standard output).", completion: .file())
   var json: String?
 
@@ -132,7 +135,12 @@ struct Convert: ParsableCommand {
   }
 
   mutating func run() throws {
-    let conversion = try calibrated(try converter.plan(try quantization()))
+    let quantization = try quantization()
+    // The output is looked at before any work, and reports before the first byte is written.
+    if let output, !dryRun { try Conversion.requirePossible(output: output, mayReplace: force) }
+    if let json, json != "-" { try StagedFile.requireWritable(json) }
+    let plan = try converter.plan(quantization)
+    let conversion = try calibrated(dryRun ? plan.audited() : plan)
     for plan in conversion.plans where !plan.source.assumed.isEmpty {
       common.say(
         "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
@@ -171,12 +179,20 @@ struct Convert: ParsableCommand {
     guard !dryRun, let output else { return conversion.dryRunJSON }
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("converting \(checkpoint ?? "single files")")
-    let report = try conversion.write(to: output, mayReplace: force) {
-      try progress.update(
-        "converting \($0.component)", done: $0.bytes, of: $0.totalBytes, rate: ProgressLine.bytes)
+    let report: JSONValue
+    do {
+      report = try conversion.write(to: output, mayReplace: force, restarts: restart) {
+        let what = "converting \($0.component)" + ($0.resumedBytes > 0 ? ", resumed" : "")
+        try progress.update(what, done: $0.bytes, of: $0.totalBytes, rate: ProgressLine.bytes)
+      }
+    } catch let error as CancellationError {
+      if Conversion.isInterrupted(output: output) {
+        common.say("what was converted is kept; the same command goes on from there, --restart begins anew")
+      }
+      throw error
     }
-    common.say(
-      "\(output): \(ByteSize.text(conversion.byteCount)) from \(ByteSize.text(conversion.sourceByteCount))")
+    let size = report["bytes"]?.integer ?? conversion.byteCount
+    common.say("\(output): \(ByteSize.text(size)) from \(ByteSize.text(conversion.sourceByteCount))")
     return report
   }
 
@@ -187,24 +203,8 @@ struct Convert: ParsableCommand {
     return try QuantizationOptions(
       type: type, typeReason: type.map { "--type \($0.rawValue)" },
       recipe: try recipe.map { try Recipe(path: $0) },
-      overrides: try tensorType.map { text in
-        guard let separator = text.lastIndex(of: "="),
-          let type = WeightType(rawValue: String(text[text.index(after: separator)...]))
-        else {
-          throw ValidationError(
-            "--tensor-type \(text): REGEX=TYPE is needed, TYPE being \(WeightType.names)")
-        }
-        let pattern = String(text[..<separator])
-        do {
-          return try Recipe.Rule(pattern, type: type, reason: "--tensor-type \(text)")
-        } catch is BenbenError {
-          throw ValidationError("--tensor-type \(text): the regular expression is not valid")
-        }
-      })
+      overrides: try tensorType.map { try Recipe.Rule(assignment: $0, reason: "--tensor-type \($0)") })
   }
 }
 
-extension WeightType: ExpressibleByArgument {
-  /// All of them, for messages.
-  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
-}
+extension WeightType: ExpressibleByArgument {}
