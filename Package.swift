@@ -49,6 +49,9 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(name: "Clips"),
+    // The rights that a process gives up before it reads what is not trusted.
+    .target(name: "CIsolation"),
+    .target(name: "Isolation", dependencies: ["CIsolation", "Files", "JSON"]),
     .target(name: "Tensors", dependencies: ["Files", "CAllocator", "CKernelLoops"]),
 
     // Formats, kernels, models.
@@ -60,9 +63,10 @@ let package = Package(
         "Files", "Tensors", "Kernels", "JSON", "CSentencePiece",
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
-    .target(name: "Media", dependencies: ["Files", "Clips", "CFFmpeg", "CTurboJPEG"]),
     .target(
-      name: "Parity", dependencies: ["Files", "Clips", "Tensors", "JSON", "CHDF5"],
+      name: "Media", dependencies: ["Files", "Clips", "Isolation", "JSON", "CFFmpeg", "CTurboJPEG"]),
+    .target(
+      name: "Parity", dependencies: ["Files", "Clips", "Tensors", "JSON", "Isolation", "CHDF5"],
       resources: [.embedInCode("Reports/Resources/report.html")]),
 
     // What apps use.
@@ -72,8 +76,8 @@ let package = Package(
     .target(
       name: "PyramidFlowVerification",
       dependencies: [
-        "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON", "Media", "Parity",
-        "PyramidFlow",
+        "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON", "Isolation", "Media",
+        "Parity", "PyramidFlow",
       ]),
 
     .executableTarget(
@@ -114,10 +118,29 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: ["JSON", "Media", "Parity", "Clips", "Files", "Tensors", "TestSupport", "benben"]),
+    .testTarget(
+      name: "FaultTests", dependencies: ["Files", "JSON", "TestSupport", "benben"],
+      exclude: ["interposer.c"]),
+    // Readers of untrusted bytes as functions, which the fuzzer (`tools/fuzz`) and the tests call.
+    .target(
+      name: "FuzzTargets", dependencies: ["Checkpoints", "Files", "JSON", "Models", "Parity", "Tensors"],
+      path: "Tests/FuzzTargets"),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzTargets", "Files", "TestSupport"], exclude: ["Corpora"]),
     .testTarget(name: "HouseTests", dependencies: ["Files", "TestSupport"]),
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// The fuzzer, which is linked with libFuzzer; every target is then compiled so that it sees which code runs.
+let isFuzzed = Context.environment["BENBEN_FUZZ"] == "1"
+if isFuzzed {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz",
+      swiftSettings: [.unsafeFlags(["-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}
 
 // One set of settings for all Swift targets. Warnings are errors in CI.
 let strict = Context.environment["BENBEN_WARNINGS_AS_ERRORS"] == "1"
@@ -126,6 +149,7 @@ for target in package.targets where target.type != .system {
   settings.append(.swiftLanguageMode(.v6))
   settings.append(.enableUpcomingFeature("ExistentialAny"))
   settings.append(.enableUpcomingFeature("MemberImportVisibility"))
+  if isFuzzed { settings.append(.unsafeFlags(["-sanitize=fuzzer"])) }
   if strict { settings.append(.treatAllWarnings(as: .error)) }
   target.swiftSettings = settings
 }

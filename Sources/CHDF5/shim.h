@@ -1,6 +1,7 @@
 #pragma once
 #include <hdf5.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 // The native type identifiers and the default property list are macros over function calls or casts:
@@ -19,14 +20,30 @@ typedef struct {
   unsigned plugins;
 } bb_h5_settings;
 
-static inline bb_h5_settings bb_h5_settings_get(void) {
+static inline herr_t bb_h5_note(unsigned depth, const H5E_error2_t *error, void *data) {
+  (void)depth;
+  const char *found = error->desc ? strstr(error->desc, "errno = ") : NULL;
+  if (found && *(int *)data == 0) *(int *)data = atoi(found + strlen("errno = "));
+  return 0;
+}
+
+// Called when a function of the library fails, while what it says of the failure is there.
+static inline herr_t bb_h5_note_failure(hid_t stack, void *data) {
+  return H5Ewalk2(stack, H5E_WALK_UPWARD, bb_h5_note, data);
+}
+
+/// Silences the library, turns plugins off and returns what was set before; `system_error` becomes the first error of the
+/// system that a failure names, and must live until the settings are restored.
+static inline bb_h5_settings bb_h5_settings_take(int *system_error) {
   bb_h5_settings settings = {NULL, NULL, 0};
   H5Eget_auto2(H5E_DEFAULT, &settings.handler, &settings.data);
   H5PLget_loading_state(&settings.plugins);
+  H5Eset_auto2(H5E_DEFAULT, bb_h5_note_failure, system_error);
+  H5PLset_loading_state(0);
   return settings;
 }
 
-static inline void bb_h5_settings_set(bb_h5_settings settings) {
+static inline void bb_h5_settings_restore(bb_h5_settings settings) {
   H5Eset_auto2(H5E_DEFAULT, settings.handler, settings.data);
   H5PLset_loading_state(settings.plugins);
 }

@@ -4,7 +4,7 @@
 /// ``remedies`` are lines of advice that follow it.
 public struct BenbenError: Error, CustomStringConvertible, Sendable {
   /// The kind of failure; the command maps it to an exit code.
-  public enum Kind: Sendable, Equatable {
+  public enum Kind: String, Sendable, Equatable {
     /// The request is invalid: a size that cannot be generated, options that exclude each other.
     case usage
     /// An input is not well-formed, or does not match the other inputs.

@@ -55,9 +55,12 @@ package final class StagedFile {
         .inputOutput, "cannot put the output in place", at: destination,
         because: "its temporary file was removed or replaced meanwhile")
     }
+    // Opened before the file is renamed, so that only the sync itself can fail when the output is in place.
+    let parent = try StagedFolder.openFolder(FileSystem.parent(of: destination))
+    defer { try? parent.close() }
     guard try move() else { throw BenbenError.outputExists(destination) }
     isFinished = true
-    try StagedFolder.sync(folder: FileSystem.parent(of: destination))
+    try StagedFolder.sync(parent, destination)
   }
 
   /// Renames the file; returns false when the destination exists and may not be replaced.

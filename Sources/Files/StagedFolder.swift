@@ -156,25 +156,32 @@ package final class StagedFolder {
   package func commit() throws {
     for folder in subfolders.sorted() { try Self.sync(folder: folder) }
     try Self.sync(folder: stagingPath)
+    // Opened before anything is renamed, so that only the sync itself can fail when the output is in place.
+    let parent = try Self.openFolder(FileSystem.parent(of: destination))
+    defer { try? parent.close() }
     if bb_rename_new(stagingPath, destination) != 0 {
       switch errno {
-      case EEXIST where mayReplace: try replace()
+      case EEXIST where mayReplace: try replace(parent)
       case EEXIST:
         throw BenbenError(
           .cannotCreate, "the output exists", at: destination,
           because: "it appeared while this run was writing", code: .outputExists)
       case EINVAL, ENOSYS:
         // A file system that cannot rename that way; a folder is never renamed over one that holds anything.
-        if FileSystem.exists(destination) { try replace() } else { try move(stagingPath, to: destination) }
+        if FileSystem.exists(destination) {
+          try replace(parent)
+        } else {
+          try move(stagingPath, to: destination)
+        }
       default: throw notInPlace(Errno(rawValue: errno))
       }
     }
     isFinished = true
-    try Self.sync(folder: FileSystem.parent(of: destination))
+    try Self.sync(parent, destination)
   }
 
   /// Swaps the old and new folders, makes that durable, then removes the old one.
-  private func replace() throws {
+  private func replace(_ parent: FileDescriptor) throws {
     guard mayReplace, Self.mayLose(destination, isReplaceable) else { throw Self.isForeign(destination) }
     // The old folder is locked before it takes the staging folder's name, so that no other process writes into it.
     let old = try? FileDescriptor.open(FilePath(destination), .readOnly, options: [.directory, .closeOnExec])
@@ -182,27 +189,27 @@ package final class StagedFolder {
     if let old { flock(old.rawValue, LOCK_EX | LOCK_NB) }
     if bb_exchange(stagingPath, destination) != 0 {
       guard errno == EINVAL || errno == ENOSYS else { throw notInPlace(Errno(rawValue: errno)) }
-      return try replaceInTwoSteps()
+      return try replaceInTwoSteps(parent)
     }
     // What was swapped out is looked at once more: it may have come after the last look.
     guard Self.mayLose(stagingPath, isReplaceable) else {
       _ = bb_exchange(stagingPath, destination)
       throw Self.isForeign(destination)
     }
-    try Self.sync(folder: FileSystem.parent(of: destination))
+    try Self.sync(parent, destination)
     try? FileManager.default.removeItem(atPath: stagingPath)
   }
 
   /// Moves the old folder aside first, on a file system that cannot swap; a process that is killed in between leaves it
   /// as `.NAME.partial.old`, and the new one as `.NAME.partial`.
-  private func replaceInTwoSteps() throws {
+  private func replaceInTwoSteps(_ parent: FileDescriptor) throws {
     let aside = stagingPath + ".old"
     try move(destination, to: aside)
     do { try move(stagingPath, to: destination) } catch {
       rename(aside, destination)
       throw error
     }
-    try Self.sync(folder: FileSystem.parent(of: destination))
+    try Self.sync(parent, destination)
     try? FileManager.default.removeItem(atPath: aside)
   }
 
@@ -215,19 +222,27 @@ package final class StagedFolder {
       .inputOutput, "cannot put the output in place", at: destination, because: error.description)
   }
 
-  /// Syncs the entries of one folder; files are synced by their writers.
-  static func sync(folder: String) throws {
-    let descriptor: FileDescriptor
+  /// Opens a folder in order to sync its entries; files are synced by their writers.
+  static func openFolder(_ folder: String) throws -> FileDescriptor {
     do {
-      descriptor = try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
+      return try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
     } catch let error as Errno {
       throw BenbenError(.inputOutput, "cannot sync", at: folder, because: error.description)
     }
-    defer { try? descriptor.close() }
+  }
+
+  /// Syncs the entries of an open folder.
+  static func sync(_ descriptor: FileDescriptor, _ folder: String) throws {
     guard fsync(descriptor.rawValue) == 0 else {
       throw BenbenError(
         .inputOutput, "cannot sync", at: folder, because: Errno(rawValue: errno).description)
     }
+  }
+
+  private static func sync(folder: String) throws {
+    let descriptor = try openFolder(folder)
+    defer { try? descriptor.close() }
+    try sync(descriptor, folder)
   }
 
   /// Creates a file in the staging folder, together with its parent folders.

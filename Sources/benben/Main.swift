@@ -4,15 +4,17 @@ import Kernels
 import Media
 import Models
 import PyramidFlow
+import PyramidFlowVerification
 
 @main
 enum Main {
   static func main() async {
+    FFmpegLog.silence()
+    IsolatedReading.begin()
     IdleThreads.sleep()
     Interruption.install()
     // Choices for the whole process, which libraries leave to their program.
     AllocatorTuning.keepFreedMemory()
-    FFmpegLog.silence()
     SentencePieceLog.silence()
     // Work that has no progress to show looks whether its task is cancelled.
     let work = Task { try await Command.run() }

@@ -193,4 +193,11 @@ extension CommandTests {
     let result = try run("verify", model, "--golden", "\(Fixtures.path)/hostile-traces/\(name).h5", "--quiet")
     #expect(result.code == 65, "\(result.errors)")
   }
+
+  /// HDF5 itself does not bear this file, which the fuzzer found: only the process that reads it ends.
+  @Test func aFileThatEndsItsReaderIsRefused() throws {
+    let model = try convert()
+    let result = try run("verify", model, "--golden", "\(Fixtures.path)/hostile-hdf5/heap.h5")
+    #expect(result.code == 65 && result.errors.contains("its reader was ended by signal"), "\(result.errors)")
+  }
 }

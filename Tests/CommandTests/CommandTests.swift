@@ -10,15 +10,7 @@ import Testing
 
 /// The command as a user runs it: a process with arguments, output and an exit code.
 @Suite(.serialized) struct CommandTests {
-  static let program: URL = {
-    // The tests are built beside the program.
-    let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-    let beside = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("benben")
-    if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
-    // Swift Testing may be run by a helper: then the bundle's path is its argument.
-    let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? ""
-    return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("benben")
-  }()
+  static let program = URL(fileURLWithPath: Program.path)
 
   /// The folder in which commands run.
   private let temporary: TestFolder

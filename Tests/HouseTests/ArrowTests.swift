@@ -12,12 +12,13 @@ import Testing
     "Checkpoints": ["Files", "Tensors", "JSON"],
     "Kernels": ["Files", "Tensors"],
     "Models": ["Files", "Tensors", "Kernels", "JSON"],
-    "Media": ["Files", "Clips"],
-    "Parity": ["Files", "Clips", "Tensors", "JSON"],
+    "Isolation": ["Files", "JSON"],
+    "Media": ["Files", "Clips", "JSON", "Isolation"],
+    "Parity": ["Files", "Clips", "Tensors", "JSON", "Isolation"],
     "PyramidFlow": ["Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON"],
     "PyramidFlowVerification": [
-      "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON", "Media", "Parity",
-      "PyramidFlow",
+      "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON", "Isolation",
+      "Media", "Parity", "PyramidFlow",
     ],
     "benben": [
       "Files", "Clips", "Tensors", "Checkpoints", "Kernels", "Models", "JSON", "Media", "Parity",

@@ -205,19 +205,23 @@ package struct NativeModel: Sendable {
     for listed in components {
       switch Result(catching: { try component(listed.name) }) {
       case .success(let component): found += try component.integrityIssues { try progress(listed.path, $0) }
-      case .failure(let error):
-        found.append(IntegrityIssue(file: path + "/" + listed.path, tensor: nil, why: Self.reason(error)))
+      case .failure(let error): found.append(try issue(error, in: listed.path))
       }
     }
     for listed in files {
       if case .failure(let error) = Result(catching: { try auxiliaryFile(listed.path) }) {
-        found.append(IntegrityIssue(file: path + "/" + listed.path, tensor: nil, why: Self.reason(error)))
+        found.append(try issue(error, in: listed.path))
       }
     }
     return found
   }
 
-  private static func reason(_ error: any Error) -> String {
-    (error as? BenbenError).map { "\($0.what): \($0.why)" } ?? "\(error)"
+  /// Returns the damage that an error tells of; throws the error where it is the machine that fails, or a file that is there
+  /// may not be read.
+  private func issue(_ error: any Error, in file: String) throws -> IntegrityIssue {
+    guard let error = error as? BenbenError, error.kind != .inputOutput,
+      error.kind != .missing || !FileSystem.exists(path + "/" + file)
+    else { throw error }
+    return IntegrityIssue(file: path + "/" + file, tensor: nil, why: "\(error.what): \(error.why)")
   }
 }

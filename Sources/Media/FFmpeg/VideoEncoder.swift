@@ -1,7 +1,9 @@
 import CFFmpeg
 import Files
 
-/// An encoder that writes the packets of its frames into a container.
+/// An encoder that puts the packets of its frames into a container in memory.
+///
+/// FFmpeg is given no name to write to: a clip takes some megabytes, and our own writer puts it in place.
 final class VideoEncoder {
   private let path: String
   private var codec: UnsafeMutablePointer<AVCodecContext>?
@@ -58,7 +60,7 @@ final class VideoEncoder {
     try ffmpeg(
       avcodec_parameters_from_context(stream.pointee.codecpar, codec), .cannotCreate,
       "cannot set up the stream", path)
-    try ffmpeg(avio_open(&container.pointee.pb, path, AVIO_FLAG_WRITE), .cannotCreate, "cannot create", path)
+    try ffmpeg(avio_open_dyn_buf(&container.pointee.pb), .inputOutput, "cannot allocate the clip", path)
     var options: OpaquePointer?
     defer { av_dict_free(&options) }
     for (name, value) in settings.containerOptions { av_dict_set(&options, name, value, 0) }
@@ -70,7 +72,7 @@ final class VideoEncoder {
     av_packet_free(&packet)
     avcodec_free_context(&codec)
     if let container {
-      avio_closep(&container.pointee.pb)
+      _ = Self.takeBytes(&container.pointee.pb)
       avformat_free_context(container)
     }
   }
@@ -90,11 +92,20 @@ final class VideoEncoder {
     }
   }
 
-  /// Writes the remaining packets and closes the file.
-  func finish() throws {
+  /// Ends the stream and returns the whole container.
+  func finish() throws -> [UInt8] {
     try encode(nil)
-    guard let container else { return }
+    guard let container else { return [] }
     try ffmpeg(av_write_trailer(container), .inputOutput, "writing failed", path)
-    try ffmpeg(avio_closep(&container.pointee.pb), .inputOutput, "writing failed", path)
+    return Self.takeBytes(&container.pointee.pb)
+  }
+
+  private static func takeBytes(_ context: inout UnsafeMutablePointer<AVIOContext>?) -> [UInt8] {
+    guard let open = context else { return [] }
+    context = nil
+    var bytes: UnsafeMutablePointer<UInt8>?
+    let count = avio_close_dyn_buf(open, &bytes)
+    defer { av_free(bytes) }
+    return Array(UnsafeBufferPointer(start: bytes, count: bytes == nil ? 0 : Int(count)))
   }
 }

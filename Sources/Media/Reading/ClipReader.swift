@@ -2,6 +2,7 @@ import CFFmpeg
 import Clips
 import Files
 import Foundation
+import Isolation
 
 /// A reader of videos, single images (PNG, JPEG), and folders of PNGs.
 public enum ClipReader {
@@ -24,8 +25,18 @@ public enum ClipReader {
   }
 
   /// Reads a clip together with FFmpeg's name of its codec (`h264`); nil for JPEG and folders.
+  ///
+  /// Where the program allows it, the libraries decode in a process of its own (`ReaderProcess`).
   package static func readWithCodec(
     _ path: String, maximumFrames: Int = .max, size: (width: Int, height: Int)? = nil
+  ) throws -> (clip: Clip, codec: String?) {
+    let read = ReaderProcess.isOn ? ClipProcess.read : readHere
+    return try read(path, maximumFrames, size)
+  }
+
+  /// Reads a clip in this process.
+  static func readHere(
+    _ path: String, maximumFrames: Int, size: (width: Int, height: Int)?
   ) throws -> (clip: Clip, codec: String?) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {

@@ -63,12 +63,13 @@ public enum ClipWriter {
     try requireReplaceable(path)
     guard format != .folder else { return try writeFolder(clip, to: path) }
     let staged = try StagedFile(destination: path, mayReplace: true, waits: true)
-    let partial = staged.file.path
-    switch format {
-    case .mp4: try writeMP4(clip, framesPerSecond, quality, to: partial)
-    case .gif: try writeGIF(clip, framesPerSecond, to: partial)
-    case .png, .folder: try writePNG(clip, frame: 0, to: partial)
-    }
+    let bytes =
+      switch format {
+      case .mp4: try mp4(clip, framesPerSecond, quality, path)
+      case .gif: try gif(clip, framesPerSecond, path)
+      case .png, .folder: try PictureEncoder.png(clip, frame: 0)
+      }
+    try bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
     try staged.commit()
   }
 
@@ -100,9 +101,8 @@ public enum ClipWriter {
     let staged = try StagedFolder(
       destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)
     for index in 0..<clip.count {
-      let file = try staged.create(String(format: "frame_%04d.png", index))
-      try writePNG(clip, frame: index, to: file.path)
-      try file.finish()
+      try staged.write(
+        try PictureEncoder.png(clip, frame: index), to: String(format: "frame_%04d.png", index))
     }
     try staged.commit()
   }
@@ -135,9 +135,7 @@ public enum ClipWriter {
     }
   }
 
-  private static func writeMP4(
-    _ clip: Clip, _ rate: Int, _ quality: Quality, to path: String
-  ) throws {
+  private static func mp4(_ clip: Clip, _ rate: Int, _ quality: Quality, _ path: String) throws -> [UInt8] {
     let (width, height) = (clip.width, clip.height)
     let encoder = try VideoEncoder(
       path: path,
@@ -145,7 +143,8 @@ public enum ClipWriter {
         container: "mp4", encoder: "libx264", width: width, height: height, framesPerSecond: rate,
         format: AV_PIX_FMT_YUV420P,
         codecOptions: [("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1")],
-        containerOptions: [("movflags", "+faststart")]))
+        // The index stands in front, so that a player can start before it has the whole file: some 24 bytes a frame.
+        containerOptions: [("moov_size", String(8192 + 40 * clip.count))]))
     let converter = try PixelConverter(
       width: width, height: height, from: AV_PIX_FMT_RGB24, to: AV_PIX_FMT_YUV420P, path)
     let rgb = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
@@ -156,28 +155,10 @@ public enum ClipWriter {
       yuv.pointer.pointee.pts = Int64(index)
       try encoder.encode(yuv)
     }
-    try encoder.finish()
+    return try encoder.finish()
   }
 
-  private static func writePNG(
-    _ clip: Clip, frame index: Int, to path: String
-  ) throws {
-    let (width, height) = (clip.width, clip.height)
-    let encoder = try VideoEncoder(
-      path: path,
-      .init(
-        container: "image2", encoder: "png", width: width, height: height, framesPerSecond: 1,
-        format: AV_PIX_FMT_RGB24, containerOptions: [("update", "1")]))
-    let rgb = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)
-    rgb.fill(clip[frame: index])
-    rgb.pointer.pointee.pts = 0
-    try encoder.encode(rgb)
-    try encoder.finish()
-  }
-
-  private static func writeGIF(
-    _ clip: Clip, _ rate: Int, to path: String
-  ) throws {
+  private static func gif(_ clip: Clip, _ rate: Int, _ path: String) throws -> [UInt8] {
     let (width, height) = (clip.width, clip.height)
     let encoder = try VideoEncoder(
       path: path,
@@ -193,6 +174,6 @@ public enum ClipWriter {
     }
     try palette.push(nil)
     while let frame = try palette.pull() { try encoder.encode(frame) }
-    try encoder.finish()
+    return try encoder.finish()
   }
 }

@@ -21,6 +21,7 @@ public enum PictureEncoder {
     codec?.pointee.height = Int32(clip.height)
     codec?.pointee.pix_fmt = AV_PIX_FMT_RGB24
     codec?.pointee.time_base = AVRational(num: 1, den: 1)
+    codec?.pointee.sample_aspect_ratio = AVRational(num: 1, den: 1)
     try ffmpeg(avcodec_open2(codec, description, nil), .cannotCreate, "cannot open the encoder", path)
     let frame = try FrameBuffer(width: clip.width, height: clip.height, format: AV_PIX_FMT_RGB24, path)
     frame.fill(clip[frame: index])

@@ -38,6 +38,18 @@ struct HDF5Contents: Sendable {
     try visit(file, prefix: "", depth: 0)
   }
 
+  /// Creates contents from objects that were checked where the file was read.
+  init(entries: [String: Entry], path: String) {
+    self.entries = entries
+    self.path = path
+    fileSize = 0
+    for name in entries.keys {
+      let slash = name.lastIndex(of: "/")
+      childNames[slash.map { String(name[..<$0]) } ?? "", default: []].append(
+        slash.map { String(name[name.index(after: $0)...]) } ?? name)
+    }
+  }
+
   private func fault(_ name: String, _ why: String) -> BenbenError {
     BenbenError(.malformed, "malformed golden trace", at: "\(path):/\(name)", because: why)
   }

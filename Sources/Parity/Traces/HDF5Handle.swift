@@ -14,5 +14,5 @@ final class HDF5Handle: Sendable {
     self.close = close
   }
 
-  deinit { HDF5Library.locked { _ = close(id) } }
+  deinit { HDF5Library.close { _ = close(id) } }
 }

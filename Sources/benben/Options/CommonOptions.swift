@@ -1,5 +1,6 @@
 import ArgumentParser
 import Kernels
+import PyramidFlowVerification
 import Tensors
 
 /// Options that every verb knows.
@@ -16,7 +17,11 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Say more.")
   var verbose = false
 
+  @Flag(help: "Decode clips, pictures and traces in this process, with all of its rights.")
+  var noIsolation = false
+
   func validate() throws {
+    if noIsolation { IsolatedReading.end() }
     if let asked = askedThreads {
       if !(1...1024 ~= asked) { throw ValidationError("--threads must be 1 to 1024, not \(asked)") }
       if asked > ProcessorCount.logical {

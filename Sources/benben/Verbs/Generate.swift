@@ -126,7 +126,7 @@ struct Generate: AsyncParsableCommand {
     }
     try ClipWriter.writeOrKeep(clip, framesPerSecond: fps, to: output)
     timer.end("writing")
-    if resume { try? FileManager.default.removeItem(atPath: latentsPath) }
+    if resume, FileSystem.exists(latentsPath) { try FileManager.default.removeItem(atPath: latentsPath) }
     if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }
     common.say("\(output): \(clip.count) frames of \(clip.width)×\(clip.height)")
   }

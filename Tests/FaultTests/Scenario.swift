@@ -1,0 +1,85 @@
+import TestSupport
+import Testing
+
+/// A run of the program whose calls fail one after the other.
+struct Scenario: Sendable, CustomTestStringConvertible {
+  let name: String
+  /// The arguments; `INPUTS` stands for the folder of what is read. The program runs in the folder of what is written.
+  let arguments: [String]
+  /// What is written, and is the same in every run.
+  let outputs: [String]
+  /// Reports that hold times, and so differ.
+  var reports: [String] = []
+  /// What an early end leaves for the next run.
+  var resumable: [String] = []
+  /// What stands where an output goes, by a name among the inputs.
+  var old: [String: String] = [:]
+
+  var testDescription: String { name }
+
+  private static let clip = [
+    "--prompt", "x", "--width", "64", "--height", "64", "--steps", "1,1,1", "--threads", "1", "--quiet",
+  ]
+
+  static let all = [
+    Scenario(
+      name: "convert",
+      arguments: [
+        "convert", "\(Fixtures.checkpoint("miniflux"))", "--output", "out", "--json", "out.json", "--quiet",
+      ], outputs: ["out", "out.json"]),
+    Scenario(
+      name: "convert --type int8 --force",
+      arguments: [
+        "convert", "INPUTS/checkpoint", "--output", "out", "--type", "int8", "--force", "--quiet",
+      ], outputs: ["out"], old: ["out": "model"]),
+    Scenario(
+      name: "export",
+      arguments: ["export", "INPUTS/model", "--output", "out.safetensors", "--quiet"],
+      outputs: ["out.safetensors"]),
+    Scenario(
+      name: "pack", arguments: ["pack", "INPUTS/model", "--output", "out.zst", "--quiet"],
+      outputs: ["out.zst"]),
+    Scenario(
+      name: "unpack", arguments: ["unpack", "INPUTS/pack.zst", "--output", "out", "--quiet"],
+      outputs: ["out"]),
+    Scenario(
+      name: "unpack --force",
+      arguments: ["unpack", "INPUTS/pack.zst", "--output", "out", "--force", "--quiet"],
+      outputs: ["out"], old: ["out": "model"]),
+    Scenario(
+      name: "noise",
+      arguments: ["noise", "--shape", "1,16,2,8,8", "--output", "out.safetensors", "--force", "--quiet"],
+      outputs: ["out.safetensors"], old: ["out.safetensors": "old.safetensors"]),
+    Scenario(
+      name: "check", arguments: ["check", "INPUTS/model", "--json", "out.json", "--quiet"],
+      outputs: ["out.json"]),
+    Scenario(
+      name: "compare",
+      arguments: ["compare", "INPUTS/model", "INPUTS/model", "--json", "out.json", "--quiet"],
+      outputs: ["out.json"]),
+    Scenario(name: "inspect", arguments: ["inspect", "INPUTS/model", "--json"], outputs: []),
+    Scenario(
+      name: "generate a picture",
+      arguments: ["generate", "INPUTS/model", "--output", "out.png", "--temp", "1"] + clip,
+      outputs: ["out.png"]),
+    Scenario(
+      name: "generate a clip",
+      arguments: [
+        "generate", "INPUTS/model", "--output", "out.mp4", "--temp", "2", "--video-steps", "1,1,1",
+      ] + clip,
+      outputs: ["out.mp4"]),
+    Scenario(
+      name: "generate a folder of frames, embeddings kept",
+      arguments: [
+        "generate", "INPUTS/model", "--output", "out", "--temp", "2", "--video-steps", "1,1,1",
+        "--embeddings", "out.safetensors", "--resume",
+      ] + clip,
+      outputs: ["out", "out.safetensors"], resumable: ["out.latents"], old: ["out": "frames"]),
+    Scenario(
+      name: "verify",
+      arguments: [
+        "verify", "INPUTS/model", "--golden", Fixtures.trace("miniflux"), "--mode", "teacher-forced",
+        "--json", "out.json", "--report", "out.html", "--junit", "out.xml", "--quiet",
+      ], outputs: [], reports: ["out.json", "out.html", "out.xml"]),
+  ]
+}
