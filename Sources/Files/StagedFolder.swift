@@ -197,7 +197,17 @@ package final class StagedFolder {
       throw Self.isForeign(destination)
     }
     try Self.sync(parent, destination)
-    try? FileManager.default.removeItem(atPath: stagingPath)
+    try removeReplaced(stagingPath)
+  }
+
+  /// Removes what was replaced; the output is in place by then.
+  private func removeReplaced(_ path: String) throws {
+    isFinished = true
+    do { try FileManager.default.removeItem(atPath: path) } catch {
+      throw BenbenError(
+        .inputOutput, "cannot remove what was replaced", at: path, because: error.localizedDescription,
+        remedies: ["The new output is in place; remove the old one by hand."])
+    }
   }
 
   /// Moves the old folder aside first, on a file system that cannot swap; a process that is killed in between leaves it
@@ -210,7 +220,7 @@ package final class StagedFolder {
       throw error
     }
     try Self.sync(parent, destination)
-    try? FileManager.default.removeItem(atPath: aside)
+    try removeReplaced(aside)
   }
 
   private func move(_ old: String, to new: String) throws {

@@ -147,4 +147,55 @@ struct PackTests {
     let metrics = try WeightCollection.compare(collection.items[2], reference: checkpoint.items[2])
     #expect(metrics.sqnrDb > 40 && metrics.sqnrDb < 80 && metrics.meanAbs > 0, "\(metrics.sqnrDb)")
   }
+
+  /// Keys as OpenSSL writes them: PKCS #8 and SubjectPublicKeyInfo of RFC 8410, whose own example the first pair is.
+  private static let signing = """
+    -----BEGIN PRIVATE KEY-----
+    MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+    -----END PRIVATE KEY-----
+    """
+  private static let verifying = """
+    -----BEGIN PUBLIC KEY-----
+    MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+    -----END PUBLIC KEY-----
+    """
+  private static let another = """
+    -----BEGIN PUBLIC KEY-----
+    MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    -----END PUBLIC KEY-----
+    """
+
+  @Test func aSignatureTellsWhoPacked() throws {
+    let key = try folder.write(Array(Self.signing.utf8), "key.pem")
+    let known = try folder.write(Array(Self.verifying.utf8), "public.pem")
+    let other = try folder.write(Array(Self.another.utf8), "other.pem")
+    let plain = try pack()
+    _ = try Pack.pack(model, to: folder.path + "/signed.zst", mayReplace: true, signingWith: key) { _ in }
+    let signed = try #require(FileManager.default.contents(atPath: folder.path + "/signed.zst")).map { $0 }
+    // The signature comes after everything else; ed25519 signs the same bytes in the same way.
+    #expect(signed.starts(with: plain) && signed.count == plain.count + 80)
+    func unpack(_ bytes: [UInt8], _ key: String?) throws -> Bool {
+      try Pack.unpack(
+        try folder.write(bytes, "packed.zst"), to: folder.path + "/out", mayReplace: true,
+        verifyingWith: key
+      ) { _ in }
+    }
+    #expect(try unpack(signed, known) && unpack(signed, nil))
+    #expect(try !unpack(plain, nil))
+    for (bytes, key) in [(signed, other), (plain, known), (signed, nil as String?)] {
+      guard let key else { continue }
+      #expect(throws: BenbenError.self) { _ = try unpack(bytes, key) }
+    }
+    // What is signed cannot be exchanged: neither the signature, nor what it stands for.
+    for place in [signed.count - 9, signed.count - 60, plain.count - 20, 100] {
+      var changed = signed
+      changed[place] ^= 1
+      #expect(throws: BenbenError.self, "\(place)") { _ = try unpack(changed, known) }
+    }
+    for (half, path) in [
+      (SignatureKey.Half.signing, known), (.verifying, key), (.signing, model.path + "/manifest.json"),
+    ] {
+      #expect { _ = try SignatureKey(half, path: path) } throws: { "\($0)".contains("not a key") }
+    }
+  }
 }

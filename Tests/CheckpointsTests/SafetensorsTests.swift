@@ -124,6 +124,49 @@ struct SafetensorsTests {
       #expect(throws: BenbenError.self, "\(length)") { try Safetensors.open(path) }
     }
   }
+
+  /// 31: thousands of tensors on one range are refused as fast as two are.
+  @Test func refusesManyTensorsOnOneRange() throws {
+    let rows = (0..<20_000).map { Self.tensor("[1]", 0, 4, name: "t\($0)") }
+    let path = try TestFolder.scratch(safetensors("{\(rows.joined(separator: ","))}", data: [0, 0, 0, 0]))
+    let elapsed = ContinuousClock().measure {
+      #expect(throws: BenbenError.self) { try Safetensors.open(path.file) }
+    }
+    #expect(elapsed < .seconds(5))
+  }
+
+  /// 36: numbers of less than a byte, whose total need not be whole bytes, are no types of ours.
+  @Test(arguments: ["F4", "F6_E2M3", "F6_E3M2", "I4"]) func refusesTypesOfLessThanAByte(dtype: String) throws
+  {
+    let path = try TestFolder.scratch(
+      safetensors("{\(Self.tensor("[3]", 0, 2, dtype: dtype))}", data: [0, 0]))
+    #expect(throws: BenbenError.self) { try Safetensors.open(path.file) }
+  }
+
+  /// 38: values that are misaligned for their type are read.
+  @Test func readsMisalignedValues() throws {
+    var value = Float(1.25).bitPattern.littleEndian
+    let data = [7] + withUnsafeBytes(of: &value) { Array($0) }
+    let header = "{\(Self.tensor("[1]", 0, 1, dtype: "U8", name: "b")),\(Self.tensor("[1]", 1, 5))}"
+    let padded = header + String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
+    let path = try TestFolder.scratch(safetensors(padded, data: data))
+    let tensor = try #require(try Safetensors.open(path.file).tensors.first { $0.name == "a" })
+    #expect(!tensor.offset.isMultiple(of: 4))
+    var conversion = try TensorConversion(tensor, to: .f32)
+    var read: [Float] = []
+    while try conversion.next({ read += $0.bindMemory(to: Float.self) }) {}
+    #expect(read == [1.25])
+  }
+
+  /// 40: a tensor without values is one like any other, and many take time in proportion.
+  @Test func readsManyTensorsWithoutValues() throws {
+    let rows = (0..<50_000).map { Self.tensor("[0]", 0, 0, name: "t\($0)") }
+    let path = try TestFolder.scratch(safetensors("{\(rows.joined(separator: ","))}"))
+    let clock = ContinuousClock()
+    let start = clock.now
+    #expect(try Safetensors.open(path.file).tensors.count == rows.count)
+    #expect(clock.now - start < .seconds(10))
+  }
 }
 
 /// Indexes of sharded checkpoints.

@@ -51,4 +51,30 @@ struct ShardedIndexTests {
       atPath: folder.path + "/d.safetensors", withIntermediateDirectories: true)
     #expect(throws: BenbenError.self) { try open("{\"weight_map\":{\"a\":\"d.safetensors\"}}") }
   }
+
+  /// 48: a tensor that a second shard holds as well.
+  @Test func refusesATensorInTwoShards() throws {
+    _ = try folder.write(safetensors([("a", [1]), ("b", [2])]), "both.safetensors")
+    #expect {
+      try open("{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"both.safetensors\"}}")
+    } throws: { "\($0)".contains("unexpected tensor") }
+  }
+
+  /// 49: the total is not looked at, since released indexes count tied tensors differently.
+  @Test(arguments: ["0", "-1", "1e99", "\"x\""]) func doesNotLookAtTheTotal(total: String) throws {
+    let metadata = "\"metadata\":{\"total_size\":\(total)}"
+    let files = try open("{\(metadata),\"weight_map\":{\"a\":\"one.safetensors\"}}")
+    #expect(files.tensors.count == 1)
+  }
+
+  /// 52: more shards than any checkpoint has are refused before any is opened.
+  @Test func refusesManyShards() {
+    let rows = (0..<200_000).map { "\"t\($0)\":\"s\($0)\"" }
+    let elapsed = ContinuousClock().measure {
+      #expect { try open("{\"weight_map\":{\(rows.joined(separator: ","))}}") } throws: {
+        "\($0)".contains("200000 shards")
+      }
+    }
+    #expect(elapsed < .seconds(10))
+  }
 }

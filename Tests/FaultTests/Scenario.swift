@@ -4,7 +4,9 @@ import Testing
 /// A run of the program whose calls fail one after the other.
 struct Scenario: Sendable, CustomTestStringConvertible {
   let name: String
-  /// The arguments; `INPUTS` stands for the folder of what is read. The program runs in the folder of what is written.
+  /// The arguments, in which `INPUTS` stands for the folder of what is read.
+  ///
+  /// The program runs in the folder of what is written.
   let arguments: [String]
   /// What is written, and is the same in every run.
   let outputs: [String]

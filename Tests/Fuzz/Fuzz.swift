@@ -32,7 +32,9 @@ public func mutate(
 ) -> Int {
   let changed = libFuzzerMutate(data, size, limit)
   let repaired = target.repaired(Array(UnsafeBufferPointer(start: data, count: changed)))
-  repaired.withUnsafeBufferPointer { if let start = $0.baseAddress { data.update(from: start, count: changed) } }
+  repaired.withUnsafeBufferPointer {
+    if let start = $0.baseAddress { data.update(from: start, count: changed) }
+  }
   return changed
 }
 

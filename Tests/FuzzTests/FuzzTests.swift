@@ -30,7 +30,8 @@ import Testing
     for input in corpus {
       input.withUnsafeBytes { target.read($0) }
       for _ in 0..<500 {
-        let changed = target.repaired(Self.changed(input, corpus.randomElement(using: &generator) ?? [], &generator))
+        let changed = target.repaired(
+          Self.changed(input, corpus.randomElement(using: &generator) ?? [], &generator))
         changed.withUnsafeBytes { target.read($0) }
       }
     }

@@ -115,4 +115,68 @@ struct MediaTests {
     #expect(throws: BenbenError.self) { try write("clip.avi") }
     #expect(throws: BenbenError.self) { try write("no/such/folder/clip.mp4") }
   }
+
+  /// The boxes of an MP4, changed: 115 to 122 of the catalogue.
+  ///
+  /// Whatever FFmpeg makes of it, it ends soon, takes little, and
+  /// gives a clip of the right size or an error.
+  @Test(arguments: [
+    "115 size 0", "115 size 1", "115 size 7", "116 largesize", "117 count", "118 place", "119 extents",
+    "120 depth", "121 subsamples", "122 another size",
+  ])
+  func bearsHostileBoxes(attack: String) throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var bytes = Array(try #require(FileManager.default.contents(atPath: write("clip.mp4"))))
+    func place(of box: String) throws -> Int {
+      let name = Array(box.utf8)
+      return try #require(bytes.indices.first { bytes[$0...].starts(with: name) }) - 4
+    }
+    func big(_ value: UInt64, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64(count - 1 - $0))) }
+    }
+    func put(_ value: UInt64, _ count: Int, at place: Int) {
+      bytes.replaceSubrange(place..<place + count, with: big(value, count))
+    }
+    func box(_ name: String, _ content: [UInt8]) -> [UInt8] {
+      big(UInt64(content.count + 8), 4) + Array(name.utf8) + content
+    }
+    switch attack {
+    case "115 size 0": put(0, 4, at: try place(of: "trak"))
+    case "115 size 1": put(1, 4, at: try place(of: "stbl"))
+    case "115 size 7": put(7, 4, at: try place(of: "stsd"))
+    case "116 largesize":
+      let moov = try place(of: "moov")
+      put(1, 4, at: moov)
+      put(.max - 3, 8, at: moov + 8)
+    case "117 count": put(0xFFFF_FFFF, 4, at: try place(of: "stsz") + 16)
+    case "118 place": put(0xFFFF_FF00, 4, at: try place(of: "stco") + 16)
+    case "119 extents": put(0xFFFF_FFFF, 4, at: try place(of: "avc1") + 32)
+    case "120 depth":
+      var nested: [UInt8] = []
+      for _ in 0..<10_000 { nested = box("moov", nested.count < 80_000 ? nested : []) }
+      bytes = Array(bytes.prefix(try place(of: "moov"))) + nested
+    case "121 subsamples":
+      let senc = box("senc", big(2, 4) + big(0xFFFF_FFFF, 4) + big(0xFFFF_FFFF_FFFF_FFFF, 8))
+      bytes += box("moof", box("traf", senc))
+    default:
+      // The parameter sets of another size, in the sample description.
+      let other = folder + "/other.mp4"
+      try Clip(width: 96, height: 32, bytes: [UInt8](repeating: 9, count: 96 * 32 * 3))?.write(to: other)
+      let others = Array(try #require(FileManager.default.contents(atPath: other)))
+      let (from, to) = (
+        try #require(others.indices.first { others[$0...].starts(with: Array("avcC".utf8)) }),
+        try place(of: "avcC") + 4
+      )
+      bytes.replaceSubrange(to..<to + 40, with: others[from..<from + 40])
+    }
+    let path = folder + "/hostile.mp4"
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let elapsed = ContinuousClock().measure {
+      do {
+        let clip = try ClipReader.read(path, maximumFrames: 100)
+        #expect(clip.width * clip.height * 3 * clip.count == clip.bytes.count && clip.count <= 100)
+      } catch { #expect(error is BenbenError) }
+    }
+    #expect(elapsed < .seconds(10))
+  }
 }

@@ -174,4 +174,37 @@ struct TokenizerTests {
       _ = try T5Tokenizer(folder: "t5") { $0 == "spiece.model" ? Array(model.prefix(length)) : nil }
     }
   }
+
+  private static func clip(_ changed: [String: String]) throws -> CLIPTokenizer {
+    let letters = "abcdefghijklmnopqrstuvwxyz".map(String.init)
+    let pieces = letters + letters.map { $0 + "</w>" } + ["re", "<|startoftext|>", "<|endoftext|>"]
+    let rows = pieces.enumerated().map { "\"\($1)\":\($0)" }.joined(separator: ",")
+    let files = [
+      "vocab.json": "{\(rows)}", "merges.txt": "#version: 0.2\nr e\n",
+      "tokenizer_config.json": "{\"model_max_length\":77}",
+    ].merging(changed) { $1 }
+    return try CLIPTokenizer(folder: "tokenizer") { files[$0].map { Array($0.utf8) } }
+  }
+
+  /// 109 and 110: merges that no word reaches, or that lack a part, and 104 for CLIP: a word of 100 KB.
+  @Test func clipBearsOddMerges() throws {
+    let long = String(repeating: "q", count: 100_000)
+    let elapsed = try ContinuousClock().measure {
+      let tokenizer = try Self.clip(["merges.txt": "#version: 0.2\n\(long) \(long)\nr e\n"])
+      #expect(tokenizer("red").count > 2)
+      #expect(tokenizer(long).ids.count == 77)
+    }
+    #expect(elapsed < .seconds(5))
+    for merges in ["#version: 0.2\nr\n", "#version: 0.2\nr e d\n", "#version: 0.2\n e\n"] {
+      #expect(throws: BenbenError.self, "\(merges)") { _ = try Self.clip(["merges.txt": merges]) }
+    }
+  }
+
+  /// 114: a chat template is a program, and nothing here runs it.
+  @Test func aTemplateIsNotRendered() throws {
+    let config =
+      "{\"model_max_length\":77,\"chat_template\":\"{% for i in range(10**9) %}{{ 1/0 }}{% endfor %}\"}"
+    let plain = try Self.clip([:])
+    #expect(try Self.clip(["tokenizer_config.json": config])("a red ball").ids == plain("a red ball").ids)
+  }
 }

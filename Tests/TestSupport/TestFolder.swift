@@ -25,4 +25,10 @@ public final class TestFolder: Sendable {
 
   /// The names of everything in it, sorted.
   public var entries: [String] { FileSystem.entries(of: path) }
+
+  /// A file in a folder of its own, which is there as long as what is returned.
+  public static func scratch(_ bytes: [UInt8]) throws -> (folder: TestFolder, file: String) {
+    let folder = try TestFolder()
+    return (folder, try folder.write(bytes, "x.safetensors"))
+  }
 }

@@ -5,12 +5,23 @@ import Tensors
 extension Pack {
   /// Unpacks a model, whole or not at all, into exactly the files that were packed, each checked against its hash.
   ///
-  /// - Parameter progress: called with the number of packed bytes that were just read.
+  /// - Parameters:
+  ///   - keyPath: the PEM file of the ed25519 public key with which the pack must be signed; nil for any pack.
+  ///   - progress: called with the number of packed bytes that were just read.
+  /// - Returns: whether the pack is signed, by whomever.
+  @discardableResult
   package static func unpack(
-    _ path: String, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
-  ) throws {
+    _ path: String, to output: String, mayReplace: Bool, verifyingWith keyPath: String? = nil,
+    progress: (Int) throws -> Void
+  ) throws -> Bool {
     let source = try InputFile(path: path)
-    let files = try self.files(in: source)
+    let signature = try signature(in: source)
+    let (files, trailer) = try self.files(
+      in: source, end: source.size - (signature == nil ? 0 : signatureFrameLength))
+    if let keyPath {
+      let key = try SignatureKey(.verifying, path: keyPath)
+      try requireSignature(signature, of: trailer, by: key, path: path)
+    }
     let folder = try StagedFolder(
       destination: output, mayReplace: mayReplace, isReplaceable: NativeModel.isNothingElse)
     let batch = 2 * Concurrency.cores
@@ -53,17 +64,19 @@ extension Pack {
     for name in model.componentNames { _ = try model.component(name) }
     for name in model.auxiliaryFileNames { _ = try model.auxiliaryFile(name) }
     try folder.commit()
+    return signature != nil
   }
 
-  /// Finds and reads the index at the end of a pack.
-  private static func files(in source: InputFile) throws -> [File] {
+  /// Finds and reads the index before the end of a pack, and returns it with the trailer that names it.
+  private static func files(in source: InputFile, end: Int) throws -> (files: [File], trailer: [UInt8]) {
     func fault(_ why: String) -> BenbenError {
       BenbenError(.malformed, "not a pack of ours", at: source.path, because: why, code: .notAPack)
     }
     let trailerLength = 8 + Pack.trailerLength
-    guard source.size >= trailerLength else { throw fault("\(source.size) bytes are too few") }
-    let trailerStart = source.size - trailerLength
-    var trailer = ByteReader(try source.bytes(at: trailerStart, count: trailerLength))
+    guard end >= trailerLength else { throw fault("\(source.size) bytes are too few") }
+    let trailerStart = end - trailerLength
+    let trailerBytes = try source.bytes(at: trailerStart, count: trailerLength)
+    var trailer = ByteReader(trailerBytes)
     guard trailer.unsigned(4) == UInt64(skippableMagic), trailer.integer(4) == Pack.trailerLength,
       let start = trailer.integer(8), let length = trailer.integer(8),
       let hash = trailer.run(32),
@@ -84,6 +97,8 @@ extension Pack {
     } catch {
       throw fault("its index: \(error.description)")
     }
-    return try Pack.files(index, dataLength: start, path: source.path)
+    return (
+      try Pack.files(index, dataLength: start, path: source.path), Array(trailerBytes.dropFirst(8))
+    )
   }
 }

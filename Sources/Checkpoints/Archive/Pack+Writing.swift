@@ -7,12 +7,17 @@ extension Pack {
   ///
   /// Only files that lie in the model itself are packed, and each is checked against the hash that the model lists.
   ///
-  /// - Parameter progress: called with the number of the model's bytes that were just packed.
+  /// - Parameters:
+  ///   - keyPath: the PEM file of the ed25519 private key to sign with; nil for a pack without a signature.
+  ///   - progress: called with the number of the model's bytes that were just packed.
   /// - Returns: the sizes of the model and of the pack, in bytes.
   package static func pack(
-    _ model: NativeModel, to output: String, mayReplace: Bool, progress: (Int) throws -> Void
+    _ model: NativeModel, to output: String, mayReplace: Bool, signingWith keyPath: String? = nil,
+    progress: (Int) throws -> Void
   ) throws -> (bytes: Int, packedBytes: Int) {
     try model.requireSoundManifest()
+    // Looked at before the work.
+    if let keyPath { _ = try SignatureKey(.signing, path: keyPath) }
     let staged = try StagedFile(destination: output, mayReplace: mayReplace)
     var files: [File] = []
     var position = 0
@@ -60,6 +65,9 @@ extension Pack {
     let trailer =
       little(UInt64(indexStart)) + little(UInt64(index.count)) + Digest.sha256Bytes(index) + magic
     try emit(skippable(trailer))
+    if let keyPath {
+      try emit(signatureFrame(trailer, SignatureKey(.signing, path: keyPath)))
+    }
     try staged.commit()
     return (files.reduce(0) { $0 + $1.count }, position)
   }
@@ -114,7 +122,7 @@ extension Pack {
   }
 
   /// Returns a skippable frame, which zstd readers pass over.
-  private static func skippable(_ payload: [UInt8]) -> [UInt8] {
+  static func skippable(_ payload: [UInt8]) -> [UInt8] {
     little(skippableMagic) + little(UInt32(payload.count)) + payload
   }
 

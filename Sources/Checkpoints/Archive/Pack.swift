@@ -7,6 +7,7 @@ import Tensors
 ///     frame …                  each the bytes of one block, wide numbers split into byte planes
 ///     skippable frame          the index: canonical JSON, schema `benben.pack/1`
 ///     skippable frame          56 bytes: where the index starts, its length, its SHA-256, and the magic `BENBENPK`
+///     skippable frame          72 bytes, if the pack is signed: the signature of the 56, and the magic `BENBENSG`
 ///
 /// Frame boundaries follow the tensors of the native format, so the same model gives the same bytes whatever the number
 /// of threads. Any zstd program can check the frames. The schema of the index is `schemas/benben-pack.schema.json`.

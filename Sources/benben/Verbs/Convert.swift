@@ -203,7 +203,11 @@ struct Convert: ParsableCommand {
     return try QuantizationOptions(
       type: type, typeReason: type.map { "--type \($0.rawValue)" },
       recipe: try recipe.map { try Recipe(path: $0) },
-      overrides: try tensorType.map { try Recipe.Rule(assignment: $0, reason: "--tensor-type \($0)") })
+      overrides: try tensorType.map { text in
+        do {
+          return try Recipe.Rule(assignment: text, reason: "--tensor-type \(text)")
+        } catch let error as BenbenError { throw ValidationError("--tensor-type \(text): \(error.why)") }
+      })
   }
 }
 

@@ -16,6 +16,10 @@ struct PackModel: ParsableCommand {
   @Flag(help: "Replace an existing output.")
   var force = false
 
+  @Option(
+    help: "Sign the pack with this ed25519 private key, a PEM file.", completion: .file(extensions: ["pem"]))
+  var sign: String?
+
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
@@ -24,7 +28,7 @@ struct PackModel: ParsableCommand {
     progress.begin("packing \(model)")
     var done = 0
     let total = max(native.byteCount, 1)
-    let (bytes, packed) = try Pack.pack(native, to: output, mayReplace: force) { count in
+    let (bytes, packed) = try Pack.pack(native, to: output, mayReplace: force, signingWith: sign) { count in
       done += count
       try progress.update("packing", done: min(done, total), of: total, rate: ProgressLine.bytes)
     }

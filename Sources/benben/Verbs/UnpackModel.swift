@@ -17,6 +17,11 @@ struct UnpackModel: ParsableCommand {
   @Flag(help: "Replace an existing output.")
   var force = false
 
+  @Option(
+    help: "Refuse a pack that is not signed with this ed25519 public key, a PEM file.",
+    completion: .file(extensions: ["pem"]))
+  var verifyKey: String?
+
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
@@ -24,10 +29,12 @@ struct UnpackModel: ParsableCommand {
     progress.begin("unpacking \(pack)")
     var done = 0
     let total = max(try InputFile(path: pack).size, 1)
-    try Pack.unpack(pack, to: output, mayReplace: force) { count in
+    let isSigned = try Pack.unpack(pack, to: output, mayReplace: force, verifyingWith: verifyKey) { count in
       done += count
       try progress.update("unpacking", done: min(done, total), of: total, rate: ProgressLine.bytes)
     }
-    common.say("\(output) is the model that was packed")
+    let note =
+      !isSigned ? "" : verifyKey == nil ? "; its signature was not looked at" : ", signed with this key"
+    common.say("\(output) is the model that was packed\(note)")
   }
 }
