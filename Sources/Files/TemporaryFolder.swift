@@ -5,6 +5,9 @@ package final class TemporaryFolder {
   /// The path of the folder.
   package let path: String
 
+  /// The system's folder for temporary files.
+  static var root: String { FileManager.default.temporaryDirectory.path }
+
   /// Creates a folder with a unique name.
   ///
   /// - Parameter sibling: a path on the disk to use, such as that of an output; nil for the system's temporary folder.

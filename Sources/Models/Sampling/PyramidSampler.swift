@@ -51,13 +51,22 @@ package struct PyramidSampler {
   /// Returns the transformer's raw predictions, one per text.
   package func predict(
     latent: Tensor, history: [Tensor], timestep: Double, texts: [TextEmbedding],
-    observer: (any ActivationObserver)? = nil
+    cached: HistoryCache.Call? = nil, observer: (any ActivationObserver)? = nil
   ) throws -> [Tensor] {
     let samples = texts.map {
       TransformerSample(
         text: $0.tokens, pooled: $0.pooled, clips: history + [latent], timestep: Float(timestep))
     }
-    return try transformer(samples, observer: observer, in: context)
+    return try transformer(samples, history: cached, observer: observer, in: context)
+  }
+
+  /// Creates an empty cache of keys and values for a run; see ``HistoryCache/init(_:textCounts:shape:in:budget:)``.
+  package func makeCache(
+    _ calls: [TransformerCall], texts: [TextEmbedding], in folder: String?, budget: Int?
+  ) throws -> HistoryCache {
+    try HistoryCache(
+      calls, textCounts: texts.map { $0.tokens.shape[0] }, shape: transformer.historyShape, in: folder,
+      budget: budget)
   }
 
   /// Applies classifier-free guidance to [negative, prompt]; a single prediction is returned unchanged.
@@ -80,12 +89,13 @@ package struct PyramidSampler {
   ///   - initial: the noise of the whole clip, [channels, T, height, width].
   ///   - image: the latent of a given first frame [channels, 1, height, width], or nil.
   ///   - resumed: the latents of the first units, when an earlier run finished them.
+  ///   - cache: the cache of keys and values of this run; nil to compute them all in every call.
   ///   - onLatent: receives the latent of every stage as it ends.
   ///   - onCall: called after every computed call; an error that it throws ends the run.
   /// - Returns: the latents of all frames, including the image's.
   package func generate(
     _ calls: [TransformerCall], texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
-    resumed: [Tensor] = [], noise: any NoiseSource,
+    resumed: [Tensor] = [], noise: any NoiseSource, cache: HistoryCache? = nil,
     onLatent: (TransformerCall, Tensor) throws -> Void, onCall: (TransformerCall) throws -> Void
   ) throws -> [Tensor] {
     let starts = startingPoints(initial)
@@ -107,8 +117,10 @@ package struct PyramidSampler {
         if call.endsUnit { finished.append(resumed[finished.count - imageCount]) }
         continue
       }
+      let cached = cache?.call(call)
       let predictions = try predict(
-        latent: latent, history: history[call.stage], timestep: call.timestep, texts: texts)
+        latent: latent, history: history[call.stage], timestep: call.timestep, texts: texts, cached: cached)
+      if let cached { cache?.finish(cached, of: call) }
       latent = step(latent, along: guided(predictions, scale: call.guidanceScale), of: call)
       // `onCall` may end the run, so the latents that the call finished are reported before it.
       if call.endsStage { try onLatent(call, latent) }

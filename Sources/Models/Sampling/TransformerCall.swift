@@ -36,6 +36,18 @@ public struct TransformerCall: Equatable, Sendable {
   /// Whether the call is the last of its unit.
   public var endsUnit: Bool { endsStage && stage == PyramidFlowSchedule.stageCount - 1 }
 
+  /// The number of earlier latents that are at the coarsest size, which all stand before the others.
+  var coarseFrames: Int {
+    let coarse = coarseExtents
+    return historyShapes.prefix { Array($0.suffix(2)) == coarse }.reduce(0) { $0 + $1[1] }
+  }
+
+  /// The number of tokens of a latent at the coarsest size.
+  var coarseFrameTokens: Int { coarseExtents.reduce(1, *) / (Patches.side * Patches.side) }
+
+  /// The height and width of a latent at the coarsest size.
+  private var coarseExtents: [Int] { latentShape.suffix(2).map { $0 >> stage } }
+
   /// The number of latent tokens in one sample, without text tokens.
   public var latentTokens: Int {
     (historyShapes + [latentShape]).reduce(0) { sum, shape in

@@ -1,34 +1,42 @@
 import Kernels
 import Tensors
 
-/// Queries, keys and values of all samples, [Σ (text + image tokens), width] each, text first in every sample.
+/// Queries, keys and values of all samples, [Σ tokens, width] each, text first in every sample.
+///
+/// Queries are those of the rows that are computed; keys and values start with those that are known.
 struct AttentionOperands {
   let query: Tensor, key: Tensor, value: Tensor
 
   init(layout: BatchLayout, width: Int) {
-    let shape = [layout.jointRows.last?.upperBound ?? 0, width]
-    query = Tensor(shape)
+    query = Tensor([layout.jointRows.last?.upperBound ?? 0, width])
+    let shape = [layout.keyRows.last?.upperBound ?? 0, width]
     key = Tensor(shape)
     value = Tensor(shape)
   }
 
-  /// Rotates queries and keys in place, then computes the attention sample by sample.
+  /// Rotates queries and new keys in place, then computes the attention sample by sample.
   func attend(
-    _ layout: BatchLayout, _ settings: AttentionSettings, isRounded: Bool, in context: KernelContext
+    _ layout: BatchLayout, _ settings: AttentionSettings, isRounded: Bool, history: LayerHistory?,
+    in context: KernelContext
   ) throws -> Tensor {
-    let output = Tensor(query.shape)
-    for (sample, rows) in layout.jointRows.enumerated() {
+    try history?.load(into: self, layout)
+    let rows = layout.jointRows
+    for (sample, keys) in layout.keys(of: rows).enumerated() {
       let rotary = layout.rotary[sample]
-      for tensor in [query, key] {
+      for tensor in [query.rows(rows[sample]), key.rows(keys)] {
         RotaryEmbedding.rotate(
-          tensor.rows(rows), cosines: rotary.cosines, sines: rotary.sines, heads: settings.heads)
+          tensor, cosines: rotary.cosines, sines: rotary.sines, heads: settings.heads)
       }
+    }
+    history?.store(self, layout)
+    let output = Tensor(query.shape)
+    for (sample, keys) in layout.keyRows.enumerated() {
       try context.attention(
         AttentionInput(
-          query: query.rows(rows), key: key.rows(rows), value: value.rows(rows), heads: settings.heads,
-          isRounded: isRounded),
+          query: query.rows(rows[sample]), key: key.rows(keys), value: value.rows(keys),
+          heads: settings.heads, isRounded: isRounded),
         blocks: layout.attentionBlocks(sample: sample), scale: 1 / Float(settings.headDim).squareRoot(),
-        into: output.rows(rows))
+        into: output.rows(rows[sample]))
     }
     return output
   }

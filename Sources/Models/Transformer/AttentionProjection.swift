@@ -29,15 +29,22 @@ struct AttentionProjection {
   }
 
   /// Projects the given rows of x [tokens, width] into rows of the attention's operands.
+  ///
+  /// - Parameters:
+  ///   - rows: the rows of each sample in x.
+  ///   - places: their rows in the joint sequence.
   func callAsFunction(
     _ x: LinearInput, rows: [Range<Int>], into operands: AttentionOperands, at places: [Range<Int>],
-    in context: KernelContext
+    _ layout: BatchLayout, in context: KernelContext
   ) throws {
-    for (linear, tensor) in [(query, operands.query), (key, operands.key), (value, operands.value)] {
+    let keys = layout.keys(of: places)
+    let targets = [(query, operands.query, places), (key, operands.key, keys), (value, operands.value, keys)]
+    for (linear, tensor, places) in targets {
       try linear(
         x, zip(rows, places).map { Linear.Segment(rows: $0, into: tensor.rows($1)) }, in: context)
     }
-    for (weight, tensor) in [(queryNorm.tensor(), operands.query), (keyNorm.tensor(), operands.key)] {
+    for (weight, tensor, places) in [(queryNorm, operands.query, places), (keyNorm, operands.key, keys)] {
+      let weight = weight.tensor()
       for rows in places.map(tensor.rows) {
         Normalization.rmsNorm(rows, weight: weight, epsilon: epsilon, into: rows)
       }

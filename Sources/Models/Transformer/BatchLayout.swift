@@ -2,42 +2,73 @@ import Kernels
 import Tensors
 
 /// The token sequences of a batch: which rows belong to which sample, and which keys each query sees.
+///
+/// Where the keys and values of a prefix of every sequence are known, only the tokens behind it are rows.
 struct BatchLayout {
+  /// The number of text tokens that are rows, in each sample.
   let textCounts: [Int]
+  /// The number of image tokens that are rows.
   let imageCount: Int
-  /// The number of tokens in each frame of the sequence, in order of time.
-  let frameSizes: [Int]
+  /// The number of tokens of the known prefix, in each sample.
+  let knownCounts: [Int]
   let rotary: [RotaryPositions]
   /// The clips from coarse to fine.
   let clips: [ClipExtents]
+  /// The number of tokens in each frame of the whole sequence, in order of time.
+  private let frameSizes: [Int]
+  private let knownFrames: Int
+  /// The number of text tokens of the whole sequence, in each sample.
+  private let allTextCounts: [Int]
 
   /// Creates the layout of a batch whose samples have clips of the same shapes.
-  init(_ batch: [TransformerSample], axes: [Int]) {
+  init(_ batch: [TransformerSample], axes: [Int], knownFrames: Int = 0) {
     let shapes = batch.first?.clips.map(\.shape) ?? []
     precondition(batch.allSatisfy { $0.clips.map(\.shape) == shapes })
     self.init(
       textCounts: batch.map { $0.text.shape[0] }, clips: (batch.first?.clips ?? []).map(Patches.extents),
-      axes: axes)
+      axes: axes, knownFrames: knownFrames)
   }
 
-  init(textCounts: [Int], clips: [ClipExtents], axes: [Int]) {
+  init(textCounts: [Int], clips: [ClipExtents], axes: [Int], knownFrames: Int = 0) {
     self.clips = clips
-    self.textCounts = textCounts
-    imageCount = clips.reduce(0) { $0 + $1.tokenCount }
+    self.knownFrames = knownFrames
+    allTextCounts = textCounts
+    self.textCounts = knownFrames == 0 ? textCounts : textCounts.map { _ in 0 }
     frameSizes = clips.flatMap { Array(repeating: $0.tokensPerFrame, count: $0.frames) }
-    rotary = textCounts.map { RotaryPositions(textCount: $0, clips: clips, axes: axes) }
+    let knownImage = frameSizes.prefix(knownFrames).reduce(0, +)
+    imageCount = frameSizes.reduce(0, +) - knownImage
+    let knownCounts = textCounts.map { knownFrames == 0 ? 0 : $0 + knownImage }
+    self.knownCounts = knownCounts
+    rotary = zip(textCounts, knownCounts).map {
+      RotaryPositions(textCount: $0, clips: clips, axes: axes, skipping: $1)
+    }
   }
 
   var samples: Range<Int> { textCounts.indices }
   var lastClipTokenCount: Int { clips.last?.tokenCount ?? 0 }
   var textRows: [Range<Int>] { Self.runs(textCounts) }
   var imageRows: [Range<Int>] { Self.runs(textCounts.map { _ in imageCount }) }
+  /// The number of image tokens of the known prefix.
+  var knownImageCount: Int { frameSizes.prefix(knownFrames).reduce(0, +) }
   /// The rows of each sample in the joint sequence, its text followed by its image.
   var jointRows: [Range<Int>] { Self.runs(textCounts.map { $0 + imageCount }) }
 
   /// The rows of each sample's text, and of its image, in the joint sequence.
   var jointTextRows: [Range<Int>] { zip(jointRows, textCounts).map { $0.lowerBound..<$0.lowerBound + $1 } }
   var jointImageRows: [Range<Int>] { zip(jointRows, textCounts).map { $0.lowerBound + $1..<$0.upperBound } }
+
+  /// The rows of each sample's keys, those of the known prefix first.
+  var keyRows: [Range<Int>] {
+    Self.runs(zip(knownCounts, textCounts).map { $0 + $1 + imageCount })
+  }
+
+  /// Returns the places among the keys of rows of the joint sequence, a range for each sample.
+  func keys(of rows: [Range<Int>]) -> [Range<Int>] {
+    rows.indices.map { sample in
+      let shift = keyRows[sample].lowerBound + knownCounts[sample] - jointRows[sample].lowerBound
+      return rows[sample].lowerBound + shift..<rows[sample].upperBound + shift
+    }
+  }
 
   private static func runs(_ counts: [Int]) -> [Range<Int>] {
     var end = 0
@@ -52,11 +83,21 @@ struct BatchLayout {
   /// Text has time 0, like the first frame, so the tokens are sorted by time and every block of equal time sees a
   /// prefix.
   func attentionBlocks(sample: Int) -> [AttentionBlock] {
+    let known = knownCounts[sample]
     var start = 0
-    return frameSizes.enumerated().map { index, size in
-      let end = start + size + (index == 0 ? textCounts[sample] : 0)
+    let blocks = frameSizes.enumerated().map { index, size in
+      let end = start + size + (index == 0 ? allTextCounts[sample] : 0)
       defer { start = end }
-      return AttentionBlock(queries: start..<end, keys: end)
+      return AttentionBlock(queries: start - known..<end - known, keys: end)
     }
+    return Array(blocks.dropFirst(knownFrames))
+  }
+}
+
+extension BatchLayout {
+  /// Returns the image tokens of a sample that are rows, [tokens, 4·channels].
+  func imageTokens(of sample: TransformerSample, order: Patches.Order) -> Tensor {
+    let tokens = Tensor.concatenated(sample.clips.map { Patches.tokens($0, order: order) })
+    return tokens.rows(knownImageCount..<tokens.shape[0])
   }
 }

@@ -62,10 +62,13 @@ struct JointBlock {
       update: endsText ? nil : try update(output: "to_add_out", feedForward: "ff_context"))
   }
 
+  /// Whether the attention may round its operands.
+  var attendsRounded: Bool { image.projection.isRounded && text.projection.isRounded }
+
   /// Updates both streams in place: text [Σ text tokens, width], image [samples · image tokens, width].
   func callAsFunction(
     text textStream: Tensor, image imageStream: Tensor, condition: Tensor, layout: BatchLayout,
-    in context: KernelContext
+    history: LayerHistory? = nil, in context: KernelContext
   ) throws {
     let (textRows, imageRows) = (layout.textRows, layout.imageRows)
     let (jointTextRows, jointImageRows) = (layout.jointTextRows, layout.jointImageRows)
@@ -75,13 +78,13 @@ struct JointBlock {
     try image.projection(
       LinearInput(imageModulation[0].normalized(imageStream, rows: imageRows)), rows: imageRows,
       into: operands,
-      at: jointImageRows, in: context)
+      at: jointImageRows, layout, in: context)
     try text.projection(
       LinearInput(textModulation[0].normalized(textStream, rows: textRows)), rows: textRows, into: operands,
-      at: jointTextRows, in: context)
+      at: jointTextRows, layout, in: context)
     let attended = LinearInput(
       try operands.attend(
-        layout, settings, isRounded: image.projection.isRounded && text.projection.isRounded, in: context))
+        layout, settings, isRounded: attendsRounded, history: history, in: context))
     try image.update?(
       imageStream, attended: attended, jointRows: jointImageRows, modulation: imageModulation,
       rows: imageRows,

@@ -15,6 +15,13 @@ package struct PyramidFluxTransformer: PyramidTransformer {
   /// The inputs that the transformer expects.
   package var inputs: TransformerInputs { config.inputs }
 
+  package var historyShape: HistoryShape {
+    HistoryShape(
+      layers: jointBlocks.count + singleBlocks.count, width: config.attention.width,
+      isRounded: KernelContext.multipliesBFloat16 && jointBlocks.allSatisfy(\.attendsRounded)
+        && singleBlocks.allSatisfy(\.attendsRounded))
+  }
+
   /// Builds the transformer from its weights.
   package init(_ config: PyramidFluxConfig, _ scope: WeightScope) throws {
     self.config = config
@@ -32,24 +39,29 @@ package struct PyramidFluxTransformer: PyramidTransformer {
 
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
   package func callAsFunction(
-    _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
+    _ batch: [TransformerSample], history: HistoryCache.Call? = nil,
+    observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
     guard let first = batch.first, let last = first.clips.last else { return [] }
-    let layout = BatchLayout(batch, axes: config.rotaryAxes)
+    let layout = BatchLayout(batch, axes: config.rotaryAxes, knownFrames: history?.knownFrames ?? 0)
     let (textRows, imageRows, jointRows) = (layout.textRows, layout.imageRows, layout.jointRows)
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
     let image = try latentEmbedder(
-      .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .pixelsFirst) } }), in: context)
+      .concatenated(batch.map { layout.imageTokens(of: $0, order: .pixelsFirst) }), in: context)
     try observer?.observe("x_embedder", 0, .image, image, rows: imageRows)
     for (index, block) in jointBlocks.enumerated() {
-      try block(text: text, image: image, condition: condition, layout: layout, in: context)
+      try block(
+        text: text, image: image, condition: condition, layout: layout,
+        history: LayerHistory(history, layer: index), in: context)
       try observer?.observe("transformer_blocks.\(index)", 0, .text, text, rows: textRows)
       try observer?.observe("transformer_blocks.\(index)", 1, .image, image, rows: imageRows)
     }
     let joint = Tensor.concatenated(
       layout.samples.flatMap { [text.rows(textRows[$0]), image.rows(imageRows[$0])] })
     for (index, block) in singleBlocks.enumerated() {
-      try block(joint, condition: condition, layout: layout, in: context)
+      try block(
+        joint, condition: condition, layout: layout,
+        history: LayerHistory(history, layer: jointBlocks.count + index), in: context)
       try observer?.observe(
         "single_transformer_blocks.\(index)", 0, .textThenImage(textCounts: layout.textCounts), joint,
         rows: jointRows)

@@ -16,6 +16,12 @@ package struct PyramidMMDiT: PyramidTransformer {
   /// The inputs that the transformer expects.
   package var inputs: TransformerInputs { config.inputs }
 
+  package var historyShape: HistoryShape {
+    HistoryShape(
+      layers: blocks.count, width: config.attention.width,
+      isRounded: KernelContext.multipliesBFloat16 && blocks.allSatisfy(\.attendsRounded))
+  }
+
   /// Builds the transformer from its weights.
   package init(_ config: PyramidMMDiTConfig, _ scope: WeightScope) throws {
     self.config = config
@@ -36,19 +42,24 @@ package struct PyramidMMDiT: PyramidTransformer {
 
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
   package func callAsFunction(
-    _ batch: [TransformerSample], observer: (any ActivationObserver)? = nil, in context: KernelContext
+    _ batch: [TransformerSample], history: HistoryCache.Call? = nil,
+    observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
     guard let first = batch.first, let last = first.clips.last else { return [] }
     // The only axis is time; text has time 0, like the first frame.
-    let layout = BatchLayout(batch, axes: [config.attention.headDim])
+    let layout = BatchLayout(
+      batch, axes: [config.attention.headDim], knownFrames: history?.knownFrames ?? 0)
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
-    let image = Tensor.concatenated(layout.samples.map { _ in positions(layout.clips) })
+    let all = positions(layout.clips)
+    let image = Tensor.concatenated(
+      layout.samples.map { _ in all.rows(layout.knownImageCount..<all.shape[0]) })
     try latentEmbedder(
-      LinearInput(
-        .concatenated(batch.flatMap { $0.clips.map { Patches.tokens($0, order: .channelsFirst) } })),
+      LinearInput(.concatenated(batch.map { layout.imageTokens(of: $0, order: .channelsFirst) })),
       into: image, then: [.residual], in: context)
     for (index, block) in blocks.enumerated() {
-      try block(text: text, image: image, condition: condition, layout: layout, in: context)
+      try block(
+        text: text, image: image, condition: condition, layout: layout,
+        history: LayerHistory(history, layer: index), in: context)
       if index < blocks.count - 1 {
         try observer?.observe("transformer_blocks.\(index)", 0, .text, text, rows: layout.textRows)
       }

@@ -6,9 +6,17 @@ package protocol PyramidTransformer {
   /// The inputs that the transformer expects.
   var inputs: TransformerInputs { get }
 
+  /// What a cache of this transformer's keys and values holds.
+  var historyShape: HistoryShape { get }
+
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
+  ///
+  /// - Parameters:
+  ///   - history: the keys and values that are known, and kept for the next unit; nil to compute all of them.
+  ///   - observer: receives the activations of every token, which needs all of them to be computed.
   func callAsFunction(
-    _ batch: [TransformerSample], observer: (any ActivationObserver)?, in context: KernelContext
+    _ batch: [TransformerSample], history: HistoryCache.Call?, observer: (any ActivationObserver)?,
+    in context: KernelContext
   ) throws -> [Tensor]
 }
 

@@ -11,13 +11,13 @@ struct RotaryPositions {
   /// Computes the positions of `textCount` text tokens and of clips with these extents in tokens.
   ///
   /// Frames are numbered consecutively through the clips. The rows and columns of a coarse clip have the positions at
-  /// which they lie on the finest grid, interpolated (`_prepare_pyramid_image_ids`).
-  init(textCount: Int, clips: [ClipExtents], axes: [Int]) {
-    let tokens = textCount + clips.reduce(0) { $0 + $1.tokenCount }
+  /// which they lie on the finest grid, interpolated (`_prepare_pyramid_image_ids`). The first `known` tokens are left out.
+  init(textCount: Int, clips: [ClipExtents], axes: [Int], skipping known: Int = 0) {
+    let tokens = textCount + clips.reduce(0) { $0 + $1.tokenCount } - known
     let half = axes.reduce(0, +) / 2
     cosines = Tensor([tokens, half])
     sines = Tensor([tokens, half])
-    var token = 0
+    var token = -known
     for _ in 0..<textCount {
       store([0, 0, 0], axes: axes, token: token)
       token += 1
@@ -40,6 +40,7 @@ struct RotaryPositions {
   }
 
   private func store(_ position: [Float], axes: [Int], token: Int) {
+    if token < 0 { return }
     var index = token * cosines.shape[1]
     for (coordinate, dimensions) in zip(position, axes) {
       for pair in 0..<dimensions / 2 {

@@ -18,17 +18,22 @@ struct SingleBlock {
     projection = try AttentionProjection(settings, .image, scope.scope("attn"))
   }
 
+  /// Whether the attention may round its operands.
+  var attendsRounded: Bool { projection.isRounded }
+
   /// Updates the joint stream [Σ (text + image tokens), width] in place.
   func callAsFunction(
-    _ stream: Tensor, condition: Tensor, layout: BatchLayout, in context: KernelContext
+    _ stream: Tensor, condition: Tensor, layout: BatchLayout, history: LayerHistory? = nil,
+    in context: KernelContext
   ) throws {
     let rows = layout.jointRows
     let modulation = try modulation(condition, in: context)[0]
     let input = LinearInput(modulation.normalized(stream, rows: rows))
     let hidden = try feedForward(input, then: [.activation(.geluTanh)], in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
-    try projection(input, rows: rows, into: operands, at: rows, in: context)
-    let attended = try operands.attend(layout, settings, isRounded: projection.isRounded, in: context)
+    try projection(input, rows: rows, into: operands, at: rows, layout, in: context)
+    let attended = try operands.attend(
+      layout, settings, isRounded: attendsRounded, history: history, in: context)
     try output(
       LinearInput(sideBySide: [attended, hidden]),
       gatedResidual(of: rows, to: stream, rows: rows, gates: modulation.gates), in: context)

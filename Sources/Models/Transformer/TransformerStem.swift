@@ -21,7 +21,8 @@ struct TransformerStem {
     let condition = try timeTextEmbedding(
       times: batch.map(\.timestep), pooled: .concatenated(batch.map(\.pooled)), in: context)
     try observer?.observe("time_text_embed", 0, .samples, condition, rows: layout.samples.map { $0..<$0 + 1 })
-    let text = try contextEmbedder(.concatenated(batch.map(\.text)), in: context)
+    let text = try contextEmbedder(
+      .concatenated(zip(batch, layout.textCounts).map { $0.text.rows(0..<$1) }), in: context)
     try observer?.observe("context_embedder", 0, .text, text, rows: layout.textRows)
     let activated = condition.copy()
     try context.apply(.silu, to: activated)

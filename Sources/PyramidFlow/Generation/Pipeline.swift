@@ -18,12 +18,19 @@ package struct Pipeline {
   private let parts: LoadedModel
   private let variant: String
   private let resume: ResumeState?
+  private let historyCaching: HistoryCaching
+  private let historyFolder: String?
 
   /// Creates a pipeline over a model.
-  package init(_ parts: LoadedModel, variant: String, resume: ResumeState? = nil) {
+  package init(
+    _ parts: LoadedModel, variant: String, resume: ResumeState? = nil,
+    historyCaching: HistoryCaching = .automatic, historyFolder: String? = nil
+  ) {
     self.parts = parts
     self.variant = variant
     self.resume = resume
+    self.historyCaching = historyCaching
+    self.historyFolder = historyFolder
   }
 
   /// Generates a clip.
@@ -136,8 +143,13 @@ package struct Pipeline {
       try onEvent(
         .resumed(units: finished.count, of: unitCount, calls: resumed.count, fraction: fraction()))
     }
+    // Where there is no place for a cache, everything is computed.
+    let cache =
+      historyCaching == .off
+      ? nil
+      : try? sampler.makeCache(calls, texts: texts, in: historyFolder, budget: historyCaching.budget)
     return try sampler.generate(
-      calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise
+      calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise, cache: cache
     ) { call, latent in
       try onValue(.latent(unit: call.unit, stage: call.stage, latent))
       if call.endsUnit {

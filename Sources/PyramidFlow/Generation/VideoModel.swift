@@ -81,7 +81,10 @@ public actor VideoModel {
       let resume = ResumeState(
         embeddings: options.embeddings, latents: options.latents, noise: noise.identity, model: parts.native,
         variant: variant, family: parts.family)
-      return try Pipeline(parts, variant: variant, resume: resume).run(
+      return try Pipeline(
+        parts, variant: variant, resume: resume, historyCaching: options.historyCaching,
+        historyFolder: options.historyFolder
+      ).run(
         request, image: image, noise: try noise.makeSource(), onEvent: onEvent)
     }
   }

@@ -73,6 +73,13 @@ struct Generate: AsyncParsableCommand {
       """)
   var resume = false
 
+  @Option(
+    help: """
+      Keep the keys and values of finished latents, which saves time and changes nothing: auto, off, at most so many bytes \
+      (such as 4GB), or in this folder (default: auto, beside the output).
+      """)
+  var historyCache: HistoryCacheOption?
+
   @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
   var memoryLimit: ByteCount?
 
@@ -119,7 +126,9 @@ struct Generate: AsyncParsableCommand {
     let clip = try await loaded.generate(
       request, variant: variant, image: try firstFrame(request), noise: try noise.chosen(),
       options: GenerationOptions(
-        embeddings: embeddings, latents: resume ? latentsPath : nil, memoryLimit: memoryLimit?.count)
+        embeddings: embeddings, latents: resume ? latentsPath : nil, memoryLimit: memoryLimit?.count,
+        historyCaching: historyCache?.caching ?? .automatic,
+        historyFolder: historyCache?.folder ?? FileSystem.parent(of: output))
     ) { [quiet = common.quiet] event in
       timer.observe(event)
       try progress.show(event, of: request, quiet: quiet)
