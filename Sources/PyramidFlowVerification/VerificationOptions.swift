@@ -8,18 +8,21 @@ public struct VerificationOptions: Sendable {
   public var variant: String?
   /// Whether to stop at the first failure.
   public var stopsAtFirstFailure: Bool
+  /// How many of the transformer's calls are compared one by one.
+  public var sample: CallSample
   /// A function that changes the thresholds derived from the model and the golden.
   public var adjustThresholds: @Sendable (inout Thresholds) -> Void
 
   /// Creates options, by default for both modes with the thresholds derived from the model and the golden.
   public init(
     modes: Set<ComparisonMode> = Set(ComparisonMode.allCases), variant: String? = nil,
-    stopsAtFirstFailure: Bool = false,
+    stopsAtFirstFailure: Bool = false, sample: CallSample = .all,
     adjustThresholds: @escaping @Sendable (inout Thresholds) -> Void = { _ in }
   ) {
     self.modes = modes
     self.variant = variant
     self.stopsAtFirstFailure = stopsAtFirstFailure
+    self.sample = sample
     self.adjustThresholds = adjustThresholds
   }
 }

@@ -21,7 +21,8 @@ extension CommandTests {
     if part != "convert" { #expect(try #require(measurement["gigaOperationsPerSecond"]?.double) > 0) }
     for shape in ["128x:1", "4x4:1", "100000"] {
       let refused = try run("bench", part, "model", "--shape", shape, "--repeat", "1")
-      #expect(refused.code == 64 && refused.errors.contains("not a shape of this part: \(shape)"), "\(refused.errors)")
+      let what = "not a shape of this part: \(shape)"
+      #expect(refused.code == 64 && refused.errors.contains(what), "\(refused.errors)")
     }
   }
 

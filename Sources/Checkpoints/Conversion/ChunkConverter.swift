@@ -65,18 +65,23 @@ final class ChunkConverter {
         "tensor \(quoted(source.name)) is damaged", source.file.path, "it holds NaN or infinity",
         "Download the file again; if it is so in the release, the weights are not usable.")
     }
-    if type == source.weightType {
+    if source.isStored(as: type) {
       scales = Array(scalesOfRows)
       return try body(bytes)
     }
     try floats.with(count: count) { floats in
-      if source.type == .i8 {
+      if source.scaleOffset != nil {
         scalesOfRows.withUnsafeBufferPointer {
           RowQuantization.dequantize(
             bytes.bindMemory(to: Int8.self), scales: $0, columns: rowLength, into: floats)
         }
+      } else if source.type == .i8 {
+        for index in floats.indices { floats[index] = Float(Int8(bitPattern: bytes[index])) }
       } else {
         FloatConversion.convertToFloat(bytes, source.type, into: floats)
+      }
+      if let scale = source.uniformScale {
+        for index in floats.indices { floats[index] *= scale }
       }
       // Every type that is used in computation is exact in f32; every other change of type rounds.
       if type == .f32 { return try body(UnsafeRawBufferPointer(floats)) }

@@ -57,7 +57,7 @@ package struct ComponentPlan {
     let path = component.weights.files.first?.path ?? component.name
     var unclaimed: [String: TensorDescriptor] = [:]
     var wanted: [Row] = []
-    var ignored: [(name: String, rule: String)] = []
+    var ignored = component.weights.absorbed
     for tensor in component.weights.tensors {
       if tensor.name.hasPrefix(component.prefix) {
         unclaimed[String(tensor.name.dropFirst(component.prefix.count))] = tensor
@@ -87,10 +87,15 @@ package struct ComponentPlan {
       guard let stored = source.weightType else {
         throw malformed(
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
-          "\(source.type.rawValue) is stored; f32, bf16 or f16 is needed")
+          "\(source.type.rawValue) is stored; f32, bf16, f16, fp8 or scaled int8 is needed")
       }
-      let choice = request.choose(
+      var choice = request.choose(
         component: component.name, tensor: weight, stored: stored, activations: source.activations)
+      if choice.type == stored, !source.isStored(as: stored) {
+        choice = .init(
+          type: stored, activations: choice.activations,
+          reason: "widened exactly from \(source.type.rawValue)")
+      }
       wanted.append(Row(name: weight.name, source: source, choice: choice))
     }
     if !missing.isEmpty {

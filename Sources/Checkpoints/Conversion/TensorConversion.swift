@@ -15,10 +15,11 @@ struct TensorConversion: ~Copyable {
 
   /// Returns whether values may change: the type cannot hold every value of the stored one.
   static func isLossy(_ source: TensorDescriptor, to type: WeightType) -> Bool {
-    // The values that 8-bit rows represent are exact in f32 only.
-    source.weightType != type
-      && (type == .int8
-        || (source.weightType == .int8 ? type != .f32 : !source.type.widensExactly(to: type.elementType)))
+    // The values that 8-bit rows, and products with a scale, represent are exact in f32 only.
+    guard let stored = source.weightType, stored != type else { return false }
+    if type == .int8 { return true }
+    if stored == .int8 || source.uniformScale != nil { return type != .f32 }
+    return !source.type.isFloat8 && !source.type.widensExactly(to: type.elementType)
   }
 
   init(_ source: TensorDescriptor, to type: WeightType, layout: WeightLayout = .rowMajor) throws {

@@ -53,9 +53,10 @@ package enum ShardedIndex {
         "tensor \(quoted(absent)) is missing", directory + (shardOfTensor[absent] ?? ""),
         "the index says that it is in this shard")
     }
-    return WeightFiles(
+    return try WeightFiles(
       files: files, tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
-      format: opened.first?.weights.format ?? "")
+      format: opened.first?.weights.format ?? ""
+    ).joiningScales()
   }
 }
 
@@ -68,7 +69,7 @@ extension ShardedIndex {
   ) throws -> [(name: String, weights: WeightFiles)] {
     func open(_ name: String) throws -> WeightFiles {
       try folder.requireInside(directory + name)
-      return try WeightFiles.open(directory + name)
+      return try WeightFiles.openShard(directory + name)
     }
     if !names.contains(where: { FileSystem.exists(directory + $0) }) {
       var byContent: [(name: String, weights: WeightFiles)] = []

@@ -6,7 +6,8 @@ extension TensorDescriptor {
   package func renamed(_ name: String) -> TensorDescriptor {
     TensorDescriptor(
       name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
-      strides: strides, storedName: storedName, scaleOffset: scaleOffset, isRounded: isRounded,
+      strides: strides, storedName: storedName, scaleOffset: scaleOffset, uniformScale: uniformScale,
+      isRounded: isRounded,
       sha256: sha256,
       scalesSha256: scalesSha256, layout: layout,
       activations: activations)
@@ -21,7 +22,8 @@ extension TensorDescriptor {
     let length = byteCount / count
     return TensorDescriptor(
       name: name, type: type, shape: [rows / count] + shape.dropFirst(), file: file,
-      offset: offset + index * length, byteCount: length, storedName: storedName)
+      offset: offset + index * length, byteCount: length, storedName: storedName,
+      uniformScale: uniformScale)
   }
 
   /// Returns the matrix with its two dimensions exchanged, or nil for any other rank or a quantized
@@ -32,6 +34,15 @@ extension TensorDescriptor {
     let shape = Array(shape.reversed())
     return TensorDescriptor(
       name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
-      strides: shape.isContiguous(strides: transposed) ? nil : transposed, storedName: storedName)
+      strides: shape.isContiguous(strides: transposed) ? nil : transposed, storedName: storedName,
+      uniformScale: uniformScale)
+  }
+
+  /// Returns a descriptor of the tensor with scales: those of its rows at an offset in its file, or one for all values.
+  func with(scaleOffset: Int? = nil, uniformScale: Float? = nil) -> TensorDescriptor {
+    TensorDescriptor(
+      name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
+      strides: strides, storedName: storedName, scaleOffset: scaleOffset, uniformScale: uniformScale,
+      isRounded: type == .i8)
   }
 }

@@ -26,6 +26,8 @@ package struct TensorDescriptor: Sendable {
   package let strides: [Int]?
   /// The offset in the file of the f32 scales s of its outermost rows, for 8-bit integers q that represent q·s.
   package let scaleOffset: Int?
+  /// The scale s of all values, for stored numbers q that represent q·s.
+  package let uniformScale: Float?
   /// Whether a native model says that values were rounded when it was made.
   let isRounded: Bool
   /// The SHA-256 of the bytes, and of the scales, where the file lists them.
@@ -37,7 +39,8 @@ package struct TensorDescriptor: Sendable {
 
   init(
     name: String, type: ElementType, shape: Shape, file: InputFile, offset: Int, byteCount: Int,
-    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil, isRounded: Bool = false,
+    strides: [Int]? = nil, storedName: String? = nil, scaleOffset: Int? = nil,
+    uniformScale: Float? = nil, isRounded: Bool = false,
     sha256: String? = nil,
     scalesSha256: String? = nil,
     layout: WeightLayout = .rowMajor, activations: InputPrecision = .float32
@@ -51,6 +54,7 @@ package struct TensorDescriptor: Sendable {
     self.byteCount = byteCount
     self.strides = strides
     self.scaleOffset = scaleOffset
+    self.uniformScale = uniformScale
     self.isRounded = isRounded
     self.sha256 = sha256
     self.scalesSha256 = scalesSha256
@@ -58,9 +62,18 @@ package struct TensorDescriptor: Sendable {
     self.activations = activations
   }
 
-  /// The storage type in the terms of a native model, or nil when the element type cannot be used in computation.
+  /// The narrowest type of a native model that holds every value, or nil when the element type cannot be used in
+  /// computation.
   var weightType: WeightType? {
-    type == .i8 && scaleOffset != nil ? .int8 : WeightType(keeping: type)
+    if type == .i8, scaleOffset != nil { return .int8 }
+    if uniformScale != nil { return .f32 }
+    // A number of three or two bits after the first, and of few exponents.
+    return type.isFloat8 ? .bf16 : WeightType(keeping: type)
+  }
+
+  /// Whether the bytes are those of a type of a native model.
+  func isStored(as other: WeightType) -> Bool {
+    weightType == other && uniformScale == nil && !type.isFloat8
   }
 
   /// Reads the scales of the outermost rows of quantized values, and checks their hash and that the values are finite

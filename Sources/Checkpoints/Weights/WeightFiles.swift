@@ -12,13 +12,17 @@ package struct WeightFiles {
   package let format: String
   /// The metadata of a single safetensors file, by key.
   package var metadata: [String: String] = [:]
+  /// The tensors that say something about others, and were joined to them.
+  var absorbed: [(name: String, rule: String)] = []
 
   /// Returns weights in which each tensor is replaced by its translations, under other names or cut into parts.
   package func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {
-    WeightFiles(
+    var result = WeightFiles(
       files: files,
       tensors: tensors.flatMap(translate).sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
       format: format)
+    result.absorbed = absorbed
+    return result
   }
 
   /// Returns whether the first nine bytes of a file are those of a weights file.
@@ -42,6 +46,11 @@ package struct WeightFiles {
   ///
   /// - Throws: ``BenbenError`` that names the file's actual format, where that can be recognised.
   package static func open(_ path: String) throws -> WeightFiles {
+    try openShard(path).joiningScales()
+  }
+
+  /// Opens a weights file whose tensors may belong to those of other files.
+  static func openShard(_ path: String) throws -> WeightFiles {
     let file = try InputFile(path: path)
     let head = try file.bytes(at: 0, count: min(file.size, 9))
     if Safetensors.looksLikeOne(head) { return try Safetensors.open(path) }

@@ -15,9 +15,11 @@ package struct MemoryEstimate {
 
   /// Returns the bytes that a transformer's longest call needs.
   package static func transformer(width: Int, _ request: GenerationRequest) -> Int {
-    let tokens = request.longestLatentTokens()
-    let samples = request.guidanceScale > 0 ? 2 : 1
-    return transformerBuffers * samples * (tokens + T5Tokenizer.length) * width * 4
+    let tokens = request.longestLatentTokens() + T5Tokenizer.length
+    // The longest call whose samples are computed together, or one sample of a longer one.
+    let rows =
+      request.guidanceScale > 0 ? max(tokens, min(2 * tokens, 2 * PyramidSampler.tokensTogether)) : tokens
+    return transformerBuffers * rows * width * 4
   }
 
   /// Returns the bytes that decoding needs, with the clip itself: one byte per value, and f32 for the finished tile.

@@ -3,12 +3,12 @@ import Tensors
 
 /// Queries, keys and values of all samples, [Σ tokens, width] each, text first in every sample.
 ///
-/// Queries are those of the rows that are computed; keys and values start with those that are known.
+/// Queries are those of the rows whose output is read; keys and values start with those that are known.
 struct AttentionOperands {
   let query: Tensor, key: Tensor, value: Tensor
 
   init(layout: BatchLayout, width: Int) {
-    query = Tensor([layout.jointRows.last?.upperBound ?? 0, width])
+    query = Tensor([layout.queryRows.last?.upperBound ?? 0, width])
     let shape = [layout.keyRows.last?.upperBound ?? 0, width]
     key = Tensor(shape)
     value = Tensor(shape)
@@ -20,12 +20,14 @@ struct AttentionOperands {
     in context: KernelContext
   ) throws -> Tensor {
     try history?.load(into: self, layout)
-    let rows = layout.jointRows
-    for (sample, keys) in layout.keys(of: rows).enumerated() {
+    let queries = layout.queryRows
+    for (sample, keys) in layout.keys(of: layout.jointRows).enumerated() {
       let rotary = layout.rotary[sample]
-      for tensor in [query.rows(rows[sample]), key.rows(keys)] {
+      for tensor in [query.rows(queries[sample]), key.rows(keys)] {
+        // Queries are the last of the rows.
+        let rows = rotary.cosines.shape[0] - tensor.shape[0]..<rotary.cosines.shape[0]
         RotaryEmbedding.rotate(
-          tensor, cosines: rotary.cosines, sines: rotary.sines, heads: settings.heads)
+          tensor, cosines: rotary.cosines.rows(rows), sines: rotary.sines.rows(rows), heads: settings.heads)
       }
     }
     history?.store(self, layout)
@@ -33,10 +35,10 @@ struct AttentionOperands {
     for (sample, keys) in layout.keyRows.enumerated() {
       try context.attention(
         AttentionInput(
-          query: query.rows(rows[sample]), key: key.rows(keys), value: value.rows(keys),
+          query: query.rows(queries[sample]), key: key.rows(keys), value: value.rows(keys),
           heads: settings.heads, isRounded: isRounded),
         blocks: layout.attentionBlocks(sample: sample), scale: 1 / Float(settings.headDim).squareRoot(),
-        into: output.rows(rows[sample]))
+        into: output.rows(queries[sample]))
     }
     return output
   }

@@ -28,24 +28,23 @@ struct AttentionProjection {
     query.precision != .float32 && key.precision != .float32 && value.precision != .float32
   }
 
-  /// Projects the given rows of x [tokens, width] into rows of the attention's operands.
-  ///
-  /// - Parameters:
-  ///   - rows: the rows of each sample in x.
-  ///   - places: their rows in the joint sequence.
+  /// Rows of a projection's input, and where their projections go, a range for each sample.
+  typealias Rows = (from: [Range<Int>], to: [Range<Int>])
+
+  /// Projects rows of x [tokens, width] into rows of the attention's operands: some to queries, others to keys and values.
   func callAsFunction(
-    _ x: LinearInput, rows: [Range<Int>], into operands: AttentionOperands, at places: [Range<Int>],
-    _ layout: BatchLayout, in context: KernelContext
+    _ x: LinearInput, queries: Rows, keys: Rows, into operands: AttentionOperands, in context: KernelContext
   ) throws {
-    let keys = layout.keys(of: places)
-    let targets = [(query, operands.query, places), (key, operands.key, keys), (value, operands.value, keys)]
-    for (linear, tensor, places) in targets {
+    let targets = [
+      (query, operands.query, queries), (key, operands.key, keys), (value, operands.value, keys),
+    ]
+    for (linear, tensor, rows) in targets {
       try linear(
-        x, zip(rows, places).map { Linear.Segment(rows: $0, into: tensor.rows($1)) }, in: context)
+        x, zip(rows.from, rows.to).map { Linear.Segment(rows: $0, into: tensor.rows($1)) }, in: context)
     }
-    for (weight, tensor, places) in [(queryNorm, operands.query, places), (keyNorm, operands.key, keys)] {
+    for (weight, tensor, rows) in [(queryNorm, operands.query, queries), (keyNorm, operands.key, keys)] {
       let weight = weight.tensor()
-      for rows in places.map(tensor.rows) {
+      for rows in rows.to.map(tensor.rows) {
         Normalization.rmsNorm(rows, weight: weight, epsilon: epsilon, into: rows)
       }
     }

@@ -19,6 +19,8 @@ struct BatchLayout {
   private let knownFrames: Int
   /// The number of text tokens of the whole sequence, in each sample.
   private let allTextCounts: [Int]
+  /// Whether only the rows of the last clip are queries, since nothing reads what becomes of the others.
+  private var hasLastQueriesOnly = false
 
   /// Creates the layout of a batch whose samples have clips of the same shapes.
   init(_ batch: [TransformerSample], axes: [Int], knownFrames: Int = 0) {
@@ -70,7 +72,38 @@ struct BatchLayout {
     }
   }
 
-  private static func runs(_ counts: [Int]) -> [Range<Int>] {
+  /// The layout of a block after which only the last clip is read.
+  var lastClipOnly: BatchLayout {
+    var layout = self
+    layout.hasLastQueriesOnly = true
+    return layout
+  }
+
+  /// The rows of each sample's queries among all queries.
+  var queryRows: [Range<Int>] {
+    Self.runs(textCounts.map { hasLastQueriesOnly ? lastClipTokenCount : $0 + imageCount })
+  }
+  /// The rows in the joint sequence of each sample's queries, which are its last ones.
+  var jointQueryRows: [Range<Int>] { Self.ends(of: jointRows, counts: queryRows.map(\.count)) }
+  /// The rows of each sample's image that are queries, in the image stream and among all queries.
+  var imageQueryRows: [Range<Int>] {
+    Self.ends(of: imageRows, counts: imageRows.map { hasLastQueriesOnly ? lastClipTokenCount : $0.count })
+  }
+  var imageQueryPlaces: [Range<Int>] { Self.ends(of: queryRows, counts: imageQueryRows.map(\.count)) }
+  /// The rows of each sample's text that are queries, in the text stream and among all queries.
+  var textQueryRows: [Range<Int>] {
+    textRows.map { hasLastQueriesOnly ? $0.lowerBound..<$0.lowerBound : $0 }
+  }
+  var textQueryPlaces: [Range<Int>] {
+    zip(queryRows, textQueryRows).map { $0.lowerBound..<$0.lowerBound + $1.count }
+  }
+
+  /// Returns the last `counts` rows of ranges.
+  private static func ends(of rows: [Range<Int>], counts: [Int]) -> [Range<Int>] {
+    zip(rows, counts).map { $0.upperBound - $1..<$0.upperBound }
+  }
+
+  static func runs(_ counts: [Int]) -> [Range<Int>] {
     var end = 0
     return counts.map { count in
       defer { end += count }
@@ -83,14 +116,15 @@ struct BatchLayout {
   /// Text has time 0, like the first frame, so the tokens are sorted by time and every block of equal time sees a
   /// prefix.
   func attentionBlocks(sample: Int) -> [AttentionBlock] {
-    let known = knownCounts[sample]
+    // The queries are the last rows of the keys.
+    let shift = keyRows[sample].count - queryRows[sample].count
     var start = 0
-    let blocks = frameSizes.enumerated().map { index, size in
+    return frameSizes.enumerated().compactMap { index, size in
       let end = start + size + (index == 0 ? allTextCounts[sample] : 0)
       defer { start = end }
-      return AttentionBlock(queries: start - known..<end - known, keys: end)
+      return end > shift
+        ? AttentionBlock(queries: max(start - shift, 0)..<end - shift, keys: end) : nil
     }
-    return Array(blocks.dropFirst(knownFrames))
   }
 }
 

@@ -13,25 +13,40 @@ package final class HistoryCache {
   package final class Call {
     fileprivate let cache: HistoryCache
     /// The latent frames whose keys and values are known, together with the text's; 0 when nothing is.
-    let knownFrames: Int
+    package let knownFrames: Int
     /// The latent frames that are kept for the next unit.
     let keptFrames: Int
     fileprivate let place: Int
     fileprivate let capacities: [Int]
     fileprivate let textCounts: [Int]
+    private let frames: Int
     fileprivate let frameTokens: Int
-    fileprivate var isWritten = true
+    /// The sample that the first of a batch is.
+    fileprivate let firstSample: Int
+    /// Whether everything that the next unit is to know was written; shared by the samples of a call.
+    fileprivate let isWritten: WrittenState
 
     fileprivate init(
-      _ cache: HistoryCache, knownFrames: Int, keptFrames: Int, place: Int, frames: Int, frameTokens: Int
+      _ cache: HistoryCache, knownFrames: Int, keptFrames: Int, place: Int, frames: Int, frameTokens: Int,
+      firstSample: Int = 0, isWritten: WrittenState = WrittenState()
     ) {
       self.cache = cache
       self.knownFrames = knownFrames
       self.keptFrames = keptFrames
       self.place = place
+      self.frames = frames
       self.frameTokens = frameTokens
+      self.firstSample = firstSample
+      self.isWritten = isWritten
       textCounts = cache.textCounts
       capacities = cache.textCounts.map { $0 + frames * frameTokens }
+    }
+
+    /// Returns the part of one sample, for a batch of that one.
+    func alone(_ sample: Int) -> Call {
+      Call(
+        cache, knownFrames: knownFrames, keptFrames: keptFrames, place: place, frames: frames,
+        frameTokens: frameTokens, firstSample: sample, isWritten: isWritten)
     }
 
     /// Returns the tokens of a sample's prefix.
@@ -44,6 +59,11 @@ package final class HistoryCache {
       let before = layer * capacities.reduce(0, +) + capacities[..<sample].reduce(0, +)
       return place + 2 * before * cache.rowSize
     }
+  }
+
+  /// Whether writing has not failed.
+  fileprivate final class WrittenState {
+    var isSound = true
   }
 
   /// What is kept of a stage's step.
@@ -118,7 +138,7 @@ package final class HistoryCache {
   /// Notes that a call was computed, and kept its part.
   package func finish(_ call: Call, of transformerCall: TransformerCall) {
     let key = Key(stage: transformerCall.stage, timestep: transformerCall.timestep)
-    if call.isWritten { entries[key]?.frames = call.keptFrames } else { entries[key] = nil }
+    if call.isWritten.isSound { entries[key]?.frames = call.keptFrames } else { entries[key] = nil }
   }
 
   /// Reads the known keys and values of a sample in a layer into the first rows of tensors [tokens, width].
@@ -135,7 +155,7 @@ package final class HistoryCache {
   /// Writes those keys and values of a sample in a layer that the next unit knows and this one did not.
   fileprivate func store(_ call: Call, layer: Int, sample: Int, key: Tensor, value: Tensor) {
     let rows = call.tokens(call.knownFrames, sample: sample)..<call.tokens(call.keptFrames, sample: sample)
-    guard call.isWritten, !rows.isEmpty else { return }
+    guard call.isWritten.isSound, !rows.isEmpty else { return }
     let offset = call.offset(layer: layer, sample: sample)
     do {
       for (tensor, offset) in [(key, offset), (value, offset + call.capacities[sample] * rowSize)] {
@@ -145,7 +165,7 @@ package final class HistoryCache {
       }
     } catch {
       // A full disk costs time, not the run: the next unit computes it all.
-      call.isWritten = false
+      call.isWritten.isSound = false
     }
   }
 }
@@ -176,7 +196,8 @@ struct LayerHistory {
     guard call.knownFrames > 0 else { return }
     for (sample, rows) in layout.keyRows.enumerated() {
       try call.cache.load(
-        call, layer: layer, sample: sample, key: operands.key.rows(rows), value: operands.value.rows(rows))
+        call, layer: layer, sample: call.firstSample + sample, key: operands.key.rows(rows),
+        value: operands.value.rows(rows))
     }
   }
 
@@ -184,7 +205,8 @@ struct LayerHistory {
   func store(_ operands: AttentionOperands, _ layout: BatchLayout) {
     for (sample, rows) in layout.keyRows.enumerated() {
       call.cache.store(
-        call, layer: layer, sample: sample, key: operands.key.rows(rows), value: operands.value.rows(rows))
+        call, layer: layer, sample: call.firstSample + sample, key: operands.key.rows(rows),
+        value: operands.value.rows(rows))
     }
   }
 }

@@ -15,19 +15,21 @@ struct JointBlock {
     let output: Linear
     let feedForward1: Linear, feedForward2: Linear
 
-    /// Adds the attention's output and then the feed-forward's to the stream x [rows, width].
+    /// Adds the attention's output and then the feed-forward's to rows of the stream x [rows, width].
     ///
-    /// - Parameter jointRows: the stream's rows in the attention's output.
+    /// - Parameter attendedRows: the rows of the attention's output that are those of the stream.
     func callAsFunction(
-      _ x: Tensor, attended: LinearInput, jointRows: [Range<Int>], modulation: [SublayerModulation],
+      _ x: Tensor, attended: LinearInput, attendedRows: [Range<Int>], modulation: [SublayerModulation],
       rows: [Range<Int>], in context: KernelContext
     ) throws {
       try output(
-        attended, gatedResidual(of: jointRows, to: x, rows: rows, gates: modulation[0].gates), in: context)
+        attended, gatedResidual(of: attendedRows, to: x, rows: rows, gates: modulation[0].gates), in: context)
       let normed = modulation[1].normalized(x, rows: rows)
       let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
       try feedForward2(
-        LinearInput(hidden), gatedResidual(of: rows, to: x, rows: rows, gates: modulation[1].gates),
+        LinearInput(hidden),
+        gatedResidual(
+          of: BatchLayout.runs(rows.map(\.count)), to: x, rows: rows, gates: modulation[1].gates),
         in: context)
     }
   }
@@ -71,26 +73,25 @@ struct JointBlock {
     history: LayerHistory? = nil, in context: KernelContext
   ) throws {
     let (textRows, imageRows) = (layout.textRows, layout.imageRows)
-    let (jointTextRows, jointImageRows) = (layout.jointTextRows, layout.jointImageRows)
     let imageModulation = try image.modulation(condition, in: context)
     let textModulation = try text.modulation(condition, in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try image.projection(
-      LinearInput(imageModulation[0].normalized(imageStream, rows: imageRows)), rows: imageRows,
-      into: operands,
-      at: jointImageRows, layout, in: context)
+      LinearInput(imageModulation[0].normalized(imageStream, rows: imageRows)),
+      queries: (layout.imageQueryRows, layout.imageQueryPlaces),
+      keys: (imageRows, layout.keys(of: layout.jointImageRows)), into: operands, in: context)
     try text.projection(
-      LinearInput(textModulation[0].normalized(textStream, rows: textRows)), rows: textRows, into: operands,
-      at: jointTextRows, layout, in: context)
+      LinearInput(textModulation[0].normalized(textStream, rows: textRows)),
+      queries: (layout.textQueryRows, layout.textQueryPlaces),
+      keys: (textRows, layout.keys(of: layout.jointTextRows)), into: operands, in: context)
     let attended = LinearInput(
       try operands.attend(
         layout, settings, isRounded: attendsRounded, history: history, in: context))
     try image.update?(
-      imageStream, attended: attended, jointRows: jointImageRows, modulation: imageModulation,
-      rows: imageRows,
-      in: context)
+      imageStream, attended: attended, attendedRows: layout.imageQueryPlaces, modulation: imageModulation,
+      rows: layout.imageQueryRows, in: context)
     try text.update?(
-      textStream, attended: attended, jointRows: jointTextRows, modulation: textModulation, rows: textRows,
-      in: context)
+      textStream, attended: attended, attendedRows: layout.textQueryPlaces, modulation: textModulation,
+      rows: layout.textQueryRows, in: context)
   }
 }

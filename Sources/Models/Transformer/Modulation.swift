@@ -7,12 +7,14 @@ struct SublayerModulation {
   /// The gates; empty where nothing is added to a residual stream.
   let gates: [Tensor]
 
-  /// Applies layer norm and modulation to every sample's rows of x [rows, width], without changing the shape.
+  /// Applies layer norm and modulation to every sample's rows of x [rows, width], and returns these rows only.
   func normalized(_ x: Tensor, rows: [Range<Int>]) -> Tensor {
-    let output = Tensor(x.shape)
+    let places = BatchLayout.runs(rows.map(\.count))
+    let output = Tensor([places.last?.upperBound ?? 0, x.shape[1]])
     for (sample, rows) in rows.enumerated() {
       Normalization.layerNorm(
-        x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6, into: output.rows(rows))
+        x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6,
+        into: output.rows(places[sample]))
     }
     return output
   }

@@ -58,16 +58,21 @@ package struct PyramidFluxTransformer: PyramidTransformer {
     }
     let joint = Tensor.concatenated(
       layout.samples.flatMap { [text.rows(textRows[$0]), image.rows(imageRows[$0])] })
+    // Only the last clip's tokens are read in the end, unless all are observed.
+    let lastLayout = observer == nil ? layout.lastClipOnly : layout
     for (index, block) in singleBlocks.enumerated() {
       try block(
-        joint, condition: condition, layout: layout,
+        joint, condition: condition, layout: index == singleBlocks.count - 1 ? lastLayout : layout,
         history: LayerHistory(history, layer: jointBlocks.count + index), in: context)
       try observer?.observe(
         "single_transformer_blocks.\(index)", 0, .textThenImage(textCounts: layout.textCounts), joint,
         rows: jointRows)
     }
-    let imageOutput = Tensor.concatenated(layout.jointImageRows.map(joint.rows))
+    let rows = zip(layout.jointRows, lastLayout.imageQueryRows).map {
+      $0.upperBound - $1.count..<$0.upperBound
+    }
     return try ending(
-      imageOutput, condition: condition, layout: layout, shape: last.shape, observer: observer, in: context)
+      joint, rows: rows, condition: condition, layout: layout, shape: last.shape, observer: observer,
+      in: context)
   }
 }

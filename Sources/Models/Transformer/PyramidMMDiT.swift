@@ -56,9 +56,12 @@ package struct PyramidMMDiT: PyramidTransformer {
     try latentEmbedder(
       LinearInput(.concatenated(batch.map { layout.imageTokens(of: $0, order: .channelsFirst) })),
       into: image, then: [.residual], in: context)
+    // Only the last clip's tokens are read in the end, unless all are observed.
+    let lastLayout = observer == nil ? layout.lastClipOnly : layout
     for (index, block) in blocks.enumerated() {
       try block(
-        text: text, image: image, condition: condition, layout: layout,
+        text: text, image: image, condition: condition,
+        layout: index == blocks.count - 1 ? lastLayout : layout,
         history: LayerHistory(history, layer: index), in: context)
       if index < blocks.count - 1 {
         try observer?.observe("transformer_blocks.\(index)", 0, .text, text, rows: layout.textRows)
@@ -66,6 +69,7 @@ package struct PyramidMMDiT: PyramidTransformer {
       try observer?.observe("transformer_blocks.\(index)", 1, .image, image, rows: layout.imageRows)
     }
     return try ending(
-      image, condition: condition, layout: layout, shape: last.shape, observer: observer, in: context)
+      image, rows: lastLayout.imageQueryRows, condition: condition, layout: layout, shape: last.shape,
+      observer: observer, in: context)
   }
 }

@@ -21,21 +21,28 @@ struct SingleBlock {
   /// Whether the attention may round its operands.
   var attendsRounded: Bool { projection.isRounded }
 
-  /// Updates the joint stream [Σ (text + image tokens), width] in place.
+  /// Updates the joint stream [Σ (text + image tokens), width] in place, in the rows that are queries.
   func callAsFunction(
     _ stream: Tensor, condition: Tensor, layout: BatchLayout, history: LayerHistory? = nil,
     in context: KernelContext
   ) throws {
     let rows = layout.jointRows
+    let (queries, places) = (layout.jointQueryRows, layout.queryRows)
     let modulation = try modulation(condition, in: context)[0]
     let input = LinearInput(modulation.normalized(stream, rows: rows))
-    let hidden = try feedForward(input, then: [.activation(.geluTanh)], in: context)
+    let hidden = Tensor([places.last?.upperBound ?? 0, 4 * settings.width])
+    try feedForward(
+      input,
+      zip(queries, places).map {
+        Linear.Segment(rows: $0, into: hidden.rows($1), then: [.activation(.geluTanh)])
+      }, in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
-    try projection(input, rows: rows, into: operands, at: rows, layout, in: context)
+    try projection(
+      input, queries: (queries, places), keys: (rows, layout.keys(of: rows)), into: operands, in: context)
     let attended = try operands.attend(
       layout, settings, isRounded: attendsRounded, history: history, in: context)
     try output(
       LinearInput(sideBySide: [attended, hidden]),
-      gatedResidual(of: rows, to: stream, rows: rows, gates: modulation.gates), in: context)
+      gatedResidual(of: places, to: stream, rows: queries, gates: modulation.gates), in: context)
   }
 }

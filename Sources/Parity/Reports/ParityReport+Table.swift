@@ -33,6 +33,9 @@ extension ParityReport {
         "the golden was recorded from other files than the model's \(others.joined(separator: ", ").printable)"
       )
     }
+    if let callsInRun {
+      lines.append("\(callsCompared) of \(callsInRun) calls of the transformer were compared")
+    }
     if let firstDivergence { lines.append("first divergence: \(firstDivergence.printable)") }
     lines.append(passed ? "PASS" : "FAIL")
     return lines.joined(separator: "\n") + "\n"

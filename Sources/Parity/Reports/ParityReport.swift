@@ -20,6 +20,8 @@ public struct ParityReport: Equatable, Sendable {
   public private(set) var clips: [ClipComparison] = []
   /// The number of recorded transformer calls that were compared; a trace may hold only some of a run's calls.
   public package(set) var callsCompared = 0
+  /// The number of calls of the whole run, when only some were to be compared; else nil.
+  public package(set) var callsInRun: Int?
   /// The golden.
   public let golden: GoldenSubject
   /// The model.
@@ -71,7 +73,8 @@ extension ParityReport: Codable {
   private static let schema = "benben.parity/1"
 
   private enum Keys: String, CodingKey {
-    case schema, passed, firstDivergence, golden, model, callsCompared, stages, frames, framesByMode
+    case schema, passed, firstDivergence, golden, model, callsCompared, callsInRun, stages, frames,
+      framesByMode
   }
 
   /// Reads a report; the verdict follows from its comparisons.
@@ -86,6 +89,7 @@ extension ParityReport: Codable {
     golden = try members.decode(GoldenSubject.self, forKey: .golden)
     model = try members.decode(ModelSubject.self, forKey: .model)
     callsCompared = try members.decode(Int.self, forKey: .callsCompared)
+    callsInRun = try members.decodeIfPresent(Int.self, forKey: .callsInRun)
     tensors = try members.decode([TensorComparison].self, forKey: .stages)
     let byMode = try members.decode([String: ClipComparison].self, forKey: .framesByMode)
     clips = ComparisonMode.allCases.compactMap { byMode[$0.rawValue] }
@@ -100,6 +104,7 @@ extension ParityReport: Codable {
     try members.encode(golden, forKey: .golden)
     try members.encode(model, forKey: .model)
     try members.encode(callsCompared, forKey: .callsCompared)
+    try members.encodeIfPresent(callsInRun, forKey: .callsInRun)
     try members.encode(tensors, forKey: .stages)
     try members.encode(shownComparison, forKey: .frames)
     let byMode = Dictionary(clips.map { ($0.mode.rawValue, $0) }) { first, _ in first }

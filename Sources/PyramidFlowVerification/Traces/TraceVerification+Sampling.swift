@@ -26,6 +26,10 @@ extension TraceVerification {
     }
     var history: [[Tensor]] = []
     var latent: Tensor?
+    if options.sample != .all { report.callsInRun = calls.count }
+    let clock = ContinuousClock()
+    let start = clock.now
+    var chosen: Set<Int> = [0]
     for call in calls {
       if call.startsUnit {
         history = PyramidSampler.history(finished)
@@ -34,7 +38,14 @@ extension TraceVerification {
         latent = try entered(sampler, call, from: before)
       }
       if call.startsStage { try verifySchedule(sampler.schedule, call) }
-      latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts)
+      if chosen.contains(call.index) {
+        latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts)
+      } else {
+        latent = nil
+      }
+      if call.index == 0 {
+        chosen = options.sample.chosen(of: calls, firstTook: (clock.now - start) / .seconds(1))
+      }
       try Task.checkCancellation()
       try onEvent(.compared(call: call.index + 1, of: calls.count))
       if call.endsStage { latent = try verifyLatent(call, computed: latent) }

@@ -9,7 +9,7 @@ package enum FloatConversion {
   ///
   /// The bytes need not be aligned.
   ///
-  /// The type must be computable, which is checked when a model is opened.
+  /// The type must be computable, which is checked when a model is opened, or a float of 8 bits.
   package static func convertToFloat(
     _ bytes: UnsafeRawBufferPointer, _ type: ElementType, into output: UnsafeMutableBufferPointer<Float>
   ) {
@@ -21,14 +21,19 @@ package enum FloatConversion {
       for index in output.indices {
         output[index] = float(half: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
       }
+    case .f8e4m3, .f8e5m2:
+      let values = type == .f8e4m3 ? Float8.e4m3 : Float8.e5m2
+      for index in output.indices { output[index] = values[Int(bytes[index])] }
     default: preconditionFailure("\(type) has no f32 values")
     }
   }
 
-  /// Returns whether none of the stored values is NaN or infinite; the type must be computable.
+  /// Returns whether none of the stored values is NaN or infinite; the type must be computable, or a float of 8 bits.
   package static func isFinite(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) -> Bool {
-    precondition(type.isComputable)
+    precondition(type.isComputable || type.isFloat8)
     return switch type {
+    case .f8e4m3: bytes.allSatisfy { Float8.e4m3[Int($0)].isFinite }
+    case .f8e5m2: bytes.allSatisfy { Float8.e5m2[Int($0)].isFinite }
     case .f32: bb_is_finite32(bytes.baseAddress, 0x7F80_0000, bytes.count / 4) != 0
     case .bf16: bb_is_finite16(bytes.baseAddress, 0x7F80, bytes.count / 2) != 0
     default: bb_is_finite16(bytes.baseAddress, 0x7C00, bytes.count / 2) != 0

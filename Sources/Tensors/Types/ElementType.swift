@@ -32,6 +32,9 @@ package enum ElementType: String, CaseIterable, Sendable {
   /// Whether weights of this type can be used in computations: they convert to f32 exactly.
   package var isComputable: Bool { self == .f32 || self == .bf16 || self == .f16 }
 
+  /// Whether it is a float of 8 bits, which converts to f32, and to bf16 and f16, exactly.
+  package var isFloat8: Bool { self == .f8e4m3 || self == .f8e5m2 }
+
   /// Returns whether every finite value of this type is known to be a value of `other`: true for equal types, and from
   /// f32, bf16 and f16 to f32.
   package func widensExactly(to other: ElementType) -> Bool {

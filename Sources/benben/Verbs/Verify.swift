@@ -37,6 +37,12 @@ struct Verify: AsyncParsableCommand {
 
   @OptionGroup var outputs: ReportOptions
 
+  @Option(help: "Compare only so many of the transformer's calls, spread over the run.")
+  var calls: Int?
+
+  @Option(help: "Compare only as many of the transformer's calls as take about so long (90s, 10min, 2h).")
+  var budget: TimeSpan?
+
   @Flag(help: "Stop at the first failure.")
   var failFast = false
 
@@ -61,7 +67,11 @@ struct Verify: AsyncParsableCommand {
     }
   }
 
-  func validate() throws { _ = try thresholdChanges() }
+  func validate() throws {
+    _ = try thresholdChanges()
+    if let calls, calls < 1 { throw ValidationError("--calls must be at least 1, not \(calls)") }
+    if calls != nil, budget != nil { throw ValidationError("--calls and --budget exclude each other") }
+  }
 
   func run() async throws {
     try outputs.requireWritable()
@@ -72,7 +82,8 @@ struct Verify: AsyncParsableCommand {
     let model = try VideoModel(at: model, threads: common.threads)
     let changes = try thresholdChanges()
     let options = VerificationOptions(
-      modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast
+      modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast,
+      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all
     ) { thresholds in for change in changes { change.apply(to: &thresholds) } }
     let progress = ProgressLine(isQuiet: common.quiet)
     let common = common

@@ -1,0 +1,106 @@
+import Files
+import JSON
+import Tensors
+
+/// Weights in eight bits whose scales are tensors of their own, as ComfyUI writes them in two spellings, and Benben's own
+/// export in one of these:
+///
+///     NAME.weight  F8_E4M3 or F8_E5M2   NAME.scale_weight or NAME.weight_scale, one number; none for plain fp8
+///     NAME.weight  I8                   NAME.weight_scale, one number or one a row
+///
+/// A value is the product of both. Beside them stand the scales of inputs (`scale_input`, `input_scale`), the JSON of a
+/// layer's format (`comfy_quant`), and a marker of the file (`scaled_fp8`), which do not change what weights mean.
+extension WeightFiles {
+  private static let weight = ".weight"
+  private static let scaleNames = [".scale_weight", ".weight_scale"]
+  private static let inputNames = [".scale_input", ".input_scale"]
+  private static let formatName = ".comfy_quant"
+  private static let marker = "scaled_fp8"
+  private static let knownFormats: Set = ["float8_e4m3fn", "float8_e5m2", "int8_tensorwise"]
+  private static let maximumFormatLength = 65536
+
+  /// Returns the weights with their scales joined to them.
+  ///
+  /// - Throws: ``BenbenError`` for a scale that cannot be one, and for a format whose values are something else than products.
+  func joiningScales() throws -> WeightFiles {
+    let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
+    var absorbed: [(name: String, rule: String)] = []
+    var joined: [TensorDescriptor] = []
+    if let text = metadata["_quantization_metadata"] {
+      try Self.requireKnown(Array(text.utf8), at: files.first?.path ?? "")
+    }
+    for tensor in tensors {
+      let base = tensor.name.hasSuffix(Self.weight) ? String(tensor.name.dropLast(Self.weight.count)) : nil
+      guard tensor.type.isFloat8 || tensor.type == .i8, tensor.scaleOffset == nil, let base else {
+        joined.append(tensor)
+        continue
+      }
+      if let format = byName[base + Self.formatName] {
+        let bytes = try format.file.bytes(
+          at: format.offset, count: min(format.byteCount, Self.maximumFormatLength))
+        try Self.requireKnown(bytes, at: "\(format.file.path): \(quoted(format.name))")
+        absorbed.append((format.name, "the format of \(tensor.name)"))
+      }
+      let scales = Self.scaleNames.compactMap { byName[base + $0] }
+      guard scales.count <= 1 else {
+        throw malformed("two scales of one tensor", tensor.file.path, quoted(tensor.name))
+      }
+      absorbed += Self.inputNames.compactMap { byName[base + $0]?.name }
+        .map { ($0, "the scale of an input, which is rounded otherwise here") }
+      guard let scale = scales.first else {
+        joined.append(tensor)
+        continue
+      }
+      joined.append(try tensor.scaled(by: scale))
+      absorbed.append((scale.name, "the scale of \(tensor.name)"))
+    }
+    let names = Set(absorbed.map(\.name))
+    joined.removeAll { tensor in
+      if tensor.name == Self.marker || tensor.name.hasSuffix("." + Self.marker) {
+        absorbed.append((tensor.name, "the marker of scaled fp8"))
+        return true
+      }
+      return names.contains(tensor.name)
+    }
+    var result = WeightFiles(files: files, tensors: joined, format: format, metadata: metadata)
+    result.absorbed = absorbed
+    return result
+  }
+
+  /// Throws unless every format that a JSON text names is one whose values are products with a scale.
+  private static func requireKnown(_ text: [UInt8], at place: String) throws {
+    guard let json = try? JSONValue(parsing: text) else {
+      throw malformed("a quantization that is not known", place, "what describes it is no JSON")
+    }
+    let layers = json["layers"]?.object.map { Array($0.values) } ?? [json]
+    for layer in layers {
+      let format = layer["format"]?.string ?? ""
+      guard knownFormats.contains(format), layer["convrot"] == nil || layer["convrot"] == false else {
+        throw malformed(
+          "a quantization that is not known", place,
+          layer["convrot"] == nil ? "its format is \(quoted(format))" : "its weights are rotated",
+          "Take the weights as \(knownFormats.sorted().joined(separator: ", ")), or in bf16.")
+      }
+    }
+  }
+}
+
+extension TensorDescriptor {
+  /// Returns the tensor with the scale that another one holds: one number or, for integers, one a row.
+  fileprivate func scaled(by scale: TensorDescriptor) throws -> TensorDescriptor {
+    let count = scale.shape.reduce(1, *)
+    func fault(_ why: String) -> BenbenError {
+      malformed("a scale that is none", scale.file.path, "\(quoted(scale.name)): \(why)")
+    }
+    guard scale.type == .f32, scale.strides == nil else { throw fault("it is not in f32") }
+    if type == .i8, count == shape.first, count > 1, shape.count >= 2, scale.file === file {
+      return with(scaleOffset: scale.offset)
+    }
+    guard count == 1 else { throw fault("it has \(count) numbers for \(shape.text) values") }
+    var value: Float = 0
+    try withUnsafeMutableBytes(of: &value) { try scale.file.read(at: scale.offset, into: $0) }
+    // The largest number of any eight-bit type.
+    guard (value * 57344).isFinite else { throw fault("it is \(value)") }
+    return with(uniformScale: value)
+  }
+}

@@ -1,0 +1,118 @@
+import Files
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+/// Weights of eight bits as other programs write them.
+struct ScaledWeightsTests {
+  private let folder: TestFolder
+
+  init() throws { folder = try TestFolder() }
+
+  private func floats(_ tensor: TensorDescriptor) throws -> [Float] {
+    var conversion = try TensorConversion(tensor, to: .f32)
+    var values: [Float] = []
+    while try conversion.next({ values += $0.bindMemory(to: Float.self) }) {}
+    return values
+  }
+
+  private static let values = Fixtures.path + "/float8/values.safetensors"
+
+  @Test(arguments: ["F8_E4M3", "F8_E5M2"]) func everyPatternIsWidenedExactly(name: String) throws {
+    let tensors = try WeightFiles.open(Self.values).tensors
+    let stored = try #require(tensors.first { $0.name == name })
+    let expected = try #require(tensors.first { $0.name == name + ".values" })
+    #expect(try floats(stored) == floats(expected))
+    // The narrower types hold them, too.
+    #expect(stored.weightType == .bf16 && !TensorConversion.isLossy(stored, to: .f16))
+    for type in [WeightType.bf16, .f16] {
+      var conversion = try TensorConversion(stored, to: type)
+      while try conversion.next({ _ in }) {}
+      #expect(conversion.loss.metrics.maxAbs == 0)
+    }
+  }
+
+  /// The bytes of a tensor of a fixture.
+  private func bytes(_ name: String) throws -> [UInt8] {
+    let tensor = try #require(try WeightFiles.open(Self.values).tensors.first { $0.name == name })
+    return try tensor.file.bytes(at: tensor.offset, count: tensor.byteCount)
+  }
+
+  private func file(_ tensors: [(name: String, dtype: String, shape: String, bytes: [UInt8])]) throws
+    -> String
+  {
+    var (rows, data) = ([String](), [UInt8]())
+    for tensor in tensors {
+      let end = data.count + tensor.bytes.count
+      rows.append(
+        "\"\(tensor.name)\":{\"dtype\":\"\(tensor.dtype)\",\"shape\":\(tensor.shape),"
+          + "\"data_offsets\":[\(data.count),\(end)]}")
+      data += tensor.bytes
+    }
+    return try folder.write(safetensors("{\(rows.joined(separator: ","))}", data: data), "x.safetensors")
+  }
+
+  private static func number(_ value: Float) -> [UInt8] {
+    withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+  }
+
+  /// Both spellings of a scale, which no tensor of the model is, and the marks beside it.
+  @Test(arguments: [".scale_weight", ".weight_scale"]) func aScaleIsJoinedToItsTensor(suffix: String) throws {
+    let format = Array("{\"format\":\"float8_e4m3fn\"}".utf8)
+    let weights = try WeightFiles.open(
+      file([
+        ("x.weight", "F8_E4M3", "[16,16]", bytes("F8_E4M3")),
+        ("x" + suffix, "F32", "[1]", Self.number(0.0123)),
+        ("x.input_scale", "F32", "[]", Self.number(1)), ("x.comfy_quant", "U8", "[\(format.count)]", format),
+        ("scaled_fp8", "F8_E4M3", "[0]", []),
+      ]))
+    #expect(weights.tensors.map(\.name) == ["x.weight"])
+    #expect(
+      Set(weights.absorbed.map(\.name)) == ["x" + suffix, "x.input_scale", "x.comfy_quant", "scaled_fp8"])
+    let tensor = weights.tensors[0]
+    let expected = try #require(
+      try WeightFiles.open(Self.values).tensors.first { $0.name == "F8_E4M3.scaled" })
+    #expect(try floats(tensor) == floats(expected) && tensor.weightType == .f32)
+    #expect(TensorConversion.isLossy(tensor, to: .bf16) && !TensorConversion.isLossy(tensor, to: .f32))
+  }
+
+  /// Integers with a scale a row are those of the native format.
+  @Test(arguments: ["[2]", "[2,1]"]) func rowsOfIntegersAreTaken(shape: String) throws {
+    let weights = try WeightFiles.open(
+      file([
+        ("x.weight", "I8", "[2,3]", [1, 2, 3, 0xFF, 0xFE, 127]),
+        ("x.weight_scale", "F32", shape, Self.number(0.5) + Self.number(2)),
+      ]))
+    #expect(weights.tensors[0].weightType == .int8)
+    #expect(try floats(weights.tensors[0]) == [0.5, 1, 1.5, -2, -4, 254])
+  }
+
+  @Test func refusesScalesThatAreNone() throws {
+    let weight = (name: "x.weight", dtype: "F8_E4M3", shape: "[2,2]", bytes: [UInt8](repeating: 8, count: 4))
+    let hostile: [[(name: String, dtype: String, shape: String, bytes: [UInt8])]] = [
+      [("x.scale_weight", "F32", "[2]", Self.number(1) + Self.number(1))],
+      [("x.scale_weight", "F32", "[]", Self.number(.infinity))],
+      [("x.scale_weight", "F32", "[]", Self.number(.nan))],
+      [("x.scale_weight", "F32", "[]", Self.number(3e38))],
+      [("x.scale_weight", "BF16", "[]", [0, 0])],
+      [
+        ("x.scale_weight", "F32", "[]", Self.number(1)), ("x.weight_scale", "F32", "[]", Self.number(1)),
+      ],
+      [("x.comfy_quant", "U8", "[16]", Array("{\"format\":\"nvfp4\"}".utf8.prefix(16)))],
+      [("x.comfy_quant", "U8", "[18]", Array("{\"format\":\"nvfp4\"}".utf8))],
+      [
+        (
+          "x.comfy_quant", "U8", "[43]",
+          Array("{\"format\":\"int8_tensorwise\",\"convrot\":true} ".utf8.prefix(43))
+        )
+      ],
+    ]
+    for (index, tensors) in hostile.enumerated() {
+      let path = try file([weight] + tensors)
+      #expect(throws: BenbenError.self, "\(index)") { try WeightFiles.open(path) }
+    }
+  }
+}
