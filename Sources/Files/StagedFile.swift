@@ -34,6 +34,12 @@ package final class StagedFile {
       throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is no regular file")
     }
     if !mayReplace, FileSystem.exists(destination) { throw BenbenError.outputExists(destination) }
+    let parent = FileSystem.parent(of: destination)
+    guard FileSystem.isFolder(parent) else {
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: destination, because: "there is no folder \(parent)",
+        remedies: ["Make it first: mkdir -p \(parent)"])
+    }
     self.destination = destination
     self.mayReplace = mayReplace
     file = try OutputFile(locking: FileSystem.partial(of: destination), waits: waits)

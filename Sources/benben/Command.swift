@@ -24,9 +24,35 @@ struct Command: AsyncParsableCommand {
     """
   }
 
-  /// Parses and runs one command.
-  static func run(_ arguments: [String]? = nil) async throws {
-    var command = try parseAsRoot(arguments)
+  /// Returns the process's arguments, of which every one is UTF-8 and the first a verb or an option.
+  private static func processArguments() throws -> [String] {
+    var arguments: [String] = []
+    for index in 1..<max(Int(CommandLine.argc), 1) {
+      guard let word = CommandLine.unsafeArgv[index] else { break }
+      guard let text = String(validatingCString: word) else {
+        throw ValidationError("an argument is not UTF-8: \(String(cString: word))")
+      }
+      arguments.append(text)
+    }
+    if arguments.first == "-V" { arguments[0] = "--version" }
+    if let verb = arguments.first == "help" ? arguments.dropFirst().first : arguments.first {
+      try requireVerb(verb)
+    }
+    return arguments
+  }
+
+  private static func requireVerb(_ word: String) throws {
+    let verbs = configuration.subcommands.map { $0._commandName } + ["help"]
+    if word.isEmpty || word.hasPrefix("-") || verbs.contains(word) { return }
+    let near = verbs.filter { word.editDistance(to: $0) <= min(2, word.count / 2) }
+      .min { word.editDistance(to: $0) < word.editDistance(to: $1) }
+    throw ValidationError("there is no verb '\(word)'" + (near.map { ". Did you mean '\($0)'?" } ?? ""))
+  }
+
+  /// Parses and runs one command: the given, or the process's.
+  static func run(_ words: [String]? = nil) async throws {
+    let words = try words ?? processArguments()
+    var command = try parseAsRoot(words)
     if var command = command as? any AsyncParsableCommand {
       try await command.run()
     } else {

@@ -102,6 +102,7 @@ struct Generate: AsyncParsableCommand {
     if ClipWriter.Format(path: output) == nil {
       throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
     }
+    if prompt.allSatisfy(\.isWhitespace) { throw ValidationError("--prompt is empty; say what to show") }
     if !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
     if max(prompt.utf8.count, negativePrompt?.utf8.count ?? 0) > 100_000 {
       throw ValidationError("a prompt is longer than 100000 bytes")
