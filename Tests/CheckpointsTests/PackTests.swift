@@ -132,8 +132,8 @@ struct PackTests {
   @Test func exportsWhatOthersCanRead() throws {
     let collection = try WeightCollection(path: model.path)
     let plain = folder.path + "/plain.safetensors", wide = folder.path + "/wide.safetensors"
-    try SafetensorsExport(collection, dequantizes: false).write(to: plain, mayReplace: false) { _ in }
-    try SafetensorsExport(collection, dequantizes: true).write(to: wide, mayReplace: false) { _ in }
+    try SafetensorsExport(collection, quantized: .scaled).write(to: plain, mayReplace: false) { _ in }
+    try SafetensorsExport(collection, quantized: .dequantized).write(to: wide, mayReplace: false) { _ in }
     let exported = try WeightCollection(path: plain)
     #expect(exported.items.map(\.name) == ["a", "b.weight", "large", "large_scale"])
     #expect(exported.items.map(\.type) == ["f32", "bf16", "i8", "f32"])

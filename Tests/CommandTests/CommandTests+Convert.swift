@@ -223,6 +223,46 @@ extension CommandTests {
     #expect(try hashes(folder + "/together") == hashes(folder + "/apart"))
   }
 
+  /// Benben reads what it writes: its own layout in one file, and ComfyUI's `int8_tensorwise` in a file a component.
+  @Test func exportsAreConvertedToTheSameBytes() throws {
+    let checkpoint = "\(Fixtures.path)/miniflux/checkpoint"
+    #expect(try run("convert", checkpoint, "--type", "int8", "--output", "int8", "--quiet").code == 0)
+    #expect(try run("export", "int8", "--format", "comfy", "--output", "comfy", "--quiet").code == 0)
+    #expect(try run("export", "int8", "--output", "whole.safetensors", "--quiet").code == 0)
+    let files = files(in: folder + "/comfy").sorted()
+    #expect(
+      files == [
+        "causal_video_vae.safetensors", "diffusion_transformer_384p.safetensors", "text_encoder.safetensors",
+        "text_encoder_2.safetensors",
+      ])
+    let t5 = try #require(
+      try run("inspect", "comfy/text_encoder_2.safetensors", "--json").json?["tensors"]?.array)
+    #expect(t5.count { $0["type"]?.string == "i8" } == 21)
+    let options = ["--vae", "--diffusion-transformer", "--clip", "--t5"]
+    for (name, paths) in [("a", files.map { "comfy/" + $0 }), ("b", files.map { _ in "whole.safetensors" })] {
+      let again = try run(
+        ["convert", "--type", "int8", "--tokenizers", checkpoint, "--output", name, "--quiet"]
+          + zip(options, paths).flatMap { [$0, $1] })
+      #expect(again.code == 0, "\(again.errors)")
+      #expect(try hashes("\(folder)/\(name)") == hashes(folder + "/int8"))
+    }
+    let single = try run(
+      "export", "int8/text_encoder.benben", "--format", "comfy", "--output", "clip.safetensors", "--quiet")
+    #expect(single.code == 0, "\(single.errors)")
+    let refused = try run("export", "int8", "--format", "comfy", "--output", "x.safetensors", "--quiet")
+    #expect(refused.code == 64 && refused.errors.contains("name a folder"), "\(refused.errors)")
+  }
+
+  @Test func saysWhatASourceHadLost() throws {
+    let result = try run(
+      "convert", "--t5", "\(Fixtures.path)/gguf/t5.gguf", "--tokenizers",
+      "\(Fixtures.path)/miniflux/checkpoint",
+      "--type", "int8", "--output", "t5", "--json", "-")
+    #expect(
+      result.code == 0 && result.errors.contains("rounded to q8_0 (22 tensors) before"), "\(result.errors)")
+    #expect(result.json?["sourceRounding"]?.array?.first?["tensorCounts"]?["q8_0"] == 22)
+  }
+
   /// The fixture converted without changing a type.
   func keepingTypes(_ fixture: String) throws -> String {
     let result = try run(

@@ -10,7 +10,7 @@ import Tensors
 ///
 /// It may refuse them with an error; it must not trap, hang, or take memory out of proportion.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-  case safetensors, index, pickle, native, pack, json, sentencepiece, clip, trace, report
+  case safetensors, index, pickle, gguf, native, pack, json, sentencepiece, clip, trace, report
 
   /// The most bytes of an input, for which readers are fast enough.
   public static let maximumLength = 1 << 16
@@ -28,6 +28,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     switch self {
     case .safetensors: try Self.check(try Safetensors.open(Scratch.file(bytes)))
     case .index: try Self.check(try ShardedIndex.open(Scratch.index(bytes), in: Scratch.checkpoint()))
+    // Only what starts as such a file is read as one.
+    case .gguf: try Self.check(try WeightFiles.open(Scratch.file(Array("GGUF".utf8) + bytes.dropFirst(4))))
     case .pickle: try Self.check(try PyTorchArchive.open(Scratch.file(bytes)))
     case .native: _ = try NativeComponent(path: Scratch.file(bytes)).integrityIssues()
     case .pack: try Pack.unpack(Scratch.file(bytes), to: Scratch.output(), mayReplace: true) { _ in }

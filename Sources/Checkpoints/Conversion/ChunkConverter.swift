@@ -27,9 +27,11 @@ final class ChunkConverter {
   /// Returns the number of stored bytes that stay together: rows are quantized as a whole, and blocks of rows are
   /// packed as a whole.
   static func unit(_ source: TensorDescriptor, to type: WeightType, layout: WeightLayout) -> Int {
-    guard type == .int8 || source.weightType == .int8 else { return source.type.size }
+    guard type == .int8 || source.weightType == .int8 else {
+      return source.blocks?.byteCount ?? source.type.size
+    }
     let rowsAtOnce = layout == .blocked || source.layout == .blocked ? WeightLayout.blockSize : 1
-    return rowsAtOnce * source.shape.dropFirst().reduce(1, *) * source.type.size
+    return rowsAtOnce * source.byteCount(ofValues: source.shape.dropFirst().reduce(1, *))
   }
 
   /// Lends stored bytes, which are in row-major order, in the new type and layout.
@@ -41,7 +43,7 @@ final class ChunkConverter {
     _ bytes: UnsafeRawBufferPointer, at offset: Int, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> (loss: ConversionLoss, scales: [Float]) {
     var (loss, scales) = (ConversionLoss(), [Float]())
-    let firstRow = rowLength > 0 ? offset / source.type.size / rowLength : 0
+    let firstRow = rowLength > 0 ? source.valueCount(ofBytes: offset) / rowLength : 0
     try inRowMajorOrder(bytes, firstRow: firstRow, &loss, &scales) { rows in
       guard layout == .blocked else { return try body(rows) }
       try blocked.with(count: rows.count) {
@@ -56,14 +58,12 @@ final class ChunkConverter {
     _ bytes: UnsafeRawBufferPointer, firstRow: Int, _ loss: inout ConversionLoss, _ scales: inout [Float],
     _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
-    let count = bytes.count / source.type.size
+    let count = source.valueCount(ofBytes: bytes.count)
     let scalesOfRows: ArraySlice<Float> =
       source.weightType == .int8 && rowLength > 0
       ? sourceScales[firstRow..<firstRow + count / rowLength] : []
-    guard source.type == .i8 || FloatConversion.isFinite(bytes, source.type) else {
-      throw malformed(
-        "tensor \(quoted(source.name)) is damaged", source.file.path, "it holds NaN or infinity",
-        "Download the file again; if it is so in the release, the weights are not usable.")
+    guard source.type == .i8 || source.blocks != nil || FloatConversion.isFinite(bytes, source.type) else {
+      throw notFinite()
     }
     if source.isStored(as: type) {
       scales = Array(scalesOfRows)
@@ -75,6 +75,9 @@ final class ChunkConverter {
           RowQuantization.dequantize(
             bytes.bindMemory(to: Int8.self), scales: $0, columns: rowLength, into: floats)
         }
+      } else if let blocks = source.blocks {
+        blocks.convertToFloat(bytes, into: floats)
+        guard FloatConversion.isFinite(UnsafeRawBufferPointer(floats), .f32) else { throw notFinite() }
       } else if source.type == .i8 {
         for index in floats.indices { floats[index] = Float(Int8(bitPattern: bytes[index])) }
       } else {
@@ -95,6 +98,12 @@ final class ChunkConverter {
         try body(UnsafeRawBufferPointer(output))
       }
     }
+  }
+
+  private func notFinite() -> BenbenError {
+    malformed(
+      "tensor \(quoted(source.name)) is damaged", source.file.path, "it holds NaN or infinity",
+      "Download the file again; if it is so in the release, the weights are not usable.")
   }
 
   private func narrow(

@@ -39,6 +39,8 @@ package struct ComponentPlan {
 
   /// The component's name.
   package var component: String { source.name }
+  /// What the source had lost before; nil when nothing.
+  package var sourceRounding: SourceRounding? { SourceRounding(component: component, rows.map(\.source)) }
   /// The source of the component.
   package let source: SourceComponent
   /// The size of its tensors in the native model, in bytes.
@@ -87,14 +89,14 @@ package struct ComponentPlan {
       guard let stored = source.weightType else {
         throw malformed(
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
-          "\(source.type.rawValue) is stored; f32, bf16, f16, fp8 or scaled int8 is needed")
+          "\(source.typeName) is stored; f32, bf16, f16, fp8, scaled int8 or blocks of GGUF are needed")
       }
       var choice = request.choose(
         component: component.name, tensor: weight, stored: stored, activations: source.activations)
       if choice.type == stored, !source.isStored(as: stored) {
         choice = .init(
           type: stored, activations: choice.activations,
-          reason: "widened exactly from \(source.type.rawValue)")
+          reason: "widened exactly from \(source.typeName)")
       }
       wanted.append(Row(name: weight.name, source: source, choice: choice))
     }

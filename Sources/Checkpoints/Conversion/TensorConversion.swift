@@ -18,7 +18,7 @@ struct TensorConversion: ~Copyable {
     // The values that 8-bit rows, and products with a scale, represent are exact in f32 only.
     guard let stored = source.weightType, stored != type else { return false }
     if type == .int8 { return true }
-    if stored == .int8 || source.uniformScale != nil { return type != .f32 }
+    if stored == .int8 || source.uniformScale != nil || source.blocks != nil { return type != .f32 }
     return !source.type.isFloat8 && !source.type.widensExactly(to: type.elementType)
   }
 

@@ -33,7 +33,8 @@ struct TensorWriter: Sendable {
     let (row, entry) = (layout.rows[chunk.row], layout.entries[chunk.row])
     let converter = ChunkConverter(row.source, to: row.type, layout: entry.layout, sourceScales: sourceScales)
     let place =
-      layout.dataStart + entry.data.offset + chunk.offset / row.source.type.size * row.type.elementType.size
+      layout.dataStart + entry.data.offset + row.source.valueCount(ofBytes: chunk.offset)
+      * row.type.elementType.size
     var bytes: [UInt8] = []
     let part = try row.source.rowMajor(stored).withUnsafeBytes { values in
       try converter.convert(values, at: chunk.offset) { bytes = Array($0) }

@@ -122,8 +122,7 @@ package struct Inspection {
   private static func rows(_ weights: WeightFiles, component: String) -> [Row] {
     weights.tensors.map {
       Row(
-        component: component, name: $0.name, shape: $0.shape, type: $0.type.rawValue,
-        byteCount: $0.shape.checkedByteCount(of: $0.type) ?? 0)
+        component: component, name: $0.name, shape: $0.shape, type: $0.typeName, byteCount: $0.byteCount)
     }
   }
 

@@ -16,7 +16,9 @@ package struct WeightCollection {
     /// The shape.
     package var shape: Shape { tensor.shape }
     /// The stored type by its common name.
-    package var type: String { tensor.weightType?.rawValue ?? tensor.type.rawValue }
+    package var type: String {
+      tensor.blocks?.rawValue ?? tensor.weightType?.rawValue ?? tensor.type.rawValue
+    }
   }
 
   /// All tensors, component by component, sorted by name.

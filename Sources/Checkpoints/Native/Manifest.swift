@@ -58,6 +58,8 @@ enum Manifest {
       "sourceBytes": .integer(conversion.sourceByteCount), "bytes": .integer(conversion.byteCount),
       "ignored": .array(ignored), "tensors": .array(tensors),
     ]
+    let rounded = conversion.plans.compactMap(\.sourceRounding)
+    if !rounded.isEmpty { members["sourceRounding"] = .array(rounded.map(\.json)) }
     if let calibration = conversion.calibration { members["calibration"] = calibration }
     if let source { members["source"] = .object(source) }
     return .object(members)
@@ -68,7 +70,7 @@ enum Manifest {
     var members: [String: JSONValue] = [
       "component": .string(component), "name": .string(row.name),
       "shape": .array(row.source.shape.map(JSONValue.integer)),
-      "sourceType": .string(row.source.type.rawValue), "type": .string(row.type.rawValue),
+      "sourceType": .string(row.source.typeName), "type": .string(row.type.rawValue),
       "bytes": .integer(row.byteCount), "reason": .string(row.reason),
     ]
     if row.type == .int8 || row.activations != .float32 {

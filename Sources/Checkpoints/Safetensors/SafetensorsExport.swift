@@ -4,9 +4,20 @@ import Tensors
 
 /// An export of weights to a safetensors file that other tools can read.
 ///
-/// Names are the official ones, prefixed with `component.` when there are several components. An 8-bit tensor is
-/// converted to f32, or written as I8 together with `NAME_scale`, one f32 for each outermost row (w = q·s).
+/// Names are the official ones, prefixed with `component.` when there are several components.
 package struct SafetensorsExport {
+  /// What becomes of an 8-bit tensor.
+  package enum Quantized: Sendable {
+    /// It is written as I8 together with `NAME_scale`, one f32 for each outermost row (w = q·s).
+    case scaled
+    /// It is converted to f32.
+    case dequantized
+    /// A matrix `LAYER.weight` is written as I8 together with `LAYER.weight_scale`, one f32 for each row, and
+    /// `LAYER.comfy_quant`, which names the format `int8_tensorwise` (ComfyUI's `QUANTIZATION.md`); any other is converted
+    /// to f32.
+    case comfy
+  }
+
   private struct Part {
     let name: String
     let type: ElementType
@@ -14,13 +25,50 @@ package struct SafetensorsExport {
     let byteCount: Int
   }
 
-  private let items: [WeightCollection.Item]
-  private let dequantizes: Bool
+  private static let weight = ".weight"
+  private static let comfyFormat = Array(#"{"format": "int8_tensorwise"}"#.utf8)
 
-  /// Creates an export of a collection; `dequantizes` selects whether 8-bit tensors are converted to f32.
-  package init(_ collection: WeightCollection, dequantizes: Bool) {
-    items = collection.items
-    self.dequantizes = dequantizes
+  private let items: [WeightCollection.Item]
+  private let quantized: Quantized
+
+  /// Creates an export of a collection.
+  package init(_ collection: WeightCollection, quantized: Quantized) {
+    self.init(items: collection.items, quantized: quantized)
+  }
+
+  /// The components of a collection, in its order.
+  package static func components(of collection: WeightCollection) -> [String] {
+    var names: [String] = []
+    for item in collection.items where names.last != item.component { names.append(item.component) }
+    return names
+  }
+
+  /// Writes a folder with a file for each component, named after it, whose tensors' names have no prefix.
+  ///
+  /// - Parameters:
+  ///   - folder: written whole or not at all; one that exists may be replaced if it holds nothing but safetensors files.
+  ///   - progress: called with the component and the number of bytes that were just written.
+  package static func writeComponents(
+    of collection: WeightCollection, quantized: Quantized, to folder: String, mayReplace: Bool,
+    progress: (_ component: String, _ bytes: Int) throws -> Void
+  ) throws {
+    let staged = try StagedFolder(destination: folder, mayReplace: mayReplace) { folder in
+      FileSystem.folders(in: folder).isEmpty
+        && FileSystem.files(in: folder).allSatisfy { $0.hasSuffix(".safetensors") }
+    }
+    for component in components(of: collection) {
+      let items = collection.items.filter { $0.component == component }
+      try SafetensorsExport(items: items, quantized: quantized)
+        .write(to: "\(staged.stagingPath)/\(component).safetensors", mayReplace: false) {
+          try progress(component, $0)
+        }
+    }
+    try staged.commit()
+  }
+
+  private init(items: [WeightCollection.Item], quantized: Quantized) {
+    self.items = items
+    self.quantized = quantized
   }
 
   private func type(of item: WeightCollection.Item) throws -> WeightType {
@@ -28,7 +76,12 @@ package struct SafetensorsExport {
       throw malformed(
         "tensor \(quoted(item.name)) cannot be exported", item.tensor.file.path, "its type is \(item.type)")
     }
-    return stored == .int8 && dequantizes ? .f32 : stored
+    guard stored == .int8 else { return stored }
+    return switch quantized {
+    case .scaled: .int8
+    case .dequantized: .f32
+    case .comfy: item.shape.count == 2 && item.name.hasSuffix(Self.weight) ? .int8 : .f32
+    }
   }
 
   private func parts(of item: WeightCollection.Item, hasComponents: Bool) throws -> [Part] {
@@ -39,7 +92,15 @@ package struct SafetensorsExport {
       name: name, type: type.elementType, shape: item.shape, byteCount: count * type.elementType.size)
     guard type == .int8 else { return [data] }
     let rows = item.shape.first ?? 1
-    return [data, Part(name: name + "_scale", type: .f32, shape: [rows], byteCount: 4 * rows)]
+    let scales = Part(name: name + "_scale", type: .f32, shape: [rows], byteCount: 4 * rows)
+    guard quantized == .comfy else { return [data, scales] }
+    let format = Self.comfyFormat.count
+    return [
+      data, scales,
+      Part(
+        name: name.dropLast(Self.weight.count) + ".comfy_quant", type: .u8, shape: [format], byteCount: format
+      ),
+    ]
   }
 
   /// Writes the file, whole or not at all.
@@ -70,7 +131,9 @@ package struct SafetensorsExport {
       let type = try type(of: item)
       var conversion = try TensorConversion(item.tensor, to: type)
       while try conversion.next(emit) {}
-      if type == .int8 { try conversion.scales.withUnsafeBytes { try emit($0) } }
+      guard type == .int8 else { continue }
+      try conversion.scales.withUnsafeBytes { try emit($0) }
+      if quantized == .comfy { try Self.comfyFormat.withUnsafeBytes { try emit($0) } }
     }
     try staged.commit()
   }

@@ -4,13 +4,9 @@ import Tensors
 extension TensorDescriptor {
   /// Returns a descriptor of the tensor under another name.
   package func renamed(_ name: String) -> TensorDescriptor {
-    TensorDescriptor(
-      name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
-      strides: strides, storedName: storedName, scaleOffset: scaleOffset, uniformScale: uniformScale,
-      isRounded: isRounded,
-      sha256: sha256,
-      scalesSha256: scalesSha256, layout: layout,
-      activations: activations)
+    var copy = self
+    copy.name = name
+    return copy
   }
 
   /// Returns one of `count` equal parts along the outermost dimension, or nil for one that cannot be divided
@@ -19,30 +15,33 @@ extension TensorDescriptor {
     guard let rows = shape.first, rows > 0, rows.isMultiple(of: count), strides == nil,
       scaleOffset == nil
     else { return nil }
-    let length = byteCount / count
-    return TensorDescriptor(
-      name: name, type: type, shape: [rows / count] + shape.dropFirst(), file: file,
-      offset: offset + index * length, byteCount: length, storedName: storedName,
-      uniformScale: uniformScale)
+    var copy = renamed(name)
+    copy.shape[0] = rows / count
+    copy.byteCount = byteCount / count
+    copy.offset += index * copy.byteCount
+    copy.sha256 = nil
+    return copy
   }
 
   /// Returns the matrix with its two dimensions exchanged, or nil for any other rank or a quantized
   /// matrix.
   package func transposed(named name: String) -> TensorDescriptor? {
-    guard shape.count == 2, byteCount > 0, scaleOffset == nil else { return nil }
+    guard shape.count == 2, byteCount > 0, scaleOffset == nil, blocks == nil else { return nil }
     let transposed = Array((strides ?? [shape[1], 1]).reversed())
-    let shape = Array(shape.reversed())
-    return TensorDescriptor(
-      name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
-      strides: shape.isContiguous(strides: transposed) ? nil : transposed, storedName: storedName,
-      uniformScale: uniformScale)
+    var copy = renamed(name)
+    copy.shape = shape.reversed()
+    // The hash is of the bytes in their stored order.
+    copy.sha256 = nil
+    copy.strides = copy.shape.isContiguous(strides: transposed) ? nil : transposed
+    return copy
   }
 
   /// Returns a descriptor of the tensor with scales: those of its rows at an offset in its file, or one for all values.
   func with(scaleOffset: Int? = nil, uniformScale: Float? = nil) -> TensorDescriptor {
-    TensorDescriptor(
-      name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount,
-      strides: strides, storedName: storedName, scaleOffset: scaleOffset, uniformScale: uniformScale,
-      isRounded: type == .i8)
+    var copy = self
+    copy.scaleOffset = scaleOffset
+    copy.uniformScale = uniformScale
+    copy.isRounded = type == .i8
+    return copy
   }
 }

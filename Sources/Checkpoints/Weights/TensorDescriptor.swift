@@ -9,29 +9,31 @@ import Tensors
 /// archives, whose tensors may share storage.
 package struct TensorDescriptor: Sendable {
   /// The name, which is the stored one unless it was translated.
-  package let name: String
+  package internal(set) var name: String
   /// The name as stored in the file.
   package let storedName: String
-  /// The stored type.
+  /// The stored type; that of a byte for values in blocks.
   package let type: ElementType
+  /// The format of values that share scales in blocks, which are row-major and whole along the innermost dimension.
+  package let blocks: BlockFormat?
   /// The shape, outermost dimension first.
-  package let shape: Shape
+  package internal(set) var shape: Shape
   /// The file that holds the bytes.
   package let file: InputFile
   /// The offset of its first byte in the file.
-  package let offset: Int
+  package internal(set) var offset: Int
   /// The size of its elements in bytes; a tensor with strides may occupy more or fewer in the file.
-  package let byteCount: Int
+  package internal(set) var byteCount: Int
   /// The distance between neighbours along each dimension, in elements, or nil for a row-major tensor without gaps.
-  package let strides: [Int]?
+  package internal(set) var strides: [Int]?
   /// The offset in the file of the f32 scales s of its outermost rows, for 8-bit integers q that represent q·s.
-  package let scaleOffset: Int?
+  package internal(set) var scaleOffset: Int?
   /// The scale s of all values, for stored numbers q that represent q·s.
-  package let uniformScale: Float?
+  package internal(set) var uniformScale: Float?
   /// Whether a native model says that values were rounded when it was made.
-  let isRounded: Bool
+  var isRounded: Bool
   /// The SHA-256 of the bytes, and of the scales, where the file lists them.
-  let sha256: String?, scalesSha256: String?
+  var sha256: String?, scalesSha256: String?
   /// The order of the stored numbers.
   let layout: WeightLayout
   /// The precision to which inputs are rounded before multiplication, where a native model specifies it.
@@ -43,7 +45,7 @@ package struct TensorDescriptor: Sendable {
     uniformScale: Float? = nil, isRounded: Bool = false,
     sha256: String? = nil,
     scalesSha256: String? = nil,
-    layout: WeightLayout = .rowMajor, activations: InputPrecision = .float32
+    layout: WeightLayout = .rowMajor, activations: InputPrecision = .float32, blocks: BlockFormat? = nil
   ) {
     self.name = name
     self.storedName = storedName ?? name
@@ -60,20 +62,34 @@ package struct TensorDescriptor: Sendable {
     self.scalesSha256 = scalesSha256
     self.layout = layout
     self.activations = activations
+    self.blocks = blocks
+  }
+
+  /// The common name of the stored type.
+  package var typeName: String { blocks?.rawValue ?? type.rawValue }
+
+  /// Returns the number of values that a number of stored bytes holds.
+  func valueCount(ofBytes count: Int) -> Int {
+    blocks.map { count / $0.byteCount * $0.valueCount } ?? count / type.size
+  }
+
+  /// Returns the number of stored bytes of a number of values, of whole blocks.
+  func byteCount(ofValues count: Int) -> Int {
+    blocks.map { count / $0.valueCount * $0.byteCount } ?? count * type.size
   }
 
   /// The narrowest type of a native model that holds every value, or nil when the element type cannot be used in
   /// computation.
   var weightType: WeightType? {
     if type == .i8, scaleOffset != nil { return .int8 }
-    if uniformScale != nil { return .f32 }
+    if uniformScale != nil || blocks != nil { return .f32 }
     // A number of three or two bits after the first, and of few exponents.
     return type.isFloat8 ? .bf16 : WeightType(keeping: type)
   }
 
   /// Whether the bytes are those of a type of a native model.
   func isStored(as other: WeightType) -> Bool {
-    weightType == other && uniformScale == nil && !type.isFloat8
+    weightType == other && uniformScale == nil && blocks == nil && !type.isFloat8
   }
 
   /// Reads the scales of the outermost rows of quantized values, and checks their hash and that the values are finite

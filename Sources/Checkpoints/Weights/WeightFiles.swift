@@ -27,7 +27,7 @@ package struct WeightFiles {
 
   /// Returns whether the first nine bytes of a file are those of a weights file.
   static func looksLikeWeights(_ head: [UInt8]) -> Bool {
-    Safetensors.looksLikeOne(head) || PyTorchArchive.isArchive(head)
+    Safetensors.looksLikeOne(head) || PyTorchArchive.isArchive(head) || GGUF.looksLikeOne(head)
   }
 
   /// Opens a weights file, the index of sharded weights, or a folder that holds either.
@@ -42,7 +42,7 @@ package struct WeightFiles {
     return try ShardedIndex.open(path, in: CheckpointFolder(path: parent))
   }
 
-  /// Opens a weights file, identified by its content as a safetensors file or a PyTorch archive.
+  /// Opens a weights file, identified by its content as a safetensors file, a PyTorch archive or a GGUF file.
   ///
   /// - Throws: ``BenbenError`` that names the file's actual format, where that can be recognised.
   package static func open(_ path: String) throws -> WeightFiles {
@@ -54,6 +54,7 @@ package struct WeightFiles {
     let file = try InputFile(path: path)
     let head = try file.bytes(at: 0, count: min(file.size, 9))
     if Safetensors.looksLikeOne(head) { return try Safetensors.open(path) }
+    if GGUF.looksLikeOne(head) { return try GGUF.open(path) }
     let isNamedForPyTorch = [".bin", ".pt", ".pth", ".ckpt"].contains { path.lowercased().hasSuffix($0) }
     return PyTorchArchive.isArchive(head) || isNamedForPyTorch
       ? try PyTorchArchive.open(path) : try Safetensors.open(path)

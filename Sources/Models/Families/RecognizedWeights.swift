@@ -31,11 +31,15 @@ package struct RecognizedWeights: Equatable, Sendable {
   package static let prefixRules: [(prefix: String, rule: String)] = [
     ("", "the official names"),
     ("module.", "saved from data-parallel training"),
+    ("_orig_mod.", "saved from a compiled module"),
+    ("module._orig_mod.", "saved from a compiled module in data-parallel training"),
+    ("_orig_mod.module.", "saved from a compiled module in data-parallel training"),
     ("model.diffusion_model.", "a ComfyUI checkpoint's diffusion model"),
     ("diffusion_model.", "a ComfyUI diffusion model"),
     ("dit.", "saved from the official pipeline"),
     ("transformer.", "saved from a diffusers pipeline, or a text encoder inside its wrapper"),
     ("vae.", "saved from a pipeline"),
+    ("causal_video_vae.", "an export of several components"),
     ("first_stage_model.", "a ComfyUI checkpoint's VAE"),
     ("text_encoder.", "saved from a pipeline"),
     ("text_encoder_2.", "saved from a pipeline"),
@@ -54,16 +58,31 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("t5xxl.", "ComfyUI's T5"),
     ("cond_stage_model.transformer.", "a checkpoint's text encoder"),
     ("conditioner.embedders.0.transformer.", "a checkpoint's text encoder"),
+    ("cond_stage_model.clip_l.transformer.", "a checkpoint's CLIP-L"),
+    ("cond_stage_model.clip_g.transformer.", "a checkpoint's CLIP-G"),
+    ("cond_stage_model.t5xxl.transformer.", "a checkpoint's T5"),
     ("cond_stage_model.model.", "a checkpoint's OpenCLIP"),
     ("conditioner.embedders.1.model.", "a checkpoint's OpenCLIP"),
   ]
 
   /// Returns all components whose tensors a file holds, in the order of ``prefixRules``.
   package static func all(in names: Set<String>) -> [RecognizedWeights] {
-    prefixRules.flatMap { rule in
-      signatures.filter { names.contains(rule.prefix + $0.tensor) }
-        .map { RecognizedWeights(role: $0.role, family: $0.family, prefix: rule.prefix) }
+    (prefixRules.map(\.prefix) + transformerPrefixes(in: names)).flatMap { prefix in
+      signatures.filter { names.contains(prefix + $0.tensor) }
+        .map { RecognizedWeights(role: $0.role, family: $0.family, prefix: prefix) }
     }
+  }
+
+  /// Returns the prefixes of an export of several components: the transformers' names, which say a variant.
+  private static func transformerPrefixes(in names: Set<String>) -> [String] {
+    Set(
+      names.compactMap { name in
+        guard name.hasPrefix(ModelFamily.transformerPrefix), let dot = name.firstIndex(of: ".") else {
+          return nil
+        }
+        return String(name[...dot])
+      }
+    ).sorted()
   }
 
   /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.

@@ -77,7 +77,7 @@ package enum FloatConversion {
 
   /// Returns the value of a binary16 pattern.
   @inline(__always)
-  static func float(half bits: UInt16) -> Float {
+  package static func float(half bits: UInt16) -> Float {
     // Move exponent and mantissa into place and let a multiplication by 2^112 rebias, subnormals included.
     let shifted = UInt32(bits & 0x7FFF) << 13
     let scaled = (Float(bitPattern: shifted) * Float(bitPattern: 0x7780_0000)).bitPattern

@@ -146,6 +146,9 @@ struct Convert: ParsableCommand {
         "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
           + "the official release (a config.json beside the file would)")
     }
+    for rounding in conversion.plans.compactMap(\.sourceRounding) {
+      common.say("note: \(rounding.component): \(rounding.text)")
+    }
     var report = try carryOut(conversion)
     if dryRun {
       let memory = try MemoryPlan(conversion)
