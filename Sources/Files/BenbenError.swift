@@ -23,6 +23,8 @@ public struct BenbenError: Error, CustomStringConvertible, Sendable {
   ///
   /// Libraries do not know how a program spells its options; a program that shows errors adds the remedy for the code.
   public enum Code: Sendable, Equatable {
+    /// What was named does not exist, and could be the name of a repository that was not downloaded.
+    case notDownloaded
     /// The output exists and replacing it was not allowed.
     case outputExists
     /// The output exists and is not something that Benben wrote.

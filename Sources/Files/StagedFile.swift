@@ -130,7 +130,7 @@ package final class StagedFile {
 }
 
 extension BenbenError {
-  static func outputExists(_ path: String) -> BenbenError {
+  package static func outputExists(_ path: String) -> BenbenError {
     BenbenError(
       .cannotCreate, "the output exists", at: path, because: "it would be overwritten", code: .outputExists)
   }

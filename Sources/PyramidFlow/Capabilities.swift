@@ -18,6 +18,8 @@ package struct Capabilities {
   }
 
   let parts: [Part]
+  /// What a component is that is not of Pyramid Flow, where that is known.
+  let others: [(component: String, what: String)]
   /// The family, or nil when it cannot be determined.
   let family: ModelFamily?
   let variants: [String]
@@ -39,6 +41,10 @@ package struct Capabilities {
       recognized ?? (clips > 1 || names.contains(ModelFamily.sd3.t5Component) ? .sd3 : nil)
       ?? (inspection.provenance?["family"]?.string).flatMap(ModelFamily.named)
     self.parts = parts
+    others = names.compactMap { name in
+      guard !parts.contains(where: { $0.component == name }) else { return nil }
+      return RecognizedWeights.description(of: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
+    }
     self.variants = variants
     self.family = family
     uses =
@@ -102,6 +108,8 @@ package struct Capabilities {
             "prefix": .string(part.recognized.prefix),
           ]
         }),
+      "others": .array(
+        others.map { ["component": .string($0.component), "what": .string($0.what)] }),
       "uses": .array(
         uses.map { use in
           [
@@ -128,6 +136,9 @@ package struct Capabilities {
       let place = part.component.isEmpty ? "" : "\(part.component): "
       lines.append(
         "\(place)a \(part.recognized.role.title)" + (prefix.isEmpty ? "" : ", under the prefix \(prefix)"))
+    }
+    for other in others {
+      lines.append((other.component.isEmpty ? "" : "\(other.component): ") + other.what)
     }
     for use in uses {
       lines.append(

@@ -30,6 +30,7 @@ struct PyTorchArchiveTests {
   /// The twins were written by `safetensors.torch.save_file` from what `torch.load` gave, made contiguous.
   @Test(arguments: [
     "types", "views", "protocol2", "protocol3", "protocol4", "protocol5", "state_dict", "model", "module",
+    "parameter", "nested",
   ])
   func readsWhatTorchLoadReads(name: String) throws {
     let archive = try PyTorchArchive.open("\(Self.fixtures)/\(name).bin")
@@ -42,7 +43,7 @@ struct PyTorchArchiveTests {
   }
 
   @Test(arguments: [
-    ("legacy", "bare pickle"), ("parameter", "_rebuild_parameter"), ("complex", "ComplexFloatStorage"),
+    ("legacy", "bare pickle"), ("complex", "ComplexFloatStorage"),
     ("float8", "_rebuild_tensor_v3"), ("whole-module", "Sequential"), ("script", "compressed"),
     ("number", "no tensor"), ("list", "no dictionary"), ("bomb", "expanded"), ("sparse", "_sparse_"),
     ("big-endian", "little"),
@@ -52,6 +53,13 @@ struct PyTorchArchiveTests {
       try WeightFiles.open("\(Self.fixtures)/\(name).bin")
     }
     #expect(error.description.contains(reason) && error.kind == .malformed, "\(error)")
+  }
+
+  /// EMA beside the weights, as training code saves both: which is taken is said.
+  @Test func saysWhatStandsBesideTheWeights() throws {
+    let weights = try WeightFiles.open("\(Self.fixtures)/nested.bin")
+    #expect(weights.absorbed.map(\.name) == ["ema", "step"])
+    #expect(weights.absorbed.allSatisfy { $0.rule == "stands beside \"module\", whose tensors are taken" })
   }
 
   @Test func readsWhatTheBuilderWrites() throws {

@@ -37,7 +37,8 @@ extension CommandTests {
         let clock = ContinuousClock()
         return try clock.measure {
           let outcome = try run(
-            "generate", "model", "--prompt", "a", "--output", "clip.mp4", "--width", "128", "--height", "128",
+            "generate", "model", "--prompt", "a", "--output", "clip.mp4", "--force", "--width", "128",
+            "--height", "128",
             "--temp", "2", "--quiet")
           #expect(outcome.code == 0, "\(outcome.errors)")
         } / .seconds(1)

@@ -159,4 +159,32 @@ extension CommandTests {
     #expect(ran.code == 0 && ran.errors.contains("at once"), "\(ran.errors)")
     #expect(try generate("many").code == 64)
   }
+
+  @Test func saysWhatItDoesToAPictureAndAText() throws {
+    let model = try convert()
+    let picture = "\(Fixtures.path)/media/pictures"
+    let names = try FileManager.default.contentsOfDirectory(atPath: picture).filter {
+      !$0.hasPrefix("resized")
+    }
+    let path = try #require(names.sorted().first { $0.hasSuffix(".png") })
+    let arguments = [
+      "generate", model, "--image", "\(picture)/\(path)", "--output", "c.mp4", "--width", "128", "--height",
+      "64",
+      "--temp", "2", "--steps", "1,1,1", "--video-steps", "1,1,1",
+    ]
+    let first = try run(arguments + ["--prompt", String(repeating: "word ", count: 200)])
+    #expect(first.code == 0, "\(first.errors)")
+    for words in [
+      "was trained at 640×384", "it is stretched, as in the official example",
+      "the prompt is cut: T5 reads its first 128",
+      "the prompt is cut: CLIP reads its first 77",
+    ] {
+      #expect(first.errors.contains(words), "\(words): \(first.errors)")
+    }
+    #expect(!first.errors.contains("the negative prompt is cut"))
+    let again = try run(arguments + ["--prompt", "a"])
+    #expect(again.code == 73 && again.errors.contains("--force"), "\(again.errors)")
+    let padded = try run(arguments + ["--prompt", "a", "--force", "--fit", "pad"])
+    #expect(padded.code == 0 && padded.errors.contains("padded with black"), "\(padded.errors)")
+  }
 }

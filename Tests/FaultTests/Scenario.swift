@@ -62,18 +62,18 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     Scenario(name: "inspect", arguments: ["inspect", "INPUTS/model", "--json"], outputs: []),
     Scenario(
       name: "generate a picture",
-      arguments: ["generate", "INPUTS/model", "--output", "out.png", "--temp", "1"] + clip,
+      arguments: ["generate", "INPUTS/model", "--output", "out.png", "--force", "--temp", "1"] + clip,
       outputs: ["out.png"]),
     Scenario(
       name: "generate a clip",
       arguments: [
-        "generate", "INPUTS/model", "--output", "out.mp4", "--temp", "2", "--video-steps", "1,1,1",
+        "generate", "INPUTS/model", "--output", "out.mp4", "--force", "--temp", "2", "--video-steps", "1,1,1",
       ] + clip,
       outputs: ["out.mp4"]),
     Scenario(
       name: "generate a folder of frames, embeddings kept",
       arguments: [
-        "generate", "INPUTS/model", "--output", "out", "--temp", "2", "--video-steps", "1,1,1",
+        "generate", "INPUTS/model", "--output", "out", "--force", "--temp", "2", "--video-steps", "1,1,1",
         "--embeddings", "out.safetensors", "--resume",
       ] + clip,
       outputs: ["out", "out.safetensors"], resumable: ["out.latents"], old: ["out": "frames"]),

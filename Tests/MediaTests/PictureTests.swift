@@ -13,7 +13,7 @@ struct PictureTests {
   /// Pillow 13: `Image.open(…).convert("RGB").resize((width, height))`.
   @Test(arguments: [
     "baseline.jpg", "progressive.jpg", "full-chroma.jpg", "gray.jpg", "rgb.png", "gray.png", "palette.png",
-    "alpha.png", "bits.png", "gray-alpha.png",
+    "alpha.png", "bits.png", "gray-alpha.png", "rgb.webp", "rgb.bmp", "rgb.tiff",
   ])
   func readsAndResizesAsPillowDoes(name: String) throws {
     let expected = try ClipReader.read(
@@ -23,6 +23,29 @@ struct PictureTests {
     let resized = picture.resized(width: expected.width, height: expected.height)
     #expect(resized.width == expected.width && resized.height == expected.height)
     #expect(resized.bytes == expected.bytes)
+  }
+
+  @Test func anotherShapeIsCroppedPaddedOrStretched() {
+    // Four columns of grey, each of its own level.
+    let levels: [UInt8] = [10, 90, 170, 250]
+    let picture = Clip(frame: (0..<2).flatMap { _ in levels.flatMap { [$0, $0, $0] } }, width: 4, height: 2)
+    func row(_ clip: Clip, _ row: Int) -> [UInt8] {
+      (0..<clip.width).map { clip.bytes[3 * (row * clip.width + $0)] }
+    }
+    let cropped = picture.resized(width: 2, height: 2, fit: .crop)
+    #expect(row(cropped, 0) == [90, 170] && row(cropped, 1) == [90, 170])
+    let padded = picture.resized(width: 4, height: 4, fit: .pad)
+    #expect(row(padded, 0) == [0, 0, 0, 0] && row(padded, 1) == levels && row(padded, 2) == levels)
+    #expect(row(padded, 3) == [0, 0, 0, 0])
+    let beside = Clip(frame: [10, 10, 10, 90, 90, 90], width: 1, height: 2).resized(
+      width: 3, height: 2, fit: .pad)
+    #expect(row(beside, 0) == [0, 10, 0] && row(beside, 1) == [0, 90, 0])
+    #expect(picture.resized(width: 2, height: 2, fit: .stretch) == picture.resized(width: 2, height: 2))
+    for fit in Clip.Fit.allCases {
+      #expect(picture.resized(width: 4, height: 2, fit: fit) == picture)
+      let thin = picture.resized(width: 64, height: 1, fit: fit)
+      #expect(thin.width == 64 && thin.height == 1)
+    }
   }
 
   @Test func refusesWhatIsNoPictureOfItsKind() throws {

@@ -67,6 +67,22 @@ extension Pack {
     return signature != nil
   }
 
+  /// Returns whether a file ends as a pack does.
+  static func isOne(_ path: String) throws -> Bool {
+    let file = try InputFile(path: path)
+    guard file.size > trailerLength else { return false }
+    let end = try file.bytes(at: file.size - magic.count, count: magic.count)
+    return end == magic || end == signatureMagic
+  }
+
+  /// Returns the files that a pack holds, with their sizes in bytes when unpacked.
+  static func contents(of path: String) throws -> [(path: String, byteCount: Int)] {
+    let source = try InputFile(path: path)
+    let signature = try signature(in: source)
+    let end = source.size - (signature == nil ? 0 : signatureFrameLength)
+    return try files(in: source, end: end).files.map { ($0.path, $0.count) }
+  }
+
   /// Finds and reads the index before the end of a pack, and returns it with the trailer that names it.
   private static func files(in source: InputFile, end: Int) throws -> (files: [File], trailer: [UInt8]) {
     func fault(_ why: String) -> BenbenError {

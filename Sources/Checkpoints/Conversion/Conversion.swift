@@ -46,6 +46,14 @@ public struct Conversion {
   /// The size of all tensors in the native model, in bytes; an audit that keeps some wider adds to it.
   public var byteCount: Int { plans.reduce(0) { $0 + $1.byteCount } }
 
+  /// What of the sources is not used, by component and rule.
+  package var unused: [(component: String, rule: String, count: Int)] {
+    plans.flatMap { plan in
+      Dictionary(grouping: plan.ignored, by: \.rule).map { (plan.component, $0.key, $0.value.count) }
+        .sorted { $0.1 < $1.1 }
+    }
+  }
+
   /// The plan as JSON, without the results that only writing provides.
   package var dryRunJSON: JSONValue {
     Manifest.report(self, outcomes: plans.map { $0.rows.map { Outcome(row: $0, metrics: nil) } }, source: nil)

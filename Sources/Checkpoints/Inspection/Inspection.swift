@@ -31,9 +31,13 @@ package struct Inspection {
   /// The auxiliary files of a native model (tokenizers), each as `folder/name`.
   package let auxiliaryFiles: [String]
 
+  /// The files of a packed model, with their sizes in bytes when unpacked.
+  package let packedFiles: [(path: String, byteCount: Int)]
+
   private init(
-    kind: String, rows: [Row], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
-    incomplete: [(component: String, why: String)] = [], auxiliaryFiles: [String] = []
+    kind: String, rows: [Row] = [], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
+    incomplete: [(component: String, why: String)] = [], auxiliaryFiles: [String] = [],
+    packedFiles: [(path: String, byteCount: Int)] = []
   ) {
     self.kind = kind
     self.rows = rows
@@ -41,15 +45,18 @@ package struct Inspection {
     self.provenance = provenance
     self.incomplete = incomplete
     self.auxiliaryFiles = auxiliaryFiles
+    self.packedFiles = packedFiles
   }
 
   /// Inspects a weights file, a shard index, a `.benben` file, a native model, a released checkpoint, one component's
   /// folder, or a folder of single files.
   ///
-  /// A missing file of a component is reported; a malformed one is an error.
+  /// In a folder, what is missing or malformed is reported; a malformed file on its own is an error.
   package init(path: String) throws {
     if FileSystem.isFolder(path) {
       self = try NativeModel.isModel(path) ? Self.model(path) : Self.folder(path)
+    } else if try Pack.isOne(path) {
+      self.init(kind: "packed model", packedFiles: try Pack.contents(of: path))
     } else if path.hasSuffix(".benben") {
       let component = try NativeComponent(path: path)
       self.init(
@@ -84,18 +91,25 @@ package struct Inspection {
         return Inspection(kind: "component folder", rows: rows(weights, component: ""))
       }
       let files = FileSystem.files(in: path).filter { name in
-        [".safetensors", ".bin", ".pt", ".pth", ".ckpt"].contains { name.lowercased().hasSuffix($0) }
+        [".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt"].contains { name.lowercased().hasSuffix($0) }
       }
       guard !files.isEmpty else {
-        throw malformed(
-          "not a checkpoint", path, "it holds neither files of weights nor folders with a config.json")
+        throw BenbenError(
+          .malformed, "not a checkpoint", at: path,
+          because: "it holds neither files of weights nor folders with a config.json",
+          remedies: HubCache.advice(on: path).map { [$0] } ?? [])
       }
-      return Inspection(
-        kind: "folder of weights",
-        rows: try files.flatMap { name -> [Row] in
+      var found: [Row] = []
+      var unreadable: [(component: String, why: String)] = []
+      for name in files {
+        do {
           try folder.requireInside(path + "/" + name)
-          return rows(try WeightFiles.open(path + "/" + name), component: name)
-        })
+          found += rows(try WeightFiles.open(path + "/" + name), component: name)
+        } catch let error as BenbenError where error.kind == .malformed {
+          unreadable.append((name, "\(error.what): \(error.why)"))
+        }
+      }
+      return Inspection(kind: "folder of weights", rows: found, incomplete: unreadable)
     }
     var found: [SourceComponent] = []
     var incomplete: [(component: String, why: String)] = []
@@ -107,6 +121,8 @@ package struct Inspection {
         if isComponentName(name) {
           incomplete.append((name, "\(FileSystem.lastComponent(error.subject)): \(error.why)"))
         }
+      } catch let error as BenbenError where error.kind == .malformed {
+        incomplete.append((name, "\(FileSystem.lastComponent(error.subject)): \(error.what): \(error.why)"))
       }
     }
     return Inspection(
@@ -181,6 +197,10 @@ package struct Inspection {
           ]
         }),
     ]
+    if !packedFiles.isEmpty {
+      members["packedFiles"] = .array(
+        packedFiles.map { ["path": .string($0.path), "bytes": .integer($0.byteCount)] })
+    }
     for key in ["source", "plan", "benbenVersion"] {
       if let value = provenance?[key] { members[key] = value }
     }

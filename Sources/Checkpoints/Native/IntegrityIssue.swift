@@ -7,6 +7,13 @@ public struct IntegrityIssue: Codable, Equatable, Sendable {
   /// The fault that was found.
   public let why: String
 
+  /// Creates an issue.
+  package init(file: String, tensor: String?, why: String) {
+    self.file = file
+    self.tensor = tensor
+    self.why = why
+  }
+
   private enum CodingKeys: CodingKey {
     case file, tensor, why
   }

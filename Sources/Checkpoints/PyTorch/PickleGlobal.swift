@@ -4,6 +4,7 @@ import Tensors
 enum PickleGlobal: Equatable {
   case orderedDictionary
   case rebuildTensor
+  case rebuildParameter
   case storage(ElementType)
 
   /// Creates the global with the given name; returns nil for every name that is not allowed.
@@ -11,6 +12,7 @@ enum PickleGlobal: Equatable {
     switch (module, name) {
     case ("collections", "OrderedDict"): self = .orderedDictionary
     case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor
+    case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
     case ("torch", _):
       guard let type = Self.storageTypes[name] else { return nil }
       self = .storage(type)

@@ -284,6 +284,12 @@ struct PickleReader {
     case .rebuildTensor:
       tensors.append(try tensor(arguments))
       try push(.tensor(tensors.count - 1))
+    case .rebuildParameter:
+      // A parameter is its tensor; whether a gradient is wanted, and hooks, do not matter here.
+      guard arguments.count == 3, case .tensor = arguments[0], case .bool = arguments[1],
+        case .dictionary = arguments[2]
+      else { throw fault("the arguments of a parameter are not those of _rebuild_parameter") }
+      try push(arguments[0])
     case .storage: throw fault("it makes a storage of its own")
     }
   }

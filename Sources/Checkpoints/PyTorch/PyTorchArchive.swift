@@ -5,13 +5,13 @@ import Tensors
 ///
 /// The pickle is read as data (``PickleReader``), the storages in place. A tensor may be any view of its storage:
 /// transposed, sliced, expanded, shared. By decision, big-endian archives are refused, as are expanded tensors larger
-/// than both the file and 64 MiB; a state dict may be nested under `state_dict` or `model`, and anything beside it is
-/// not read.
+/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model` or `module`, and what stands beside
+/// it is not read, and said.
 package enum PyTorchArchive {
   /// The size in bytes that an expanded tensor may take even in a smaller file.
   private static let smallExpansion = 1 << 26
   /// The keys under which training code stores the state dict.
-  private static let nestedKeys = ["state_dict", "model"]
+  private static let nestedKeys = ["state_dict", "model", "module"]
 
   /// Opens and validates a file.
   ///
@@ -42,7 +42,8 @@ package enum PyTorchArchive {
     let pickle = try PickleReader(try record("data.pkl", limit: PickleReader.maximumLength), subject: subject)
     var tensors: [TensorDescriptor] = []
     var names: Set<String> = []
-    for (key, value) in try stateDictionary(pickle, subject) {
+    let dictionary = try stateDictionary(pickle, subject)
+    for (key, value) in dictionary.items {
       guard case .string(let name) = key, !name.isEmpty, !name.unicodeScalars.contains("\0") else {
         throw malformed("malformed state dict", subject, "a key is no name of a tensor")
       }
@@ -60,9 +61,13 @@ package enum PyTorchArchive {
       }
       tensors.append(try descriptor(name, tensor, storage: storage, file: file))
     }
-    return WeightFiles(
+    var weights = WeightFiles(
       files: [file], tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
       format: "PyTorch archive")
+    weights.absorbed = dictionary.beside.map {
+      ($0, "stands beside \(quoted(dictionary.key ?? "")), whose tensors are taken")
+    }
+    return weights
   }
 
   /// Returns whether a file starts like a zip archive.
@@ -111,21 +116,29 @@ package enum PyTorchArchive {
     return records
   }
 
-  private static func stateDictionary(
-    _ pickle: PickleReader, _ subject: String
-  ) throws -> [(key: PickleValue, value: PickleValue)] {
+  /// A state dict, the key under which it is nested, and the names that stand beside it.
+  private struct StateDictionary {
+    var items: [(key: PickleValue, value: PickleValue)]
+    var key: String?
+    var beside: [String] = []
+  }
+
+  private static func stateDictionary(_ pickle: PickleReader, _ subject: String) throws -> StateDictionary {
     guard case .dictionary(let top) = pickle.result else {
       throw malformed("not a state dict", subject, "the pickle's value is no dictionary")
     }
     let items = pickle.items(top)
     let hasTensors = items.contains { if case .tensor = $0.value { true } else { false } }
-    guard !hasTensors else { return items }
+    guard !hasTensors else { return StateDictionary(items: items) }
+    let names = items.compactMap { if case .string(let name) = $0.key { name } else { nil } }
     for wanted in nestedKeys {
       for (key, value) in items {
-        if case .string(wanted) = key, case .dictionary(let nested) = value { return pickle.items(nested) }
+        guard case .string(wanted) = key, case .dictionary(let nested) = value else { continue }
+        return StateDictionary(
+          items: pickle.items(nested), key: wanted, beside: names.filter { $0 != wanted })
       }
     }
-    return items
+    return StateDictionary(items: items)
   }
 
   private static func descriptor(

@@ -35,7 +35,9 @@ package struct CheckpointFolder {
   package init(path: String) throws {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     guard FileSystem.exists(path) else {
-      throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
+      throw BenbenError(
+        .missing, "cannot open", at: path, because: "there is no such file or folder",
+        code: HubCache.looksLikeRepository(path) ? .notDownloaded : nil)
     }
     guard FileSystem.isFolder(path) else {
       throw BenbenError(
@@ -104,6 +106,7 @@ package struct CheckpointFolder {
     let full = path + "/" + file
     func read(_ path: String) throws -> [UInt8] {
       try requireInside(path)
+      try Safetensors.refuseKnownImpostors(try InputFile(path: path))
       return try InputFile.contents(of: path, limit: Self.maximumAuxiliaryLength)
     }
     if FileSystem.exists(full) { return AuxiliaryFile(path: file, contents: try read(full)) }

@@ -60,17 +60,17 @@ package enum Safetensors {
       files: [file], tensors: tensors, format: "safetensors", metadata: metadata.compactMapValues(\.string))
   }
 
-  /// Throws for files that are often saved under a weights file's name by mistake.
+  /// Throws for what is often saved under a file's name by mistake.
   static func refuseKnownImpostors(_ file: InputFile) throws {
     let head = String(decoding: try file.bytes(at: 0, count: min(file.size, 64)), as: UTF8.self)
     if head.hasPrefix("version https://git-lfs") {
       throw malformed(
-        "a Git-LFS pointer stands in place of the weights", file.path, "only the small text file was cloned",
+        "a Git-LFS pointer stands in place of the file", file.path, "only the small text file was cloned",
         "Run `git lfs pull` in the checkpoint, or download the file itself.")
     }
     if head.hasPrefix("<") {
       throw malformed(
-        "a web page was saved in place of the weights", file.path, "it starts with '<'",
+        "a web page was saved in place of the file", file.path, "it starts with '<'",
         "Download the file itself (the page's download link), not the page.")
     }
   }

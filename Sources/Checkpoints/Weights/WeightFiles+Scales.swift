@@ -24,7 +24,7 @@ extension WeightFiles {
   /// - Throws: ``BenbenError`` for a scale that cannot be one, and for a format whose values are something else than products.
   func joiningScales() throws -> WeightFiles {
     let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
-    var absorbed: [(name: String, rule: String)] = []
+    var absorbed = absorbed
     var joined: [TensorDescriptor] = []
     if let text = metadata["_quantization_metadata"] {
       try Self.requireKnown(Array(text.utf8), at: files.first?.path ?? "")

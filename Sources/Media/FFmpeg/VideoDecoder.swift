@@ -16,14 +16,19 @@ final class VideoDecoder {
     defer { av_dict_free(&options) }
     av_dict_set(&options, "protocol_whitelist", "file", 0)
     av_dict_set(
-      &options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,avi",
+      &options, "format_whitelist",
+      "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,webp_pipe,bmp_pipe,tiff_pipe,avi",
       0)
     // Whatever FFmpeg was built with, only these decoders read an unknown file, its sound and subtitles included.
     av_dict_set(&options, "codec_whitelist", Self.decoders, 0)
     av_dict_set(&options, "max_streams", "8", 0)
-    try ffmpeg(
-      avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options), .malformed,
-      "cannot read", path)
+    guard avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options) >= 0 else {
+      throw BenbenError(
+        .malformed, "cannot read", at: path, because: "it is damaged, or of a format that is not read",
+        remedies: [
+          "Pictures: PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF. Videos: MP4, MOV, MKV, WebM, AVI, GIF."
+        ])
+    }
     try findStreams()
     var description: UnsafePointer<AVCodec>?
     stream = try ffmpeg(
@@ -37,7 +42,8 @@ final class VideoDecoder {
     try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
   }
 
-  private static let decoders = "h264,hevc,mpeg4,mjpeg,png,gif,vp8,vp9,av1,libdav1d,ffv1,rawvideo"
+  private static let decoders =
+    "h264,hevc,mpeg4,mjpeg,png,gif,webp,bmp,tiff,vp8,vp9,av1,libdav1d,ffv1,rawvideo"
 
   /// Reads what the container does not say from its first frames, none of which may be too large.
   private func findStreams() throws {
@@ -59,8 +65,15 @@ final class VideoDecoder {
 
   /// Returns the demuxer for a single image, by the file's first bytes; FFmpeg's own choice would read other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
-    let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 4)) ?? Data()
+    let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 12)) ?? Data()
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return av_find_input_format("png_pipe") }
+    if head.starts(with: "RIFF".utf8), head.dropFirst(8).elementsEqual("WEBP".utf8) {
+      return av_find_input_format("webp_pipe")
+    }
+    if head.starts(with: "BM".utf8) { return av_find_input_format("bmp_pipe") }
+    if head.starts(with: [0x49, 0x49, 0x2A, 0]) || head.starts(with: [0x4D, 0x4D, 0, 0x2A]) {
+      return av_find_input_format("tiff_pipe")
+    }
     return nil
   }
 

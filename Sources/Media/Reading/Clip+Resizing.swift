@@ -19,6 +19,59 @@ extension Clip {
   }
 }
 
+extension Clip {
+  /// How a picture of other proportions becomes a frame.
+  public enum Fit: String, CaseIterable, Sendable {
+    /// Its middle, as much of it as has the frame's proportions.
+    case crop
+    /// All of it, with black beside or above and below.
+    case pad
+    /// All of it, stretched, as in the official example.
+    case stretch
+  }
+
+  /// Returns the first frame at another size, its proportions kept or not.
+  public func resized(width: Int, height: Int, fit: Fit) -> Clip {
+    switch fit {
+    case .stretch: return resized(width: width, height: height)
+    case .crop:
+      let part = Self.largest(width, height, within: (self.width, self.height))
+      return window(
+        x: (self.width - part.width) / 2, y: (self.height - part.height) / 2, width: part.width,
+        height: part.height
+      ).resized(width: width, height: height)
+    case .pad:
+      let part = Self.largest(self.width, self.height, within: (width, height))
+      let inner = resized(width: part.width, height: part.height)
+      return inner.window(
+        x: (part.width - width) / 2, y: (part.height - height) / 2, width: width, height: height)
+    }
+  }
+
+  /// Returns the size of the largest rectangle of the given proportions within another one.
+  private static func largest(
+    _ width: Int, _ height: Int, within limit: (width: Int, height: Int)
+  ) -> (width: Int, height: Int) {
+    if limit.width * height <= limit.height * width {
+      return (limit.width, max((limit.width * height + width / 2) / width, 1))
+    }
+    return (max((limit.height * width + height / 2) / height, 1), limit.height)
+  }
+
+  /// Returns a part of the first frame, which may reach over its edges, where it is black.
+  private func window(x: Int, y: Int, width: Int, height: Int) -> Clip {
+    var pixels = [UInt8](repeating: 0, count: 3 * width * height)
+    let columns = max(x, 0)..<min(x + width, self.width)
+    for row in max(y, 0)..<min(y + height, self.height) {
+      let source = 3 * (row * self.width + columns.lowerBound)
+      let target = 3 * ((row - y) * width + columns.lowerBound - x)
+      pixels.replaceSubrange(
+        target..<target + 3 * columns.count, with: bytes[source..<source + 3 * columns.count])
+    }
+    return Clip(frame: pixels, width: width, height: height)
+  }
+}
+
 /// The source values and weights of every value in a resampled line.
 private struct BicubicTaps {
   private let count: Int

@@ -4,7 +4,7 @@ import Files
 import Foundation
 import Isolation
 
-/// A reader of videos, single images (PNG, JPEG), and folders of PNGs.
+/// A reader of videos, single images (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF), and folders of PNGs.
 public enum ClipReader {
   /// The most pixels that an image may have; larger ones are refused before memory is allocated.
   public static let maximumPixels = 1 << 26
@@ -74,8 +74,8 @@ public enum ClipReader {
 
   private static func tooLong(_ path: String, _ maximumFrames: Int) -> BenbenError {
     BenbenError(
-      .malformed, "the clip is too long", at: path,
-      because: "it has more than \(maximumFrames) frames")
+      .malformed, maximumFrames == 1 ? "this is no single picture" : "the clip is too long", at: path,
+      because: "it has more than \(maximumFrames == 1 ? "one frame" : "\(maximumFrames) frames")")
   }
 
   private static func checkTotal(_ bytes: Int, _ path: String) throws {

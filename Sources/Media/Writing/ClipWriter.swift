@@ -125,7 +125,10 @@ public enum ClipWriter {
   }
 
   /// Throws unless an output can be created at the path; called before long work.
-  public static func requireWritable(_ path: String) throws {
+  ///
+  /// - Parameter mayReplace: whether a clip may stand there already.
+  public static func requireWritable(_ path: String, mayReplace: Bool = true) throws {
+    if !mayReplace, FileSystem.exists(path) { throw BenbenError.outputExists(path) }
     try requireReplaceable(path)
     if Format(path: path) == .folder {
       _ = try StagedFolder(

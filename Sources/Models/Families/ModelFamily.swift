@@ -84,6 +84,19 @@ package struct ModelFamily: Equatable, Sendable {
       + [(Self.tokenizer(of: t5Component), T5Tokenizer.files)]
   }
 
+  /// Throws when a tokenizer cannot be read from its files.
+  ///
+  /// - Parameters:
+  ///   - folder: the tokenizer's folder.
+  ///   - file: returns the content of a file of the folder, or nil when it is not there.
+  package func requireTokenizer(_ folder: String, file: (String) throws -> [UInt8]?) throws {
+    if folder == Self.tokenizer(of: t5Component) {
+      _ = try T5Tokenizer(folder: folder, file: file)
+    } else {
+      _ = try CLIPTokenizer(folder: folder, file: file)
+    }
+  }
+
   /// Returns the role of the component of that name, or nil when the family has no such component.
   package func role(of component: String) -> Role? {
     if clipComponents.contains(component) { return .clip }

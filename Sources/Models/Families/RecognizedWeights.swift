@@ -85,6 +85,29 @@ package struct RecognizedWeights: Equatable, Sendable {
     ).sorted()
   }
 
+  /// What other weights are, by a part of a tensor's name that they have.
+  private static let others: [(part: String, what: String)] = [
+    (".lora_A.", "a LoRA"), (".lora_B.", "a LoRA"), (".lora_down.", "a LoRA"), (".lora_up.", "a LoRA"),
+    ("lora_unet_", "a LoRA"), ("lora_te", "a LoRA"), (".hada_w1_a", "a LoRA (LoHa)"),
+    (".lokr_w1", "a LoRA (LoKr)"),
+    ("vision_model.encoder.layers.0.", "a CLIP image encoder"),
+    ("decoder.block.0.layer.0.SelfAttention.q.weight", "a T5 decoder without its encoder"),
+    ("decoder.conv_in.conv.weight", "the decoder of a VAE without its encoder"),
+    ("encoder.conv_in.conv.weight", "the encoder of a VAE without its decoder"),
+    ("decoder.conv_in.weight", "the VAE of an image model"),
+    ("double_blocks.0.", "a FLUX transformer in the layout of its first release"),
+    ("joint_blocks.0.", "an SD3 transformer in the layout of its first release"),
+    ("single_transformer_blocks.0.", "a part of a FLUX or miniFLUX transformer"),
+    ("input_blocks.0.", "a UNet of Stable Diffusion"), ("down_blocks.0.", "a UNet of Stable Diffusion"),
+    ("blk.0.attn_q.weight", "a language model in GGUF"),
+  ]
+
+  /// Returns what weights are, Pyramid Flow's or others, or nil when nothing is known of them.
+  package static func description(of names: Set<String>) -> String? {
+    if let first = all(in: names).first { return "a \(first.role.title)" }
+    return others.first { other in names.contains { $0.contains(other.part) } }?.what
+  }
+
   /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.
   package static func unknownPrefix(in names: Set<String>) -> String? {
     for signature in signatures {

@@ -102,9 +102,10 @@ package struct CLIPTokenizer {
       }
       if ids.count >= length { break }
     }
+    let isCut = ids.count > length - 2
     ids = [start] + ids.prefix(length - 2) + [end]
     return TokenizedText(
-      ids: ids + Array(repeating: padding, count: length - ids.count), count: ids.count)
+      ids: ids + Array(repeating: padding, count: length - ids.count), count: ids.count, isCut: isCut)
   }
 
   private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map {

@@ -66,9 +66,11 @@ package struct T5Tokenizer {
       case .text(let text): ids += try encode(text)
       }
     }
+    let isCut = ids.count > Self.length - 1
     ids = ids.prefix(Self.length - 1) + [Self.endOfText]
     return TokenizedText(
-      ids: ids + Array(repeating: Self.padding, count: Self.length - ids.count), count: ids.count)
+      ids: ids + Array(repeating: Self.padding, count: Self.length - ids.count), count: ids.count,
+      isCut: isCut)
   }
 
   private func encode(_ text: String) throws -> [Int] {

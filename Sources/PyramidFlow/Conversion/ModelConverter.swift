@@ -54,6 +54,14 @@ public struct ModelConverter: Sendable {
     case .folder(let path) where NativeModel.isModel(path):
       try NativeModelImporter.plan(
         path, components: components, request: options, mayRequantize: mayRequantize)
+    case .folder(let path) where FileSystem.exists(path) && !FileSystem.isFolder(path):
+      throw BenbenError(
+        .malformed, "not a checkpoint", at: path,
+        because: ForeignPlace(path)?.why ?? "it is not a folder",
+        remedies: [
+          "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
+        ],
+        code: .notARelease)
     case .folder(let path): try ReleaseImporter.plan(path, components: components, request: options)
     case .files(let files): try SingleFileImporter(files: files).plan(request: options)
     }

@@ -23,12 +23,13 @@ enum ReleaseImporter {
     folder.source = address(family)
     let known = family.sharedComponents + transformers
     guard known.contains(where: folder.subfolders.contains) else {
+      let place = ForeignPlace(path)
       throw BenbenError(
         .malformed, "not a checkpoint", at: path,
-        because:
-          "it holds none of \(family.sharedComponents.joined(separator: ", ")), diffusion_transformer_*",
+        because: place?.why
+          ?? "it holds none of \(family.sharedComponents.joined(separator: ", ")), diffusion_transformer_*",
         remedies: [
-          "Give the folder that was downloaded, for example from \(address(family))."
+          place?.remedy ?? "Give the folder that was downloaded, for example from \(address(family))."
         ], code: .notARelease)
     }
     guard !transformers.isEmpty || !wanted.isEmpty else {
@@ -132,18 +133,27 @@ enum ReleaseImporter {
   }
 
   /// Returns the tokenizer files of a folder that holds them as a release does.
+  ///
+  /// - Throws: `BenbenError` when one is missing, or no tokenizer can be read from them.
   static func tokenizerFiles(
     _ folder: CheckpointFolder, _ family: ModelFamily
   ) throws -> [CheckpointFolder.AuxiliaryFile] {
     try family.tokenizers.flatMap { name, files in
-      try files.map { try tokenizerFile($0, of: files, in: name, folder) }
+      let found = try files.map { try tokenizerFile($0, of: files, in: name, folder) }
+      try family.requireTokenizer(name) { file in found.first { $0.path == "\(name)/\(file)" }?.contents }
+      return found
     }
   }
 
-  /// Returns the tokenizer files that a folder holds, each as `folder/name`.
+  /// Returns the files of the tokenizers that a folder holds and that can be read, each as `folder/name`.
   static func presentTokenizerFiles(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
     family.tokenizers.flatMap { name, files in
-      files.compactMap { try? tokenizerFile($0, of: files, in: name, folder).path }
+      let found = files.compactMap { try? tokenizerFile($0, of: files, in: name, folder) }
+      let isSound =
+        (try? family.requireTokenizer(name) { file in found.first { $0.path == "\(name)/\(file)" }?.contents })
+        != nil
+      // Of a tokenizer that is not complete, what is there is said.
+      return found.count < files.count || isSound ? found.map(\.path) : []
     }
   }
 

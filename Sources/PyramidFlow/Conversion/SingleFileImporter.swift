@@ -85,6 +85,7 @@ struct SingleFileImporter {
       throw BenbenError(
         .malformed, "these are not the weights of a \(role.title)", at: path,
         because: all.first.map { "the tensors are those of \($0.description)" }
+          ?? RecognizedWeights.description(of: names).map { "they are those of \($0)" }
           ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")")
     }
     guard role == .clip || matching.count == 1 else {
@@ -130,16 +131,6 @@ private struct OpenedWeights {
 }
 
 extension ModelFamily.Role {
-  /// The name of the role in messages.
-  var title: String {
-    switch self {
-    case .transformer: "pyramid transformer"
-    case .vae: "causal video VAE"
-    case .clip: "CLIP text encoder"
-    case .t5: "T5 encoder"
-    }
-  }
-
   /// Returns whether a config is that of the role's class.
   func accepts(_ config: JSONValue, _ family: ModelFamily) -> Bool {
     let names = [config["_class_name"]?.string, config["model_type"]?.string].compactMap { $0 }

@@ -16,6 +16,8 @@ public enum GenerationEvent: Sendable {
   case began(Phase)
   /// A phase ended.
   case ended(Phase)
+  /// A text is longer than an encoder reads: its end is left out after so many tokens.
+  case cut(text: String, encoder: String, tokens: Int)
   /// An earlier run had finished these units and calls, which are the given share of the sampling.
   case resumed(units: Int, of: Int, calls: Int, fraction: Double)
   /// A call of the transformer ended; the given share of the sampling is done.
@@ -27,6 +29,7 @@ public enum GenerationEvent: Sendable {
   public var phase: Phase {
     switch self {
     case .began(let phase), .ended(let phase): phase
+    case .cut: .texts
     case .resumed, .called: .latents
     case .decoded: .decoding
     }
@@ -35,7 +38,7 @@ public enum GenerationEvent: Sendable {
   /// The share of the phase that is done, 0 to 1.
   public var fraction: Double {
     switch self {
-    case .began: 0
+    case .began, .cut: 0
     case .ended: 1
     case .resumed(_, _, _, let fraction), .called(_, _, _, let fraction): fraction
     case .decoded(let chunk, let count): Double(chunk) / Double(max(count, 1))

@@ -60,7 +60,7 @@ package struct Pipeline {
       try onEvent(.ended(phase))
       return result
     }
-    let texts = try phase(.texts) { try embeddings(request) }
+    let texts = try phase(.texts) { try embeddings(request, onEvent: onEvent) }
     guard texts.allSatisfy(inputs.accepts) else {
       throw mismatch(
         "the text encoders are \(texts[0].tokens.shape[1]) and \(texts[0].pooled.shape[1]) wide, the transformer "
@@ -90,12 +90,21 @@ package struct Pipeline {
   }
 
   /// Returns the embeddings of [negative, prompt], or the prompt's alone without guidance.
-  private func embeddings(_ request: GenerationRequest) throws -> [TextEmbedding] {
+  private func embeddings(
+    _ request: GenerationRequest, onEvent: (GenerationEvent) throws -> Void
+  ) throws -> [TextEmbedding] {
     let texts =
       request.guidanceScale > 0 ? [request.negativePrompt, request.fullPrompt] : [request.fullPrompt]
     if let kept = try resume?.embeddings(of: texts) { return kept }
     let encoders = try parts.textEncoders()
-    let results = try encoders.encode(texts.map(encoders.tokenize), in: parts.context)
+    let tokens = try texts.map(encoders.tokenize)
+    for (text, tokens) in zip(texts, tokens) {
+      for clip in tokens.clip where clip.isCut {
+        try onEvent(.cut(text: text, encoder: "CLIP", tokens: clip.ids.count))
+      }
+      if tokens.t5.isCut { try onEvent(.cut(text: text, encoder: "T5", tokens: tokens.t5.ids.count)) }
+    }
+    let results = try encoders.encode(tokens, in: parts.context)
     try resume?.keep(results, of: texts)
     return results
   }

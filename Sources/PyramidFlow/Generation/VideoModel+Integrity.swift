@@ -1,4 +1,6 @@
 import Checkpoints
+import Files
+import Models
 
 extension VideoModel {
   /// Checks every hash and invariant of the model's files, on the calling thread.
@@ -9,6 +11,20 @@ extension VideoModel {
   public nonisolated func checkIntegrity(
     onProgress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
   ) throws -> IntegrityReport {
-    IntegrityReport(try native.integrityIssues(progress: onProgress))
+    IntegrityReport(try native.integrityIssues(progress: onProgress) + tokenizerIssues())
+  }
+
+  /// Returns what is wrong with tokenizers whose files are as they were written, and no tokenizer.
+  private nonisolated func tokenizerIssues() throws -> [IntegrityIssue] {
+    guard let family = ModelFamily.named(native.family) else { return [] }
+    return try family.tokenizers.compactMap { folder, _ -> IntegrityIssue? in
+      guard native.auxiliaryFileNames.contains(where: { $0.hasPrefix(folder + "/") }) else { return nil }
+      do {
+        try family.requireTokenizer(folder) { try native.auxiliaryFile("\(folder)/\($0)") }
+        return nil
+      } catch let error as BenbenError where error.kind == .malformed || error.kind == .missing {
+        return IntegrityIssue(file: error.subject, tensor: nil, why: error.why)
+      }
+    }
   }
 }

@@ -18,14 +18,31 @@ package enum ElementType: String, CaseIterable, Sendable {
   case u8, u16, u32, u64
   /// One byte, 0 or 1.
   case bool
+  /// Types that are known and cannot be computed with: complex numbers of two binary32, and floats of 8, 6 and 4 bits.
+  case c64
+  case f8e8m0 = "f8_e8m0"
+  case f8e4m3fnuz = "f8_e4m3fnuz"
+  case f8e5m2fnuz = "f8_e5m2fnuz"
+  case f6e2m3 = "f6_e2m3"
+  case f6e3m2 = "f6_e3m2"
+  case f4
 
-  /// The size of one element in bytes.
+  /// The size of one element in bits.
+  package var bitCount: Int {
+    switch self {
+    case .f4: 4
+    case .f6e2m3, .f6e3m2: 6
+    default: 8 * size
+    }
+  }
+
+  /// The size of one element in bytes; that of a byte for smaller ones, which are stored without gaps.
   package var size: Int {
     switch self {
-    case .f64, .i64, .u64: 8
+    case .f64, .i64, .u64, .c64: 8
     case .f32, .i32, .u32: 4
     case .bf16, .f16, .i16, .u16: 2
-    case .f8e4m3, .f8e5m2, .i8, .u8, .bool: 1
+    case .f8e4m3, .f8e5m2, .i8, .u8, .bool, .f8e8m0, .f8e4m3fnuz, .f8e5m2fnuz, .f6e2m3, .f6e3m2, .f4: 1
     }
   }
 

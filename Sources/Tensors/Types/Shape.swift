@@ -20,11 +20,11 @@ extension Shape {
     return hasZero ? 0 : count
   }
 
-  /// Returns the size in bytes of this many elements of a type, or nil on overflow.
+  /// Returns the size in bytes of this many elements of a type, or nil on overflow, and when they fill no whole bytes.
   package func checkedByteCount(of type: ElementType) -> Int? {
     guard let count = checkedElementCount else { return nil }
-    let (bytes, overflow) = count.multipliedReportingOverflow(by: type.size)
-    return overflow ? nil : bytes
+    let (bits, overflow) = count.multipliedReportingOverflow(by: type.bitCount)
+    return overflow || !bits.isMultiple(of: 8) ? nil : bits / 8
   }
 
   /// The shape in common notation: `2×16×8`.

@@ -11,7 +11,9 @@ enum Failure {
     switch error {
     case let error as BenbenError:
       Console.error(error.description)
-      for remedy in error.remedies + (error.code.map { [remedy($0)] } ?? []) { Console.note("  " + remedy) }
+      for remedy in error.remedies + (error.code.map { [remedy($0, subject: error.subject)] } ?? []) {
+        Console.note("  " + remedy)
+      }
       return exitCode(error.kind)
     case is CancellationError:
       Console.error("interrupted")
@@ -43,8 +45,27 @@ enum Failure {
     let message = Command.message(for: error).split(separator: "\n").map(String.init)
     Console.error("usage: arguments: \(message.first ?? "")")
     for line in message.dropFirst() { Console.note("  " + line) }
-    Console.note("  See 'benben help', or 'benben help VERB'.")
+    let verb = Command.configuration.subcommands.first {
+      $0._commandName == CommandLine.arguments.dropFirst().first
+    }
+    if let form = verb.flatMap({ Self.form(of: message.first ?? "", in: $0) }) { Console.note("  " + form) }
+    Console.note("  See 'benben help\(verb.map { " " + $0._commandName } ?? "', or 'benben help VERB")'.")
     return 64
+  }
+
+  /// Returns what the help of a verb says of the option that a complaint names between quotes (`'--temp <temp>'`).
+  private static func form(of complaint: String, in verb: any ParsableCommand.Type) -> String? {
+    guard let option = complaint.firstMatch(of: /--[a-z0-9-]+ <[a-z0-9-]+>/)?.output else { return nil }
+    let lines = Command.helpMessage(for: verb, columns: 10_000).split(separator: "\n").map {
+      $0.trimmingPrefix { $0 == " " }
+    }
+    guard let line = lines.firstIndex(where: { $0.hasPrefix(option) && !$0.contains("] ") }) else {
+      return nil
+    }
+    let said = lines[line].dropFirst(option.count).trimmingPrefix { $0 == " " }
+    // A long name stands on a line of its own.
+    let text = said.isEmpty && line + 1 < lines.count ? lines[line + 1] : said
+    return text.isEmpty ? nil : "\(option): \(text)"
   }
 
   private static func exitCode(_ kind: BenbenError.Kind) -> Int32 {
@@ -59,8 +80,11 @@ enum Failure {
   }
 
   /// What to do in the words of this command.
-  private static func remedy(_ code: BenbenError.Code) -> String {
+  private static func remedy(_ code: BenbenError.Code, subject: String) -> String {
     switch code {
+    case .notDownloaded:
+      "If it is a repository of Hugging Face, download it first, and give the folder: "
+        + "hf download \(subject.printable) --local-dir FOLDER"
     case .outputExists: "Choose another --output, or replace it with --force."
     case .outputIsForeign: "Choose another --output."
     case .outputIsBusy: "Wait until it ends, or choose another --output."

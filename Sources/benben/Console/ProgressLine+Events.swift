@@ -11,6 +11,11 @@ extension ProgressLine {
       begin("generating \(request.frameCount) frames of \(request.width)×\(request.height)")
     case .began(.decoding): begin("decoding")
     case .began(.texts), .began(.image): break
+    case .cut(let text, let encoder, let count):
+      // The official text is known to be cut, in the official code as well.
+      if text == GenerationRequest.defaultNegativePrompt { break }
+      let which = text == request.negativePrompt ? "the negative prompt" : "the prompt"
+      if !quiet { Console.note("note: \(which) is cut: \(encoder) reads its first \(count) tokens only") }
     // A part of the work is over, and the next has other sizes.
     case .ended(.texts), .ended(.latents): AllocatorTuning.releaseFreedMemory()
     case .ended(.image), .ended(.decoding): break

@@ -73,7 +73,8 @@ struct Convert: ParsableCommand {
   /// Files of which a model is put together.
   struct FileOptions: ParsableArguments {
     @Option(
-      help: "The transformer: a .safetensors or .bin file, a shard index, or a folder with one of them.",
+      help:
+        "The transformer: a .safetensors, .bin or .gguf file, a shard index, or a folder with one of them.",
       completion: .file())
     var diffusionTransformer: String?
 
@@ -148,6 +149,10 @@ struct Convert: ParsableCommand {
     }
     for rounding in conversion.plans.compactMap(\.sourceRounding) {
       common.say("note: \(rounding.component): \(rounding.text)")
+    }
+    for (component, rule, count) in conversion.unused {
+      common.say(
+        "note: \(component): \(count) \(count == 1 ? "entry" : "entries") of the source not used: \(rule)")
     }
     var report = try carryOut(conversion)
     if dryRun {

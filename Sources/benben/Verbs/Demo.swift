@@ -45,7 +45,7 @@ struct Demo: AsyncParsableCommand {
       model, "--prompt", "a red ball moving right", "--width", "128", "--height", "128", "--temp", "2",
       "--steps",
       "8,8,8", "--video-steps", "8,8,8", "--guidance-scale", "2", "--video-guidance-scale", "2", "--noise",
-      bundle + "/golden.h5",
+      bundle + "/golden.h5", "--force",
     ]
     try await step("generate", request + ["--output", output + "/clip.mp4"], shared)
     try await step(

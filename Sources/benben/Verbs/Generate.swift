@@ -13,8 +13,8 @@ struct Generate: AsyncParsableCommand {
     discussion: """
       The defaults are those of the official demos for the variant: 640×384 for 384p, 1280×768 for 768p, 1024×1024 \
       and one frame for image; 16 latent frames (5 seconds). From an image, every generated frame has --steps \
-      (10,10,10) and --video-guidance-scale (4). The image is resized to the clip's size as it is, so give one of the \
-      same proportions.
+      (10,10,10) and --video-guidance-scale (4). An image of other proportions is stretched to the clip's size, as in \
+      the official example, unless --fit says otherwise.
       """)
 
   @Argument(help: "The model folder.", completion: .directory)
@@ -26,8 +26,13 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.", completion: .file())
   var output: String
 
-  @Option(help: "Start from this image (PNG or JPEG): the first frame of the clip.", completion: .file())
+  @Option(
+    help: "Start from this image (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF): the first frame of the clip.",
+    completion: .file())
   var image: String?
+
+  @Option(help: "How an image of other proportions becomes a frame: crop, pad or stretch.")
+  var fit = Clip.Fit.stretch
 
   @Option(help: "What to keep away from (default: the official text).")
   var negativePrompt: String?
@@ -55,6 +60,9 @@ struct Generate: AsyncParsableCommand {
 
   @Option(help: "Guidance of later latent frames.")
   var videoGuidanceScale: Float?
+
+  @Flag(help: "Replace an existing output.")
+  var force = false
 
   @OptionGroup var noise: NoiseOptions
 
@@ -99,6 +107,9 @@ struct Generate: AsyncParsableCommand {
   }
 
   func validate() throws {
+    if output == "-" {
+      throw ValidationError("--output -: a clip is written to a file or a folder, not to standard output")
+    }
     if ClipWriter.Format(path: output) == nil {
       throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
     }
@@ -117,11 +128,12 @@ struct Generate: AsyncParsableCommand {
     if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
-    try ClipWriter.requireWritable(output)
+    try ClipWriter.requireWritable(output, mayReplace: force)
     try Console.requireWritable(json)
     if let embeddings, !FileSystem.exists(embeddings) { try Console.requireWritable(embeddings) }
     for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
     if let remark = noise.remark { common.say(remark) }
+    for remark in request.remarks(variant: ReleasedVariant.named(variant)) { common.say("note: \(remark)") }
     let timer = GenerationTimer()
     let progress = ProgressLine(isQuiet: common.quiet)
     let clip = try await loaded.generate(
@@ -148,8 +160,19 @@ struct Generate: AsyncParsableCommand {
 
   /// The image at the clip's size.
   private func firstFrame(_ request: GenerationRequest) throws -> Clip? {
-    try image.map {
-      try ClipReader.read($0, maximumFrames: 1).resized(width: request.width, height: request.height)
+    try image.map { path in
+      let picture = try ClipReader.read(path, maximumFrames: 1)
+      let (shape, wanted) = ((picture.width, picture.height), (request.width, request.height))
+      if shape.0 * wanted.1 != shape.1 * wanted.0 {
+        let done =
+          switch fit {
+          case .crop: "cropped"
+          case .pad: "padded with black"
+          case .stretch: "stretched, as in the official example (--fit crop and --fit pad do not)"
+          }
+        common.say("note: \(path) is \(shape.0)×\(shape.1), the clip \(wanted.0)×\(wanted.1): it is \(done)")
+      }
+      return picture.resized(width: request.width, height: request.height, fit: fit)
     }
   }
 
@@ -177,3 +200,5 @@ struct Generate: AsyncParsableCommand {
     return try request.validated()
   }
 }
+
+extension Clip.Fit: ExpressibleByArgument {}

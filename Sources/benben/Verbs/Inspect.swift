@@ -10,8 +10,8 @@ struct Inspect: ParsableCommand {
     abstract: "Show what a weights file or folder holds.",
     discussion:
       """
-      Knows safetensors, PyTorch archives (.bin), shard indexes, released checkpoints, folders of single files, native \
-      models and single .benben files. Weights are told by the names of their tensors.
+      Knows safetensors, PyTorch archives (.bin), GGUF, shard indexes, released checkpoints, folders of single files, \
+      native models, single .benben files and packs. Weights are told by the names of their tensors.
       """)
 
   @Argument(help: "The file or folder.", completion: .file())
@@ -33,6 +33,7 @@ struct Inspect: ParsableCommand {
     var lines = [inspection.kind] + contents.lines
     lines += inspection.incomplete.map { "incomplete: \($0.component): \($0.why)" }
     lines += Self.origin(inspection)
+    lines += inspection.packedFiles.map { "\($0.path)  \(ByteSize.text($0.byteCount))" }
     for item in inspection.summary {
       let types = item.types.joined(separator: "+")
       let name = item.component.isEmpty ? "" : item.component + "  "
@@ -45,7 +46,7 @@ struct Inspect: ParsableCommand {
         let name = row.component.isEmpty ? row.name : "\(row.component)/\(row.name)"
         lines.append("\(name)  \(row.type)  \(row.shape.text)")
       }
-    } else {
+    } else if !inspection.rows.isEmpty {
       lines.append("(--verbose or --json lists every tensor)")
     }
     try Console.print(lines: lines)

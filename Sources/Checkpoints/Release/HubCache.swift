@@ -1,0 +1,35 @@
+import Files
+
+/// The cache of Hugging Face's hub: a folder `models--OWNER--NAME` for each repository, in which `snapshots/COMMIT` holds the
+/// files as the repository lays them out, and `refs/main` the commit that was downloaded last.
+package enum HubCache {
+  /// Returns what to do about a folder that is the cache, or one of its repositories, and not a snapshot; nil for others.
+  package static func advice(on path: String) -> String? {
+    let folders = FileSystem.folders(in: path)
+    if folders.contains("snapshots") {
+      guard let snapshot = snapshot(of: path) else {
+        return "It is the hub's cache of a repository, without a snapshot: download it again."
+      }
+      return "It is the hub's cache of a repository: give its snapshot, \(snapshot)"
+    }
+    let repositories = folders.filter { $0.hasPrefix("models--") }
+    guard let first = repositories.first else { return nil }
+    let likely = repositories.first { $0.lowercased().contains("pyramid") } ?? first
+    let example = snapshot(of: path + "/" + likely) ?? path + "/" + likely + "/snapshots/…"
+    return "It is the hub's cache: give the snapshot of a repository, such as \(example)"
+  }
+
+  /// Returns whether a name could be a repository's.
+  package static func looksLikeRepository(_ name: String) -> Bool {
+    name.wholeMatch(of: /[A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*/) != nil
+  }
+
+  private static func snapshot(of repository: String) -> String? {
+    let commits = FileSystem.folders(in: repository + "/snapshots")
+    let main = (try? InputFile.contents(of: repository + "/refs/main", limit: 1000)).map {
+      String(decoding: $0, as: UTF8.self).trimmingPrefix { $0.isWhitespace }.prefix { !$0.isWhitespace }
+    }
+    let commit = commits.first { main.map(String.init) == $0 } ?? commits.first
+    return commit.map { "\(repository)/snapshots/\($0)" }
+  }
+}

@@ -1,0 +1,24 @@
+/// What of a request lies outside of what a variant was trained on, which does not fail and rarely looks right.
+extension GenerationRequest {
+  /// Returns sentences, each with the trained values; empty for a request like the official demos'.
+  ///
+  /// Source: the official README and demos (`app.py`, the notebooks), which know these values only.
+  package func remarks(variant: ReleasedVariant) -> [String] {
+    var remarks: [String] = []
+    let trained = (variant.width, variant.height)
+    if (width, height) != trained, (height, width) != trained {
+      remarks.append(
+        "\(variant.name) was trained at \(variant.width)×\(variant.height); at \(width)×\(height) pictures may fall apart"
+      )
+    }
+    if latentFrames > 1, !(1...9 ~= videoGuidanceScale) {
+      remarks.append(
+        "video guidance of \(videoGuidanceScale) is outside of what was tried (4 to 7); colours burn in above, motion fades below"
+      )
+    }
+    if !(1...15 ~= guidanceScale) {
+      remarks.append("guidance of \(guidanceScale) is outside of what was tried (7 to 9)")
+    }
+    return remarks
+  }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// What people point at by mistake, and what they are told.
+extension CommandTests {
+  private func write(_ text: String, to name: String) throws {
+    let path = folder + "/" + name
+    try FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+  }
+
+  /// Writes a safetensors file of f32 tensors with one value each.
+  private func writeWeights(_ names: [String], type: String = "F32", to file: String) throws {
+    let size = type == "C64" ? 8 : 4
+    let rows = names.enumerated().map { index, name in
+      "\"\(name)\":{\"dtype\":\"\(type)\",\"shape\":[1],\"data_offsets\":[\(size * index),\(size * index + size)]}"
+    }
+    let header = "{\(rows.joined(separator: ","))}"
+    let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    try (length + Data(header.utf8) + Data(count: size * names.count))
+      .write(to: URL(fileURLWithPath: folder + "/" + file))
+  }
+
+  @Test func anotherPlaceThanTheCheckpointIsAnswered() throws {
+    let release = try copy("miniflux")
+    let repository = "hub/models--rain1011--pyramid-flow-miniflux"
+    try FileManager.default.createDirectory(
+      atPath: folder + "/\(repository)/snapshots", withIntermediateDirectories: true)
+    try FileManager.default.moveItem(atPath: release, toPath: folder + "/\(repository)/snapshots/0123abcd")
+    try write("0123abcd", to: repository + "/refs/main")
+    let snapshot = repository + "/snapshots/0123abcd"
+    for (place, code, words) in [
+      ("rain1011/pyramid-flow-sd3", 66, "hf download rain1011/pyramid-flow-sd3"),
+      (repository, 65, "give its snapshot, \(snapshot)"), ("hub", 65, "such as \(snapshot)"),
+      (snapshot + "/text_encoder_2", 65, "it is a T5 encoder on its own"),
+      (snapshot + "/text_encoder_2", 65, "Give the folder above it: "),
+      (snapshot + "/text_encoder/model.safetensors", 65, "it is a CLIP text encoder on its own"),
+    ] as [(String, Int32, String)] {
+      let result = try run("convert", place, "--output", "m", "--quiet")
+      #expect(result.code == code && result.errors.contains(words), "\(place): \(result.errors)")
+    }
+    let inspected = try run("inspect", repository)
+    #expect(inspected.code == 65 && inspected.errors.contains("give its snapshot"), "\(inspected.errors)")
+    #expect(try run("convert", snapshot, "--output", "m", "--quiet").code == 0)
+  }
+
+  /// A file that was not downloaded is noticed before a clip comes out wrong.
+  @Test(arguments: [
+    (
+      "tokenizer_2/spiece.model", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+      "Git-LFS"
+    ),
+    ("tokenizer/vocab.json", "{\"a\": 1", "vocab.json"),
+    ("tokenizer/merges.txt", "#version: 0.2\na b c\n", "no pair"),
+    ("tokenizer_2/spiece.model", "x", "spiece.model"),
+  ])
+  func damagedTokenizersAreNoticed(file: String, content: String, words: String) throws {
+    let checkpoint = try copy("miniflux")
+    try Data(content.utf8).write(to: URL(fileURLWithPath: "\(checkpoint)/\(file)"))
+    let result = try run("convert", checkpoint, "--output", "m", "--quiet")
+    #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
+    let uses = try #require(try run("inspect", checkpoint, "--json").json?["uses"]?.array)
+    #expect(uses.allSatisfy { $0["possible"] == false })
+  }
+
+  @Test func oneUnreadableFileDoesNotEndAnInspection() throws {
+    try write("junk", to: "loose/a.safetensors")
+    try write("version https://git-lfs", to: "loose/b.safetensors")
+    try FileManager.default.copyItem(
+      atPath: "\(Fixtures.path)/gguf/t5.gguf", toPath: folder + "/loose/t5.gguf")
+    let result = try run("inspect", "loose", "--json")
+    let incomplete = try #require(result.json?["incomplete"]?.array)
+    #expect(
+      result.code == 0
+        && incomplete.compactMap { $0["component"]?.string } == ["a.safetensors", "b.safetensors"])
+    #expect(result.json?["recognized"]?.array?.first?["role"] == "t5")
+  }
+
+  @Test(arguments: [
+    (["x.lora_A.weight", "x.lora_B.weight"], "a LoRA"),
+    (["decoder.conv_in.conv.weight"], "the decoder of a VAE without its encoder"),
+    (["decoder.block.0.layer.0.SelfAttention.q.weight"], "a T5 decoder without its encoder"),
+    (["double_blocks.0.img_attn.qkv.weight"], "a FLUX transformer"),
+    (["vision_model.encoder.layers.0.mlp.fc1.weight"], "a CLIP image encoder"),
+  ])
+  func otherWeightsAreNamed(names: [String], words: String) throws {
+    try writeWeights(names, to: "other.safetensors")
+    let inspected = try run("inspect", "other.safetensors")
+    #expect(inspected.code == 0 && inspected.output.contains(words), "\(inspected.output)")
+    let refused = try run("convert", "--vae", "other.safetensors", "--output", "m", "--quiet")
+    #expect(refused.code == 65 && refused.errors.contains(words), "\(refused.errors)")
+  }
+
+  @Test func typesThatAreNotComputedWithAreInspected() throws {
+    try writeWeights(["post_quant_conv.conv.weight"], type: "C64", to: "c64.safetensors")
+    #expect(try run("inspect", "c64.safetensors", "--json").json?["tensors"]?.array?.first?["type"] == "c64")
+    let refused = try run("convert", "--vae", "c64.safetensors", "--output", "m", "--quiet")
+    #expect(refused.code == 65, "\(refused.errors)")
+  }
+
+  @Test func packsAreInspected() throws {
+    let model = try convert()
+    #expect(try run("pack", model, "--output", "m.zst", "--quiet").code == 0)
+    let files = try #require(try run("inspect", "m.zst", "--json").json?["packedFiles"]?.array)
+    #expect(files.contains { $0["path"] == "manifest.json" } && files.count > 5)
+  }
+
+  @Test func wordsThatAreMisspeltAreAnswered() throws {
+    for (arguments, words) in [
+      (["convrt"], "Did you mean 'convert'?"), (["help", "foo"], "there is no verb 'foo'"),
+      (["generate", "m", "--prompt", "x", "--output", "y.mp4", "--temp", "x"], "16 are 5 seconds"),
+      (["generate", "m", "--prompt", "x", "--output", "y.mp4", "--steps", "1"], "as A,B,C"),
+      (["generate", "m", "--prompt", " ", "--output", "y.mp4"], "--prompt is empty"),
+      (["generate", "m", "--prompt", "x", "--output", "-"], "not to standard output"),
+    ] {
+      let result = try run(arguments)
+      #expect(result.code == 64 && result.errors.contains(words), "\(arguments): \(result.errors)")
+    }
+    #expect(try run("-V").output == run("--version").output)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "exec \"$0\" inspect \"$(printf '\\377')\" 2>/dev/null", Self.program.path]
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 64)
+  }
+}
