@@ -46,11 +46,22 @@ public struct Conversion {
   /// The size of all tensors in the native model, in bytes; an audit that keeps some wider adds to it.
   public var byteCount: Int { plans.reduce(0) { $0 + $1.byteCount } }
 
-  /// What of the sources is not used, by component and rule.
-  package var unused: [(component: String, rule: String, count: Int)] {
+  /// What was decided without being asked for, a sentence each: assumed configs, what the sources had lost before, and
+  /// what of them is not used.
+  package var remarks: [String] {
     plans.flatMap { plan in
-      Dictionary(grouping: plan.ignored, by: \.rule).map { (plan.component, $0.key, $0.value.count) }
-        .sorted { $0.1 < $1.1 }
+      var remarks: [String] = []
+      if !plan.source.assumed.isEmpty {
+        remarks.append(
+          "the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in the official release (a "
+            + "config.json beside the file would)")
+      }
+      if let rounding = plan.sourceRounding { remarks.append(rounding.text) }
+      for (rule, items) in Dictionary(grouping: plan.ignored, by: \.rule).sorted(by: { $0.key < $1.key }) {
+        remarks.append(
+          "\(items.count) \(items.count == 1 ? "entry" : "entries") of the source not used: \(rule)")
+      }
+      return remarks.map { "\(plan.component): \($0)" }
     }
   }
 

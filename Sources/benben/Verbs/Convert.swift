@@ -142,18 +142,7 @@ struct Convert: ParsableCommand {
     if let json, json != "-" { try StagedFile.requireWritable(json) }
     let plan = try converter.plan(quantization)
     let conversion = try calibrated(dryRun ? plan.audited() : plan)
-    for plan in conversion.plans where !plan.source.assumed.isEmpty {
-      common.say(
-        "note: \(plan.component): the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in "
-          + "the official release (a config.json beside the file would)")
-    }
-    for rounding in conversion.plans.compactMap(\.sourceRounding) {
-      common.say("note: \(rounding.component): \(rounding.text)")
-    }
-    for (component, rule, count) in conversion.unused {
-      common.say(
-        "note: \(component): \(count) \(count == 1 ? "entry" : "entries") of the source not used: \(rule)")
-    }
+    for remark in conversion.remarks { common.say("note: \(remark)") }
     var report = try carryOut(conversion)
     if dryRun {
       let memory = try MemoryPlan(conversion)
