@@ -59,25 +59,34 @@ BEST void bb_softmax(float *scores, float scale, size_t rows, size_t width) {
   }
 }
 
-BEST void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width) {
+BEST void bb_continue_softmax(
+    const float *scores, uint16_t *out, float *largest, float *sums, float *factors, size_t rows, size_t width) {
   for (size_t r = 0; r < rows; r++, scores += width, out += width) {
-    float largest = largest_value(scores, width), sums[LANES] = {0};
+    float more = largest_value(scores, width), before = largest[r], most = more > before ? more : before;
+    float lanes[LANES] = {0};
     double total = 0;
     size_t i = 0;
     for (; i + LANES <= width; i += LANES)
       for (size_t k = 0; k < LANES; k++) {
-        uint32_t bits = rounded_exponential(scores[i + k] - largest);
+        uint32_t bits = rounded_exponential(scores[i + k] - most);
         out[i + k] = (uint16_t)(bits >> 16);
-        sums[k] += from_bits(bits);
+        lanes[k] += from_bits(bits);
       }
     for (; i < width; i++) {
-      uint32_t bits = rounded_exponential(scores[i] - largest);
+      uint32_t bits = rounded_exponential(scores[i] - most);
       out[i] = (uint16_t)(bits >> 16);
       total += from_bits(bits);
     }
-    for (size_t k = 0; k < LANES; k++) total += sums[k];
-    inverse_sums[r] = (float)(1.0 / total);
+    for (size_t k = 0; k < LANES; k++) total += lanes[k];
+    factors[r] = before == most ? 1 : before == -INFINITY ? 0 : exponential(before - most);
+    largest[r] = most;
+    sums[r] = (float)(sums[r] * factors[r] + total);
   }
+}
+
+BEST void bb_scale_and_add_rows(float *x, const float *factors, const float *y, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += width, y += width)
+    for (size_t i = 0; i < width; i++) x[i] = x[i] * factors[r] + y[i];
 }
 
 BEST void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width) {
@@ -124,9 +133,11 @@ BEST void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *o
     }
 }
 
-BEST void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width) {
-  for (size_t r = 0; r < rows; r++, x += width, out += stride)
-    for (size_t i = 0; i < width; i++) out[i] = x[i] * factors[r];
+BEST void bb_divide_rows(const float *x, const float *divisors, float *out, size_t stride, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, x += width, out += stride) {
+    float inverse = 1 / divisors[r];
+    for (size_t i = 0; i < width; i++) out[i] = x[i] * inverse;
+  }
 }
 
 BEST void bb_round_bfloat16(const float *x, uint16_t *out, size_t count) {

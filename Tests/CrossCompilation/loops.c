@@ -2,8 +2,10 @@
 // compared: "exact NAME VALUE" has to be the same on both, "close NAME VALUE" up to rounding.
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 
 #include "CKernelLoops.h"
 
@@ -130,19 +132,26 @@ static void quantization(void) {
 }
 
 static void attention(void) {
-  float *x = floats(COUNT), *out = zeros(COUNT * 4), inverse[ROWS];
+  float *x = floats(COUNT), *out = zeros(COUNT * 4), largest[ROWS], sums[ROWS] = {0}, factors[ROWS];
   uint16_t *rounded = zeros(MATRIX * 2);
-  bb_softmax_bfloat16(x, rounded, inverse, ROWS, WIDTH);
-  close_bfloat16("softmax_bfloat16", rounded, COUNT);
-  CLOSE("softmax_bfloat16", inverse, ROWS);
+  for (int row = 0; row < ROWS; row++) largest[row] = -INFINITY;
+  for (int block = 0; block < 2; block++) {
+    bb_continue_softmax(x + block, rounded, largest, sums, factors, ROWS, WIDTH - 1);
+    close_bfloat16("continue_softmax", rounded, ROWS * (WIDTH - 1));
+    EXACT("continue_softmax", largest, ROWS * 4);
+    CLOSE("continue_softmax", sums, ROWS);
+    CLOSE("continue_softmax", factors, ROWS);
+  }
   bb_round_columns(x, WIDTH, 0.5f, rounded, ROWS, 20);
   EXACT("round_columns", rounded, ROWS * 20);
   bb_block_columns(x, WIDTH, rounded, ROWS, 20);
   EXACT("block_columns", rounded, 32 * 64);
   bb_block_transposed_columns(x, WIDTH, rounded, ROWS, 20);
   EXACT("block_transposed_columns", rounded, 32 * 64);
-  bb_scale_rows(x, inverse, out, WIDTH, ROWS, WIDTH);
-  CLOSE("scale_rows", out, COUNT);
+  bb_scale_and_add_rows(out, factors, x, ROWS, WIDTH);
+  CLOSE("scale_and_add_rows", out, COUNT);
+  bb_divide_rows(x, sums, out, WIDTH, ROWS, WIDTH);
+  CLOSE("divide_rows", out, COUNT);
   bb_softmax(x, 0.3f, ROWS, WIDTH);
   CLOSE("softmax", x, COUNT);
 }

@@ -127,8 +127,15 @@ void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t 
 /// Replaces every row by softmax(scale·row).
 void bb_softmax(float *scores, float scale, size_t rows, size_t width);
 
-/// out = exp(x − max x) of every row, rounded to bfloat16; inverse_sums = one over each row's sum of them.
-void bb_softmax_bfloat16(const float *scores, uint16_t *out, float *inverse_sums, size_t rows, size_t width);
+/// Continues the softmax of every row with more of its scores (Milakov and Gimelshein, "Online normalizer calculation for
+/// softmax"): out = exp(x − largest) rounded to bfloat16, where `largest` is now that of all scores so far; `sums` becomes
+/// the sum of all of them, and what was summed with earlier ones is to be multiplied by `factors`. Before the first scores,
+/// `largest` is −∞ and `sums` 0.
+void bb_continue_softmax(
+    const float *scores, uint16_t *out, float *largest, float *sums, float *factors, size_t rows, size_t width);
+
+/// x = x · the row's factor + y.
+void bb_scale_and_add_rows(float *x, const float *factors, const float *y, size_t rows, size_t width);
 
 /// out [rows, width] = factor · the first columns of x, whose rows are `stride` elements apart, rounded to bfloat16.
 void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out, size_t rows, size_t width);
@@ -139,8 +146,8 @@ void bb_round_columns(const float *x, size_t stride, float factor, uint16_t *out
 void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
 void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width);
 
-/// Multiplies every row of x by its factor, into rows that are `stride` elements apart.
-void bb_scale_rows(const float *x, const float *factors, float *out, size_t stride, size_t rows, size_t width);
+/// Divides every row of x by its divisor, into rows that are `stride` elements apart.
+void bb_divide_rows(const float *x, const float *divisors, float *out, size_t stride, size_t rows, size_t width);
 
 /// Applies the input transform of Winograd's F(2×2, 3×3) to one tile of 4×4 pixels, each a row of channels, writing
 /// sixteen rows of bfloat16 that are `stride` elements apart.

@@ -3,8 +3,11 @@ import CKernelLoops
 import Tensors
 
 extension KernelContext {
-  /// The number of scores one thread holds at a time; together with its other buffers they should stay in its cache.
-  private static let scoresAtOnce = 1 << 18
+  /// The queries and keys whose scores one thread holds at a time: they, and what they are computed from, stay in its
+  /// second-level cache.
+  ///
+  /// Blocks of keys start at the same keys for every query, so that results do not depend on which queries are computed.
+  fileprivate static let queriesAtOnce = 128, keysAtOnce = 512
 
   /// Computes softmax(scale·Q·Kᵀ)·V with queries, keys, values and probabilities rounded to bf16 and sums in f32; one
   /// thread computes each head.
@@ -14,25 +17,26 @@ extension KernelContext {
     let (queries, width) = (input.query.shape[0], input.query.shape[1])
     let headDim = width / input.heads
     let tiles = try blocks.flatMap { block in
-      let rowsAtOnce = max(16, Self.scoresAtOnce / max(block.keys, 1) / 16 * 16)
-      return try stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: rowsAtOnce).map {
-        start in
+      let (first, end) = (block.queries.lowerBound, block.queries.upperBound)
+      return try stride(from: first, to: end, by: Self.queriesAtOnce).map { start in
         try AttentionTile(
-          rows: start..<min(start + rowsAtOnce, block.queries.upperBound), keys: block.keys,
-          headDim: headDim, width: width, in: self)
+          rows: start..<min(start + Self.queriesAtOnce, end), keys: block.keys, headDim: headDim,
+          width: width,
+          in: self)
       }
     }
-    let scoreCount = tiles.map { $0.rows.count * $0.keys }.max() ?? 0
     let scratchSize = tiles.map(\.scratchSize).max() ?? 0
     try parallelItems(input.heads) { _, next in
       let memory = HeadMemory(
-        queries: queries, keys: input.key.shape[0], headDim: headDim, scores: scoreCount,
+        queries: queries, keys: input.key.shape[0], headDim: headDim,
         scratchSize: scratchSize)
       while let head = next() {
         memory.load(input, head: head, scale: scale)
-        for (index, tile) in tiles.enumerated() {
-          if index == 0 || tile.keys != tiles[index - 1].keys {
-            memory.loadValues(input, head: head, count: tile.keys)
+        var loaded = 0
+        for tile in tiles {
+          if tile.keys != loaded {
+            memory.loadValues(input, head: head, count: tile.keys, loaded: min(loaded, tile.keys))
+            loaded = tile.keys
           }
           let target = output.elements.baseAddress.map { $0 + tile.rows.lowerBound * width + head * headDim }
           try tile.attend(memory, into: target, in: self)
@@ -43,25 +47,46 @@ extension KernelContext {
 }
 
 /// One thread's copy of a head in bf16, with its scores: queries row by row, keys and values in the layout of a
-/// product's right factor.
+/// product's right factor, block by block.
 private final class HeadMemory {
   let query: ScratchBuffer<UInt16>, key: ScratchBuffer<UInt16>, value: ScratchBuffer<UInt16>
-  let scores: ScratchBuffer<Float>, inverseSums: ScratchBuffer<Float>, sums: ScratchBuffer<Float>
-  let probabilities: ScratchBuffer<UInt16>
+  /// The scores of a tile with one block of keys, and their exponentials.
+  let scores: ScratchBuffer<Float>, probabilities: ScratchBuffer<UInt16>
+  /// The largest score of each query so far, the sum of its exponentials, and the factor of earlier sums.
+  let largest: ScratchBuffer<Float>, totals: ScratchBuffer<Float>, factors: ScratchBuffer<Float>
+  /// The values of each query summed so far, and those of one block.
+  let sums: ScratchBuffer<Float>, blockSums: ScratchBuffer<Float>
   let scratch: ScratchBuffer<UInt8>
   private let headDim: Int
 
-  init(queries: Int, keys: Int, headDim: Int, scores count: Int, scratchSize: Int) {
-    func padded(_ value: Int, to multiple: Int) -> Int { (value + multiple - 1) / multiple * multiple }
+  init(queries: Int, keys: Int, headDim: Int, scratchSize: Int) {
+    let (rows, columns) = (KernelContext.queriesAtOnce, KernelContext.keysAtOnce)
     query = ScratchBuffer(count: queries * headDim)
-    key = ScratchBuffer(count: padded(headDim, to: 32) * padded(keys, to: 64))
-    value = ScratchBuffer(count: padded(keys, to: 32) * padded(headDim, to: 64))
-    scores = ScratchBuffer(count: count)
-    probabilities = ScratchBuffer(count: count)
-    inverseSums = ScratchBuffer(count: max(queries, 1))
-    sums = ScratchBuffer(count: max(queries, 1) * headDim)
+    key = ScratchBuffer(count: Self.padded(headDim, to: 32) * Self.padded(keys, to: 64))
+    value = ScratchBuffer(count: Self.padded(keys, to: 32) * Self.padded(headDim, to: 64))
+    scores = ScratchBuffer(count: rows * columns)
+    probabilities = ScratchBuffer(count: rows * columns)
+    largest = ScratchBuffer(count: rows)
+    totals = ScratchBuffer(count: rows)
+    factors = ScratchBuffer(count: rows)
+    sums = ScratchBuffer(count: rows * headDim)
+    blockSums = ScratchBuffer(count: rows * headDim)
     scratch = ScratchBuffer(count: scratchSize)
     self.headDim = headDim
+  }
+
+  private static func padded(_ value: Int, to multiple: Int) -> Int {
+    (value + multiple - 1) / multiple * multiple
+  }
+
+  /// The keys from a multiple of 64 on.
+  func keys(from start: Int) -> UnsafeMutablePointer<UInt16> {
+    key.base + start * Self.padded(headDim, to: 32)
+  }
+
+  /// The values of the block that starts there.
+  func values(from start: Int) -> UnsafeMutablePointer<UInt16> {
+    value.base + start * Self.padded(headDim, to: 64)
   }
 
   /// Copies the head's queries and keys; the first keys are laid out as if they were the only ones.
@@ -75,35 +100,94 @@ private final class HeadMemory {
       headDim)
   }
 
-  /// Copies the first `count` of the head's values.
-  func loadValues(_ input: AttentionInput, head: Int, count: Int) {
-    bb_block_columns(
-      input.value.elements.baseAddress.map { $0 + head * headDim }, input.value.shape[1], value.base,
-      count, headDim)
+  /// Copies the first `count` of the head's values; a block that `loaded` of them filled is there already.
+  func loadValues(_ input: AttentionInput, head: Int, count: Int, loaded: Int) {
+    let (size, width) = (KernelContext.keysAtOnce, input.value.shape[1])
+    for start in stride(from: loaded / size * size, to: count, by: size) {
+      bb_block_columns(
+        input.value.elements.baseAddress.map { $0 + start * width + head * headDim }, width,
+        values(from: start),
+        min(size, count - start), headDim)
+    }
   }
 }
 
-/// Some queries of a head and the keys that they see: two products with a softmax between them.
+/// Some queries of a head and the keys that they see: for each block of keys, two products with a softmax between them.
 private struct AttentionTile {
   let rows: Range<Int>
   let keys: Int
   private let headDim: Int, width: Int
-  private let scores: Primitive, sums: Primitive
-  /// The layouts of the products' operands and results; created once, as every head needs them.
-  private let query: LayoutDescriptor, key: LayoutDescriptor, score: LayoutDescriptor
-  private let probability: LayoutDescriptor, value: LayoutDescriptor, output: LayoutDescriptor
+  /// The products with a whole block of keys, and with the last one, which may be shorter.
+  private let whole: BlockProducts?, last: BlockProducts
+  /// Created once, as every head needs it.
+  private let query: LayoutDescriptor
 
   init(rows: Range<Int>, keys: Int, headDim: Int, width: Int, in context: KernelContext) throws {
     self.rows = rows
     self.keys = keys
     self.headDim = headDim
     self.width = width
-    let query = Layout([rows.count, headDim], .bf16), key = Layout(blocks: [headDim, keys], .bf16)
-    let probability = Layout([rows.count, keys], .bf16), value = Layout(blocks: [keys, headDim], .bf16)
-    let score = Layout([rows.count, keys]), output = Layout([rows.count, headDim])
+    let size = KernelContext.keysAtOnce
+    let rest = keys > 0 ? (keys - 1) % size + 1 : 0
+    whole =
+      keys > size ? try BlockProducts(rows: rows.count, keys: size, headDim: headDim, in: context) : nil
+    last = try BlockProducts(rows: rows.count, keys: rest, headDim: headDim, in: context)
+    query = try Layout([rows.count, headDim], .bf16).descriptor()
+  }
+
+  /// The scratch memory that the products need, in bytes.
+  var scratchSize: Int { max(whole?.scratchSize ?? 0, last.scratchSize) }
+
+  /// Computes these rows of one head's output.
+  func attend(_ head: HeadMemory, into target: UnsafeMutablePointer<Float>?, in context: KernelContext) throws
+  {
+    for row in rows.indices {
+      head.largest.base[row - rows.lowerBound] = -.infinity
+      head.totals.base[row - rows.lowerBound] = 0
+    }
+    for start in stride(from: 0, to: keys, by: KernelContext.keysAtOnce) {
+      let products = start + last.keys == keys ? last : whole ?? last
+      try context.execute(
+        products.scores,
+        [
+          .init(DNNL_ARG_SRC, query, head.query.base + rows.lowerBound * headDim),
+          .init(DNNL_ARG_WEIGHTS, products.key, head.keys(from: start)),
+          .init(DNNL_ARG_DST, products.score, head.scores.base), products.scores.scratch(head.scratch.base),
+        ], "attention scores")
+      bb_continue_softmax(
+        head.scores.base, head.probabilities.base, head.largest.base, head.totals.base, head.factors.base,
+        rows.count, products.keys)
+      let sums = start == 0 ? head.sums : head.blockSums
+      try context.execute(
+        products.sums,
+        [
+          .init(DNNL_ARG_SRC, products.probability, head.probabilities.base),
+          .init(DNNL_ARG_WEIGHTS, products.value, head.values(from: start)),
+          .init(DNNL_ARG_DST, products.output, sums.base), products.sums.scratch(head.scratch.base),
+        ], "attention sums")
+      if start > 0 {
+        bb_scale_and_add_rows(head.sums.base, head.factors.base, sums.base, rows.count, headDim)
+      }
+    }
+    bb_divide_rows(head.sums.base, head.totals.base, target, width, rows.count, headDim)
+  }
+}
+
+/// The two products of a tile's queries with a block of keys and values.
+private struct BlockProducts {
+  let keys: Int
+  let scores: Primitive, sums: Primitive
+  /// The layouts of the products' operands and results.
+  let key: LayoutDescriptor, score: LayoutDescriptor
+  let probability: LayoutDescriptor, value: LayoutDescriptor, output: LayoutDescriptor
+
+  init(rows: Int, keys: Int, headDim: Int, in context: KernelContext) throws {
+    self.keys = keys
+    let query = Layout([rows, headDim], .bf16), key = Layout(blocks: [headDim, keys], .bf16)
+    let probability = Layout([rows, keys], .bf16), value = Layout(blocks: [keys, headDim], .bf16)
+    let score = Layout([rows, keys]), output = Layout([rows, headDim])
     scores = try context.serialProduct(query, key, score)
     sums = try context.serialProduct(probability, value, output)
-    self.query = try query.descriptor()
     self.key = try key.descriptor()
     self.score = try score.descriptor()
     self.probability = try probability.descriptor()
@@ -111,30 +195,5 @@ private struct AttentionTile {
     self.output = try output.descriptor()
   }
 
-  /// The scratch memory that the products need, in bytes.
   var scratchSize: Int { max(scores.scratchSize, sums.scratchSize) }
-
-  /// Computes these rows of one head's output.
-  func attend(_ head: HeadMemory, into target: UnsafeMutablePointer<Float>?, in context: KernelContext) throws
-  {
-    try context.execute(
-      scores,
-      [
-        .init(DNNL_ARG_SRC, query, head.query.base + rows.lowerBound * headDim),
-        .init(DNNL_ARG_WEIGHTS, key, head.key.base),
-        .init(DNNL_ARG_DST, score, head.scores.base), scores.scratch(head.scratch.base),
-      ], "attention scores")
-    bb_softmax_bfloat16(
-      head.scores.base,
-      head.probabilities.base, head.inverseSums.base, rows.count, keys)
-    try context.execute(
-      sums,
-      [
-        .init(DNNL_ARG_SRC, probability, head.probabilities.base),
-        .init(DNNL_ARG_WEIGHTS, value, head.value.base),
-        .init(DNNL_ARG_DST, output, head.sums.base), sums.scratch(head.scratch.base),
-      ], "attention sums")
-    bb_scale_rows(
-      head.sums.base, head.inverseSums.base, target, width, rows.count, headDim)
-  }
 }
