@@ -12,3 +12,19 @@ func quoted(_ name: String) -> String {
   let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(200))).printable
   return "\"\(shown)\(name.unicodeScalars.count > 200 ? "…" : "")\""
 }
+
+/// Returns the error about a file that ends before what it says it holds.
+func cutShort(_ file: InputFile, _ why: String) -> BenbenError {
+  malformed(
+    "the file is cut short", file.path, why, "Download it again and compare its size with the original.")
+}
+
+/// Returns the error about a file that ends before one of its tensors.
+func cutShort(_ file: InputFile, tensor name: String, endsAt end: Int) -> BenbenError {
+  cutShort(file, "tensor \(quoted(name)) ends at byte \(end), the file at \(file.size)")
+}
+
+extension String {
+  /// Whether a file may give a tensor this name: it is not empty, and C would read all of it.
+  var isTensorName: Bool { !isEmpty && !unicodeScalars.contains("\0") }
+}

@@ -37,6 +37,16 @@ package enum FileSystem {
     entries(of: folder).filter { isFolder(folder + "/" + $0) }
   }
 
+  /// Throws when the folder in which an output is to be written does not exist.
+  static func requireParent(of output: String) throws {
+    let parent = parent(of: output)
+    guard isFolder(parent) else {
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: output, because: "there is no folder \(parent)",
+        remedies: ["Make it first: mkdir -p \(parent)"])
+    }
+  }
+
   /// Returns the path with all links resolved.
   package static func realPath(_ path: String) -> String {
     URL(fileURLWithPath: path).resolvingSymlinksInPath().path

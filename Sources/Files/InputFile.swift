@@ -68,13 +68,17 @@ package final class InputFile: Sendable {
 
   /// Reads the whole file, which may be no larger than `limit` bytes.
   package static func contents(of path: String, limit: Int) throws -> [UInt8] {
-    let file = try InputFile(path: path)
-    guard file.size <= limit else {
+    try InputFile(path: path).contents(limit: limit)
+  }
+
+  /// Reads the whole file, which may be no larger than `limit` bytes.
+  package func contents(limit: Int) throws -> [UInt8] {
+    guard size <= limit else {
       throw BenbenError(
         .malformed, "the file is too large", at: path,
-        because: "\(file.size) bytes, at most \(limit) expected")
+        because: "\(size) bytes, at most \(limit) expected")
     }
-    return try file.bytes(at: 0, count: file.size)
+    return try bytes(at: 0, count: size)
   }
 
   /// Throws when the file that was opened has changed since, or another one stands at its path.

@@ -34,12 +34,7 @@ package final class StagedFile {
       throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is no regular file")
     }
     if !mayReplace, FileSystem.exists(destination) { throw BenbenError.outputExists(destination) }
-    let parent = FileSystem.parent(of: destination)
-    guard FileSystem.isFolder(parent) else {
-      throw BenbenError(
-        .cannotCreate, "cannot create", at: destination, because: "there is no folder \(parent)",
-        remedies: ["Make it first: mkdir -p \(parent)"])
-    }
+    try FileSystem.requireParent(of: destination)
     self.destination = destination
     self.mayReplace = mayReplace
     file = try OutputFile(locking: FileSystem.partial(of: destination), waits: waits)
@@ -130,7 +125,7 @@ package final class StagedFile {
 }
 
 extension BenbenError {
-  package static func outputExists(_ path: String) -> BenbenError {
+  static func outputExists(_ path: String) -> BenbenError {
     BenbenError(
       .cannotCreate, "the output exists", at: path, because: "it would be overwritten", code: .outputExists)
   }

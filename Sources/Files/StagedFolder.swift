@@ -62,11 +62,7 @@ package final class StagedFolder {
     }
     if !mayReplace, FileSystem.exists(trimmed) { throw BenbenError.outputExists(trimmed) }
     if FileSystem.exists(trimmed), !mayLose(trimmed, isReplaceable) { throw isForeign(trimmed) }
-    let parent = FileSystem.parent(of: trimmed)
-    guard FileSystem.isFolder(parent) else {
-      throw BenbenError(
-        .cannotCreate, "cannot create", at: trimmed, because: "there is no folder \(parent)")
-    }
+    try FileSystem.requireParent(of: trimmed)
     return trimmed
   }
 

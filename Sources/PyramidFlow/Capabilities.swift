@@ -43,7 +43,7 @@ package struct Capabilities {
     self.parts = parts
     others = names.compactMap { name in
       guard !parts.contains(where: { $0.component == name }) else { return nil }
-      return RecognizedWeights.description(of: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
+      return RecognizedWeights.foreign(in: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
     }
     self.variants = variants
     self.family = family

@@ -66,6 +66,17 @@ extension CommandTests {
     #expect(uses.allSatisfy { $0["possible"] == false })
   }
 
+  /// A pointer beside a missing file is no reason to name the pointer.
+  @Test func aStrayPointerDoesNotHideWhatIsMissing() throws {
+    let checkpoint = try copy("miniflux")
+    try FileManager.default.moveItem(
+      atPath: checkpoint + "/tokenizer_2/spiece.model", toPath: folder + "/spiece.model")
+    try Data("version https://git-lfs.github.com/spec/v1".utf8)
+      .write(to: URL(fileURLWithPath: checkpoint + "/tokenizer_2/a.png"))
+    let result = try run("convert", checkpoint, "--output", "m", "--quiet")
+    #expect(result.code == 66 && result.errors.contains("spiece.model: it is not there"), "\(result.errors)")
+  }
+
   @Test func oneUnreadableFileDoesNotEndAnInspection() throws {
     try write("junk", to: "loose/a.safetensors")
     try write("version https://git-lfs", to: "loose/b.safetensors")

@@ -15,9 +15,7 @@ extension Pack {
     progress: (Int) throws -> Void
   ) throws -> Bool {
     let source = try InputFile(path: path)
-    let signature = try signature(in: source)
-    let (files, trailer) = try self.files(
-      in: source, end: source.size - (signature == nil ? 0 : signatureFrameLength))
+    let (files, trailer, signature) = try index(of: source)
     if let keyPath {
       let key = try SignatureKey(.verifying, path: keyPath)
       try requireSignature(signature, of: trailer, by: key, path: path)
@@ -77,10 +75,17 @@ extension Pack {
 
   /// Returns the files that a pack holds, with their sizes in bytes when unpacked.
   static func contents(of path: String) throws -> [(path: String, byteCount: Int)] {
-    let source = try InputFile(path: path)
+    try index(of: try InputFile(path: path)).files.map { ($0.path, $0.count) }
+  }
+
+  /// Reads the index of a pack, the trailer that names it, and the signature of the trailer; nil without one.
+  private static func index(
+    of source: InputFile
+  ) throws -> (files: [File], trailer: [UInt8], signature: [UInt8]?) {
     let signature = try signature(in: source)
     let end = source.size - (signature == nil ? 0 : signatureFrameLength)
-    return try files(in: source, end: end).files.map { ($0.path, $0.count) }
+    let (files, trailer) = try files(in: source, end: end)
+    return (files, trailer, signature)
   }
 
   /// Finds and reads the index before the end of a pack, and returns it with the trailer that names it.

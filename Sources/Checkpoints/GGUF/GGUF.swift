@@ -51,19 +51,19 @@ enum GGUF {
       }
       alignment = Int(number)
     }
-    let dataStart = (header.position + alignment - 1) / alignment * alignment
+    let dataStart = header.position.roundedUp(to: alignment)
     let tensors = try infos.map { try $0.descriptor(in: file, dataStart: dataStart, alignment: alignment) }
     try requireDisjoint(tensors)
     var architecture = ""
     if case .text(let name)? = metadata["general.architecture"] { architecture = name }
     let names = GGUFNames(architecture: architecture, names: tensors.map(\.name))
-    let renamed = tensors.map { $0.renamed(names.official($0.name)) }
-      .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-    if let twin = zip(renamed, renamed.dropFirst()).first(where: { $0.name == $1.name }) {
+    let weights = WeightFiles(
+      files: [file], tensors: tensors.map { $0.renamed(names.official($0.name)) }, format: "GGUF",
+      metadata: ["architecture": architecture])
+    if let twin = zip(weights.tensors, weights.tensors.dropFirst()).first(where: { $0.name == $1.name }) {
       throw malformed("two tensors of one name", path, quoted(twin.0.name))
     }
-    return WeightFiles(
-      files: [file], tensors: renamed, format: "GGUF", metadata: ["architecture": architecture])
+    return weights
   }
 
   /// What the header says of one tensor.
@@ -104,11 +104,8 @@ enum GGUF {
       guard dataStart <= file.size, offset <= file.size - dataStart,
         byteCount <= file.size - dataStart - offset
       else {
-        throw malformed(
-          "the file is cut short", file.path,
-          "tensor \(quoted(name)) ends at byte "
-            + "\(dataStart.addingClamped(offset.addingClamped(byteCount))), the file at \(file.size)",
-          "Download it again and compare its size with the original.")
+        throw cutShort(
+          file, tensor: name, endsAt: dataStart.addingClamped(offset.addingClamped(byteCount)))
       }
       return TensorDescriptor(
         name: name, type: type, shape: shape, file: file, offset: dataStart + offset, byteCount: byteCount,
@@ -118,7 +115,7 @@ enum GGUF {
 
   private static func info(_ header: inout GGUFHeader) throws -> Info {
     let name = try header.string()
-    guard !name.isEmpty, !name.unicodeScalars.contains("\0") else {
+    guard name.isTensorName else {
       throw header.fault("a tensor's name is empty or holds NUL")
     }
     let rank = Int(try header.number(4))

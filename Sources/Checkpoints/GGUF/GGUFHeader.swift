@@ -44,17 +44,14 @@ struct GGUFHeader {
     malformed("malformed GGUF file", file.path, "\(why), at byte \(position)")
   }
 
-  private func cutShort() -> BenbenError {
-    malformed(
-      "the file is cut short", file.path,
-      "its header goes on at byte \(position), the file ends at \(file.size)",
-      "Download it again and compare its size with the original.")
+  private func endsTooEarly() -> BenbenError {
+    cutShort(file, "its header goes on at byte \(position), the file ends at \(file.size)")
   }
 
   /// Returns the next bytes; `count` is at most the greatest length of a string.
   private mutating func bytes(_ count: Int) throws -> ArraySlice<UInt8> {
     guard position + count <= Self.maximumLength else { throw fault("the header is too long") }
-    guard count <= file.size - position else { throw cutShort() }
+    guard count <= file.size - position else { throw endsTooEarly() }
     if position < windowStart || position + count > windowStart + window.count {
       windowStart = position
       window = try file.bytes(at: position, count: min(Self.windowLength, file.size - position))
@@ -65,7 +62,7 @@ struct GGUFHeader {
 
   private mutating func skip(_ count: Int) throws {
     guard count <= Self.maximumLength - position else { throw fault("the header is too long") }
-    guard count <= file.size - position else { throw cutShort() }
+    guard count <= file.size - position else { throw endsTooEarly() }
     position += count
   }
 
@@ -105,7 +102,7 @@ struct GGUFHeader {
       let count = try integer()
       if let size = element.size {
         let (length, overflow) = count.multipliedReportingOverflow(by: size)
-        guard !overflow else { throw cutShort() }
+        guard !overflow else { throw endsTooEarly() }
         try skip(length)
       } else {
         guard element == .string else { throw fault("an array of arrays") }

@@ -123,7 +123,7 @@ package final class NativeComponent: WeightSource {
           sha256: entry.data.sha256,
           scalesSha256: entry.scales?.sha256, layout: entry.layout,
           activations: entry.activations)
-      }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }, format: "native component")
+      }, format: "native component")
   }
 
   /// Hashes every tensor, and checks the padding between tensors and the scales.

@@ -42,7 +42,7 @@ struct NativeHeader {
     /// Creates the part that starts at the next aligned offset.
     fileprivate init(after end: Int, byteCount: Int) {
       let alignment = byteCount >= NativeHeader.pagedSize ? NativeHeader.page : NativeHeader.alignment
-      offset = NativeHeader.roundUp(end, alignment)
+      offset = end.roundedUp(to: alignment)
       self.byteCount = byteCount
     }
   }
@@ -81,10 +81,10 @@ struct NativeHeader {
     }
   }
 
-  static func roundUp(_ value: Int, _ multiple: Int) -> Int { (value + multiple - 1) / multiple * multiple }
-
   /// Returns the offset of the data in a file whose header has the given length.
-  static func dataStart(headerLength: Int) -> Int { roundUp(NativePreamble.length + headerLength, page) }
+  static func dataStart(headerLength: Int) -> Int {
+    (NativePreamble.length + headerLength).roundedUp(to: page)
+  }
 
   var dataLength: Int { entries.last?.parts.last?.end ?? 0 }
 

@@ -44,7 +44,7 @@ package enum PyTorchArchive {
     var names: Set<String> = []
     let dictionary = try stateDictionary(pickle, subject)
     for (key, value) in dictionary.items {
-      guard case .string(let name) = key, !name.isEmpty, !name.unicodeScalars.contains("\0") else {
+      guard case .string(let name) = key, name.isTensorName else {
         throw malformed("malformed state dict", subject, "a key is no name of a tensor")
       }
       guard names.insert(name).inserted else {
@@ -61,13 +61,11 @@ package enum PyTorchArchive {
       }
       tensors.append(try descriptor(name, tensor, storage: storage, file: file))
     }
-    var weights = WeightFiles(
-      files: [file], tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
-      format: "PyTorch archive")
-    weights.absorbed = dictionary.beside.map {
-      ($0, "stands beside \(quoted(dictionary.key ?? "")), whose tensors are taken")
-    }
-    return weights
+    return WeightFiles(
+      files: [file], tensors: tensors, format: "PyTorch archive",
+      absorbed: dictionary.beside.map {
+        ($0, "stands beside \(quoted(dictionary.key ?? "")), whose tensors are taken")
+      })
   }
 
   /// Returns whether a file starts like a zip archive.

@@ -104,16 +104,18 @@ package struct CheckpointFolder {
     _ file: String, officialNames: [String], matches: ([UInt8]) -> Bool
   ) throws -> AuxiliaryFile {
     let full = path + "/" + file
-    func read(_ path: String) throws -> [UInt8] {
-      try requireInside(path)
-      try Safetensors.refuseKnownImpostors(try InputFile(path: path))
-      return try InputFile.contents(of: path, limit: Self.maximumAuxiliaryLength)
+    if FileSystem.exists(full) {
+      try requireInside(full)
+      let input = try InputFile(path: full)
+      try Safetensors.refuseKnownImpostors(input)
+      return AuxiliaryFile(path: file, contents: try input.contents(limit: Self.maximumAuxiliaryLength))
     }
-    if FileSystem.exists(full) { return AuxiliaryFile(path: file, contents: try read(full)) }
     let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
     for name in FileSystem.files(in: String(folder)) where !officialNames.contains(name) {
-      guard try InputFile(path: folder + "/" + name).size <= Self.maximumAuxiliaryLength else { continue }
-      let contents = try read(folder + "/" + name)
+      let input = try InputFile(path: folder + "/" + name)
+      guard input.size <= Self.maximumAuxiliaryLength else { continue }
+      try requireInside(input.path)
+      let contents = try input.contents(limit: Self.maximumAuxiliaryLength)
       if matches(contents) { return AuxiliaryFile(path: file, contents: contents) }
     }
     throw missing(file)

@@ -38,10 +38,7 @@ package enum Safetensors {
     }
     let headerLength = Int(declared)
     guard headerLength <= file.size - 8 else {
-      throw malformed(
-        "the file is cut short", path,
-        "its header ends at byte \(headerLength + 8), the file at \(file.size)",
-        "Download it again and compare its size with the original.")
+      throw cutShort(file, "its header ends at byte \(headerLength + 8), the file at \(file.size)")
     }
     let headerBytes = try file.bytes(at: 8, count: headerLength)
     guard headerBytes.first == UInt8(ascii: "{") else {
@@ -109,14 +106,14 @@ package enum Safetensors {
         end > file.size ? "the file is cut short" : "malformed safetensors file", path,
         "its tensors end at byte \(end), the file at \(file.size)")
     }
-    return tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    return tensors
   }
 
   private static func descriptor(
     _ name: String, _ value: JSONValue, file: InputFile, dataStart: Int
   ) throws -> TensorDescriptor {
     func fault(_ why: String) -> BenbenError { malformed("malformed tensor \(quoted(name))", file.path, why) }
-    guard !name.isEmpty, !name.unicodeScalars.contains("\0") else {
+    guard name.isTensorName else {
       throw fault("its name is empty or holds NUL")
     }
     guard let members = value.object, Set(members.keys) == ["dtype", "shape", "data_offsets"] else {
@@ -138,10 +135,7 @@ package enum Safetensors {
       throw fault("its data_offsets are not two ascending integers")
     }
     guard range[1] <= file.size - dataStart else {
-      throw malformed(
-        "the file is cut short", file.path,
-        "tensor \(quoted(name)) ends at byte \(dataStart.addingClamped(range[1])), the file at \(file.size)",
-        "Download it again and compare its size with the original.")
+      throw cutShort(file, tensor: name, endsAt: dataStart.addingClamped(range[1]))
     }
     guard range[1] - range[0] == byteCount else {
       throw fault(

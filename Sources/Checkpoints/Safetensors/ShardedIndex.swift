@@ -54,7 +54,7 @@ package enum ShardedIndex {
         "the index says that it is in this shard")
     }
     return try WeightFiles(
-      files: files, tensors: tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
+      files: files, tensors: tensors,
       format: opened.first?.weights.format ?? ""
     ).joiningScales()
   }

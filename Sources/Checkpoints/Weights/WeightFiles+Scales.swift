@@ -62,9 +62,8 @@ extension WeightFiles {
       }
       return names.contains(tensor.name)
     }
-    var result = WeightFiles(files: files, tensors: joined, format: format, metadata: metadata)
-    result.absorbed = absorbed
-    return result
+    return WeightFiles(
+      files: files, tensors: joined, format: format, metadata: metadata, absorbed: absorbed)
   }
 
   /// Throws unless every format that a JSON text names is one whose values are products with a scale.

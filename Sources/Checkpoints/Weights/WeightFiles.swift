@@ -11,18 +11,25 @@ package struct WeightFiles {
   /// The common name of the files' format.
   package let format: String
   /// The metadata of a single safetensors file, by key.
-  package var metadata: [String: String] = [:]
-  /// The tensors that say something about others, and were joined to them.
-  var absorbed: [(name: String, rule: String)] = []
+  package let metadata: [String: String]
+  /// The entries that are no tensors to convert, each with the reason: joined to others, or standing beside them.
+  let absorbed: [(name: String, rule: String)]
+
+  /// Creates weights of tensors in any order.
+  init(
+    files: [InputFile], tensors: [TensorDescriptor], format: String, metadata: [String: String] = [:],
+    absorbed: [(name: String, rule: String)] = []
+  ) {
+    self.files = files
+    self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    self.format = format
+    self.metadata = metadata
+    self.absorbed = absorbed
+  }
 
   /// Returns weights in which each tensor is replaced by its translations, under other names or cut into parts.
   package func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {
-    var result = WeightFiles(
-      files: files,
-      tensors: tensors.flatMap(translate).sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) },
-      format: format)
-    result.absorbed = absorbed
-    return result
+    WeightFiles(files: files, tensors: tensors.flatMap(translate), format: format, absorbed: absorbed)
   }
 
   /// Returns whether the first nine bytes of a file are those of a weights file.

@@ -60,10 +60,10 @@ private final class HeadMemory {
   private let headDim: Int
 
   init(queries: Int, keys: Int, headDim: Int, scratchSize: Int) {
-    let (rows, columns) = (KernelContext.queriesAtOnce, KernelContext.keysAtOnce)
+    let rows = min(KernelContext.queriesAtOnce, queries), columns = min(KernelContext.keysAtOnce, keys)
     query = ScratchBuffer(count: queries * headDim)
-    key = ScratchBuffer(count: Self.padded(headDim, to: 32) * Self.padded(keys, to: 64))
-    value = ScratchBuffer(count: Self.padded(keys, to: 32) * Self.padded(headDim, to: 64))
+    key = ScratchBuffer(count: headDim.roundedUp(to: 32) * keys.roundedUp(to: 64))
+    value = ScratchBuffer(count: keys.roundedUp(to: 32) * headDim.roundedUp(to: 64))
     scores = ScratchBuffer(count: rows * columns)
     probabilities = ScratchBuffer(count: rows * columns)
     largest = ScratchBuffer(count: rows)
@@ -75,18 +75,14 @@ private final class HeadMemory {
     self.headDim = headDim
   }
 
-  private static func padded(_ value: Int, to multiple: Int) -> Int {
-    (value + multiple - 1) / multiple * multiple
-  }
-
   /// The keys from a multiple of 64 on.
   func keys(from start: Int) -> UnsafeMutablePointer<UInt16> {
-    key.base + start * Self.padded(headDim, to: 32)
+    key.base + start * headDim.roundedUp(to: 32)
   }
 
   /// The values of the block that starts there.
   func values(from start: Int) -> UnsafeMutablePointer<UInt16> {
-    value.base + start * Self.padded(headDim, to: 64)
+    value.base + start * headDim.roundedUp(to: 64)
   }
 
   /// Copies the head's queries and keys; the first keys are laid out as if they were the only ones.

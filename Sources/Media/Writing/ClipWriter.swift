@@ -128,13 +128,12 @@ public enum ClipWriter {
   ///
   /// - Parameter mayReplace: whether a clip may stand there already.
   public static func requireWritable(_ path: String, mayReplace: Bool = true) throws {
-    if !mayReplace, FileSystem.exists(path) { throw BenbenError.outputExists(path) }
     try requireReplaceable(path)
     if Format(path: path) == .folder {
       _ = try StagedFolder(
-        destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)
+        destination: path, mayReplace: mayReplace, waits: true, isReplaceable: holdsOnlyFrames)
     } else {
-      _ = try StagedFile(destination: path, mayReplace: true, waits: true)
+      _ = try StagedFile(destination: path, mayReplace: mayReplace, waits: true)
     }
   }
 

@@ -102,10 +102,9 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("blk.0.attn_q.weight", "a language model in GGUF"),
   ]
 
-  /// Returns what weights are, Pyramid Flow's or others, or nil when nothing is known of them.
-  package static func description(of names: Set<String>) -> String? {
-    if let first = all(in: names).first { return "a \(first.role.title)" }
-    return others.first { other in names.contains { $0.contains(other.part) } }?.what
+  /// Returns what weights of no component of Pyramid Flow are, or nil when nothing is known of them.
+  package static func foreign(in names: Set<String>) -> String? {
+    others.first { other in names.contains { $0.contains(other.part) } }?.what
   }
 
   /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.

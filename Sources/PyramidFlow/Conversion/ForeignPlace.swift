@@ -14,7 +14,10 @@ struct ForeignPlace {
       return
     }
     guard let weights = try? WeightFiles.openAny(path), !weights.tensors.isEmpty else { return nil }
-    let what = RecognizedWeights.description(of: Set(weights.tensors.map(\.name)))
+    let names = Set(weights.tensors.map(\.name))
+    let what =
+      RecognizedWeights.all(in: names).first.map { "a \($0.role.title)" }
+      ?? RecognizedWeights.foreign(in: names)
     why = "it is \(what ?? "\(weights.tensors.count) tensors of something else") on its own"
     let real = FileSystem.realPath(path)
     let isInCheckpoint = FileSystem.exists(FileSystem.parent(of: real) + "/" + ModelFamily.vaeComponent)

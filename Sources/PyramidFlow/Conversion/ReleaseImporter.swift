@@ -140,7 +140,7 @@ enum ReleaseImporter {
   ) throws -> [CheckpointFolder.AuxiliaryFile] {
     try family.tokenizers.flatMap { name, files in
       let found = try files.map { try tokenizerFile($0, of: files, in: name, folder) }
-      try family.requireTokenizer(name) { file in found.first { $0.path == "\(name)/\(file)" }?.contents }
+      try requireTokenizer(name, found, family)
       return found
     }
   }
@@ -149,12 +149,16 @@ enum ReleaseImporter {
   static func presentTokenizerFiles(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
     family.tokenizers.flatMap { name, files in
       let found = files.compactMap { try? tokenizerFile($0, of: files, in: name, folder) }
-      let isSound =
-        (try? family.requireTokenizer(name) { file in found.first { $0.path == "\(name)/\(file)" }?.contents })
-        != nil
+      let isSound = (try? requireTokenizer(name, found, family)) != nil
       // Of a tokenizer that is not complete, what is there is said.
       return found.count < files.count || isSound ? found.map(\.path) : []
     }
+  }
+
+  private static func requireTokenizer(
+    _ name: String, _ files: [CheckpointFolder.AuxiliaryFile], _ family: ModelFamily
+  ) throws {
+    try family.requireTokenizer(name) { file in files.first { $0.path == "\(name)/\(file)" }?.contents }
   }
 
   private static func tokenizerFile(

@@ -85,7 +85,7 @@ struct SingleFileImporter {
       throw BenbenError(
         .malformed, "these are not the weights of a \(role.title)", at: path,
         because: all.first.map { "the tensors are those of \($0.description)" }
-          ?? RecognizedWeights.description(of: names).map { "they are those of \($0)" }
+          ?? RecognizedWeights.foreign(in: names).map { "they are those of \($0)" }
           ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")")
     }
     guard role == .clip || matching.count == 1 else {
