@@ -26,6 +26,20 @@ struct SamplingTests {
     #expect(abs(sigmas[2] - 0.001) < 1e-12)
   }
 
+  /// `np.linspace` of 0-d f32 as NumPy 2.4 computes it, rounded to f32 as traces hold the times.
+  @Test func scheduleOfNumPy2IsTheOfficialOne() {
+    let schedule = PyramidFlowSchedule(rounding: .numpy2)
+    let expected: [[Float]] = [
+      [1000.0, 936.06396484375, 872.1279907226562, 808.1920166015625, 744.2559814453125],
+      [744.0, 654.5894775390625, 565.1790161132812, 475.76849365234375, 386.3580017089844],
+      [386.0, 289.84625244140625, 193.6925048828125, 97.53875732421875, 1.385009765625],
+    ]
+    for stage in 0..<3 {
+      #expect(schedule.timesteps(stage: stage, count: 5).map(Float.init) == expected[stage])
+    }
+    #expect(PyramidFlowSchedule().timesteps(stage: 2, count: 5).map(Float.init) != expected[2])
+  }
+
   private static func latents(_ count: Int) -> [Tensor] {
     (0..<count).map { Tensor([1, 1, 8, 8], Array(repeating: Float($0), count: 64)) }
   }

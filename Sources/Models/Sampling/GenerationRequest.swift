@@ -21,6 +21,8 @@ public struct GenerationRequest: Equatable, Sendable {
   public var guidanceScale: Float, videoGuidanceScale: Float
   /// Whether the first frame is a given image (image-to-video) and not generated.
   public var startsFromImage: Bool
+  /// How the times are rounded; a run that was recorded with another version of NumPy has others in the last digit.
+  package var scheduleRounding = PyramidFlowSchedule.Rounding.numpy1
 
   /// A latent frame to be generated.
   public struct Unit: Equatable, Sendable {

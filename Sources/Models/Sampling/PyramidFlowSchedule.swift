@@ -8,6 +8,14 @@ package struct PyramidFlowSchedule: Sendable {
   /// The correlation of the noise that is added between stages.
   package static let gamma = 1.0 / 3
 
+  /// The type in which the official code fills the tables of times, which depends on its version of NumPy.
+  package enum Rounding: Sendable, CaseIterable {
+    /// NumPy 1 fills them in f64.
+    case numpy1
+    /// NumPy 2 keeps the f32 of the bounds.
+    case numpy2
+  }
+
   private static let trainingSteps = 1000
   private static let stageRange = [0, 1.0 / 3, 2.0 / 3, 1]
 
@@ -17,7 +25,7 @@ package struct PyramidFlowSchedule: Sendable {
   private let timeBounds: [(first: Double, last: Double)]
 
   /// Builds the tables; numbers are rounded to f32 exactly where the official code holds them in f32.
-  package init() {
+  package init(rounding: Rounding = .numpy1) {
     let steps = Self.trainingSteps
     // sigmas = (1000, 999, …, 1)/1000 and timesteps = sigmas·1000, both in f32.
     let sigmas = (0..<steps).map { Float(steps - $0) / Float(steps) }
@@ -41,8 +49,13 @@ package struct PyramidFlowSchedule: Sendable {
       let highest = Double(times[Int(before * Double(steps))])
       let lowest = Double(times[min(Int(after * Double(steps)), steps - 1)])
       // The table has 1001 evenly spaced entries, of which the last is dropped.
-      let table = Self.linspace(highest, lowest, steps + 1)
-      return (table[0], table[steps - 1])
+      switch rounding {
+      case .numpy1:
+        return (highest, Self.linspace(highest, lowest, steps + 1)[steps - 1])
+      case .numpy2:
+        let step = (Float(lowest) - Float(highest)) / Float(steps)
+        return (highest, Double(Float(steps - 1) * step + Float(highest)))
+      }
     }
   }
 

@@ -10,7 +10,7 @@ package struct PyramidSampler {
   private let transformer: any PyramidTransformer
   private let context: KernelContext
   /// The schedule of times and noise levels.
-  package let schedule = PyramidFlowSchedule()
+  private let schedule = PyramidFlowSchedule()
 
   /// Creates a sampler over a transformer.
   package init(_ transformer: any PyramidTransformer, in context: KernelContext) {

@@ -65,7 +65,7 @@ extension GenerationRequest {
   package func calls(for inputs: TransformerInputs) throws -> [TransformerCall] {
     let request = try validated()
     try request.requireFits(inputs)
-    let schedule = PyramidFlowSchedule()
+    let schedule = PyramidFlowSchedule(rounding: scheduleRounding)
     var calls: [TransformerCall] = []
     for (position, unit) in request.units.enumerated() {
       let finished = position + (startsFromImage ? 1 : 0)

@@ -1,5 +1,6 @@
 import Clips
 import Files
+import JSON
 import Models
 import Parity
 import PyramidFlow
@@ -8,9 +9,11 @@ import Tensors
 extension GenerationRequest {
   /// Creates the validated request of a recorded run.
   ///
-  /// - Parameter family: the family of the model that repeats the run.
+  /// - Parameters:
+  ///   - family: the family of the model that repeats the run.
+  ///   - bundle: the bundle of the trace, which says what recorded it.
   /// - Throws: `BenbenError` of kind malformed when the run is of another family, or could not be carried out.
-  package init(_ trace: GoldenTrace, family: String) throws {
+  package init(_ trace: GoldenTrace, family: String, bundle: GoldenBundle? = nil) throws {
     let request = trace.request
     guard request.variant == family else {
       throw BenbenError(
@@ -22,12 +25,13 @@ extension GenerationRequest {
         .malformed, "malformed golden trace", at: "\(trace.path): request",
         because: "its mode \"\(request.mode.prefix(40))\" is none of t2v, i2v, vae")
     }
-    let recorded = GenerationRequest(
+    var recorded = GenerationRequest(
       prompt: request.prompt,
       negativePrompt: request.negativePrompt ?? GenerationRequest.defaultNegativePrompt,
       width: request.width, height: request.height, latentFrames: request.latentFrames, steps: request.steps,
       videoSteps: request.videoSteps, guidanceScale: request.guidanceScale,
       videoGuidanceScale: request.videoGuidanceScale, startsFromImage: request.mode == "i2v")
+    recorded.scheduleRounding = try trace.scheduleRounding(bundle: bundle)
     do {
       self = try recorded.validated()
     } catch let error as BenbenError {
@@ -39,6 +43,25 @@ extension GenerationRequest {
 }
 
 extension GoldenTrace {
+  /// Returns how the recorded run rounded its times: as the bundle's version of NumPy does; where none is recorded, as
+  /// the recorded times themselves say.
+  fileprivate func scheduleRounding(bundle: GoldenBundle?) throws -> PyramidFlowSchedule.Rounding {
+    if let version = bundle?.provenance["versions"]?["numpy"]?.string {
+      return version.hasPrefix("1.") ? .numpy1 : .numpy2
+    }
+    let recorded = try (0..<PyramidFlowSchedule.stageCount).compactMap { stage in
+      try tensor(.timesteps(unit: 0, stage: stage)).map { (stage, Array($0.elements)) }
+    }
+    func repeats(_ rounding: PyramidFlowSchedule.Rounding) -> Bool {
+      let schedule = PyramidFlowSchedule(rounding: rounding)
+      return recorded.allSatisfy { stage, times in
+        (1...GenerationRequest.maximumSteps).contains(times.count)
+          && times == schedule.timesteps(stage: stage, count: times.count).map(Float.init)
+      }
+    }
+    return !repeats(.numpy1) && repeats(.numpy2) ? .numpy2 : .numpy1
+  }
+
   /// Returns the image that the recorded run started from, of the clip's size, or nil when it started from none or none
   /// was recorded.
   func startImage() throws -> Clip? {

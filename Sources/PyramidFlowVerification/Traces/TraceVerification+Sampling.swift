@@ -37,7 +37,7 @@ extension TraceVerification {
       } else if call.startsStage, let before = latent {
         latent = try entered(sampler, call, from: before)
       }
-      if call.startsStage { try verifySchedule(sampler.schedule, call) }
+      if call.startsStage { try verifySchedule(call) }
       if chosen.contains(call.index) {
         latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts)
       } else {
@@ -66,7 +66,8 @@ extension TraceVerification {
     }
   }
 
-  private mutating func verifySchedule(_ schedule: PyramidFlowSchedule, _ call: TransformerCall) throws {
+  private mutating func verifySchedule(_ call: TransformerCall) throws {
+    let schedule = PyramidFlowSchedule(rounding: request.scheduleRounding)
     let times = schedule.timesteps(stage: call.stage, count: call.stepCount).map(Float.init)
     let sigmas = schedule.sigmas(count: call.stepCount).map(Float.init)
     for (path, values) in [

@@ -25,7 +25,7 @@ struct TraceVerification {
     _ parts: LoadedModel, trace: GoldenTrace, bundle: GoldenBundle?, options: VerificationOptions,
     onEvent: @escaping (VerificationEvent) throws -> Void
   ) throws {
-    request = try GenerationRequest(trace, family: parts.family.name)
+    request = try GenerationRequest(trace, family: parts.family.name, bundle: bundle)
     try request.requireFit(parts, variant: options.variant, at: trace)
     self.parts = parts
     self.trace = trace
