@@ -28,14 +28,21 @@ import re
 import subprocess
 import sys
 
-import h5py
-import numpy as np
-import torch
-
 TEXT_TOKENS, CLIP_TOKENS = 128, 77
 LEVELS = ["clip", "steps", "full"]
 RECORDED_MODULES = re.compile(
     r"time_text_embed|context_embedder|x_embedder|norm_out|proj_out|(single_)?transformer_blocks\.\d+")
+
+
+def import_libraries():
+    """What only recording needs: --help answers without it."""
+    global h5py, np, torch
+    try:
+        import h5py
+        import numpy as np
+        import torch
+    except ImportError as error:
+        sys.exit(f"{error.name} is missing: install the official implementation's requirements, and h5py")
 
 
 def counts(text):
@@ -83,7 +90,7 @@ class SingularNormal:
 
     def __init__(self, covariance):
         size = len(covariance)
-        self.factor = torch.zeros(size, size, dtype=torch.float64)
+        self.factor = torch.zeros(size, size, dtype=torch.float64, device=covariance.device)
         for row in range(size):
             for column in range(row + 1):
                 known = self.factor[row, :column] @ self.factor[column, :column]
@@ -94,7 +101,8 @@ class SingularNormal:
                     self.factor[row, column] = rest.sqrt()
 
     def sample(self):
-        return (self.factor @ torch.randn(len(self.factor)).double()).float()
+        values = torch.randn(len(self.factor), device=self.factor.device)
+        return (self.factor @ values.double()).float()
 
 
 def block_normal(official):
@@ -389,6 +397,9 @@ def runs(arguments):
 def main():
     arguments = parse_arguments()
     planned = runs(arguments)
+    import_libraries()
+    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
+        sys.exit(f"--device {arguments.device}: PyTorch sees no CUDA device here")
     if arguments.output.exists():
         sys.exit(f"{arguments.output}: it exists already")
     if len({folder for folder, _ in planned}) < len(planned):

@@ -63,6 +63,23 @@ final class VideoDecoder {
   /// FFmpeg's name of the stream's codec.
   var codecName: String? { codec.map { String(cString: avcodec_get_name($0.pointee.codec_id)) } }
 
+  /// The comment of the container, or of the first picture.
+  func comment() throws -> String? {
+    func comment(_ dictionary: OpaquePointer?) -> String? {
+      (av_dict_get(dictionary, "comment", nil, 0)?.pointee.value).map { String(cString: $0) }
+    }
+    if let found = comment(container?.pointee.metadata) { return found }
+    var found: String?
+    struct Enough: Error {}
+    do {
+      try forEachFrame { frame in
+        found = comment(frame.pointer.pointee.metadata)
+        throw Enough()
+      }
+    } catch is Enough {}
+    return found
+  }
+
   /// Returns the demuxer for a single image, by the file's first bytes; FFmpeg's own choice would read other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
     let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 12)) ?? Data()

@@ -18,6 +18,7 @@ final class VideoEncoder {
     let format: AVPixelFormat
     var codecOptions: [(String, String)] = []
     var containerOptions: [(String, String)] = []
+    var comment: String?
   }
 
   init(path: String, _ settings: Settings) throws {
@@ -61,6 +62,7 @@ final class VideoEncoder {
       avcodec_parameters_from_context(stream.pointee.codecpar, codec), .cannotCreate,
       "cannot set up the stream", path)
     try ffmpeg(avio_open_dyn_buf(&container.pointee.pb), .inputOutput, "cannot allocate the clip", path)
+    if let comment = settings.comment { av_dict_set(&container.pointee.metadata, "comment", comment, 0) }
     var options: OpaquePointer?
     defer { av_dict_free(&options) }
     for (name, value) in settings.containerOptions { av_dict_set(&options, name, value, 0) }

@@ -20,14 +20,17 @@ extension Clip {
 }
 
 extension Clip {
-  /// How a picture of other proportions becomes a frame.
-  public enum Fit: String, CaseIterable, Sendable {
-    /// Its middle, as much of it as has the frame's proportions.
-    case crop
-    /// All of it, with black beside or above and below.
-    case pad
-    /// All of it, stretched, as in the official example.
-    case stretch
+  /// Returns what is lost or added when a picture becomes a frame of other proportions, as the end of a sentence that begins
+  /// with the picture; nil where nothing is.
+  package func fitRemark(width: Int, height: Int, fit: Fit) -> String? {
+    guard self.width * height != self.height * width else { return nil }
+    let done =
+      switch fit {
+      case .crop: "cropped"
+      case .pad: "padded with black"
+      case .stretch: "stretched, as in the official example, and neither cropped nor padded"
+      }
+    return "is \(self.width)×\(self.height), the clip \(width)×\(height): it is \(done)"
   }
 
   /// Returns the first frame at another size, its proportions kept or not.

@@ -9,6 +9,10 @@ package enum ClipProcess {
   package static let service = ReaderProcess.Service("clip") { path, channel in
     guard let (request, _) = channel.receive() else { return }
     do {
+      if request["comment"]?.bool == true {
+        _ = channel.send(["comment": try ClipReader.commentHere(of: path).map(JSONValue.string) ?? .null])
+        return
+      }
       let size = request["width"]?.integer.flatMap { width in
         request["height"]?.integer.map { (width: width, height: $0) }
       }
@@ -22,6 +26,10 @@ package enum ClipProcess {
     } catch {
       _ = channel.send(error)
     }
+  }
+
+  static func comment(of path: String) throws -> String? {
+    try ReaderProcess(service.name, path: path).request(["comment": true]).json["comment"]?.string
   }
 
   static func read(

@@ -34,29 +34,51 @@ public enum ClipReader {
     return try read(path, maximumFrames, size)
   }
 
-  /// Reads a clip in this process.
-  static func readHere(
-    _ path: String, maximumFrames: Int, size: (width: Int, height: Int)?
-  ) throws -> (clip: Clip, codec: String?) {
+  /// Reads the comment of a video, an image, or the first PNG of a folder; nil when it has none.
+  ///
+  /// - Throws: `BenbenError` when there is no such clip, or it cannot be read.
+  public static func comment(of path: String) throws -> String? {
+    try ReaderProcess.isOn ? ClipProcess.comment(of: path) : commentHere(of: path)
+  }
+
+  /// Reads a comment in this process.
+  static func commentHere(of path: String) throws -> String? {
+    let file = try frames(of: path)?.first ?? path
+    try requireReadable(file)
+    return JPEGPicture.isOne(file) ? nil : try VideoDecoder(file).comment()
+  }
+
+  /// Returns the paths of the PNGs of a folder, at least one; nil for a file.
+  private static func frames(of path: String) throws -> [String]? {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
     }
-    guard isFolder.boolValue else { return try decode(path, maximumFrames: maximumFrames, size: size) }
+    guard isFolder.boolValue else { return nil }
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
       .filter { $0.lowercased().hasSuffix(".png") }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    guard let first = names.first else {
+    guard !names.isEmpty else {
       throw BenbenError(.malformed, "no clip", at: path, because: "the folder holds no PNG")
     }
-    guard names.count <= maximumFrames else { throw tooLong(path, maximumFrames) }
-    let clip = try decode(path + "/" + first, maximumFrames: 1, size: size).clip
+    return names.map { path + "/" + $0 }
+  }
+
+  /// Reads a clip in this process.
+  static func readHere(
+    _ path: String, maximumFrames: Int, size: (width: Int, height: Int)?
+  ) throws -> (clip: Clip, codec: String?) {
+    guard let frames = try frames(of: path) else {
+      return try decode(path, maximumFrames: maximumFrames, size: size)
+    }
+    guard frames.count <= maximumFrames else { throw tooLong(path, maximumFrames) }
+    let clip = try decode(frames[0], maximumFrames: 1, size: size).clip
     var bytes = clip.bytes
-    for name in names.dropFirst() {
-      let next = try decode(path + "/" + name, maximumFrames: 1, size: nil).clip
+    for frame in frames.dropFirst() {
+      let next = try decode(frame, maximumFrames: 1, size: nil).clip
       guard next.width == clip.width, next.height == clip.height else {
         throw BenbenError(
-          .malformed, "frames differ in size", at: path + "/" + name,
+          .malformed, "frames differ in size", at: frame,
           because: "\(next.width)×\(next.height) after \(clip.width)×\(clip.height)")
       }
       try checkTotal(bytes.count + next.bytes.count, path)
@@ -84,9 +106,8 @@ public enum ClipReader {
     }
   }
 
-  private static func decode(
-    _ path: String, maximumFrames: Int, size expected: (width: Int, height: Int)?
-  ) throws -> (clip: Clip, codec: String?) {
+  /// Throws unless a path is a file that can be read.
+  private static func requireReadable(_ path: String) throws {
     // A pipe would block, and a device would never end.
     let attributes = try? FileManager.default.attributesOfItem(
       atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
@@ -96,6 +117,12 @@ public enum ClipReader {
     guard FileManager.default.isReadableFile(atPath: path) else {
       throw BenbenError(.missing, "cannot open", at: path, because: "permission denied")
     }
+  }
+
+  private static func decode(
+    _ path: String, maximumFrames: Int, size expected: (width: Int, height: Int)?
+  ) throws -> (clip: Clip, codec: String?) {
+    try requireReadable(path)
     if JPEGPicture.isOne(path) { return (try JPEGPicture.read(path), nil) }
     let decoder = try VideoDecoder(path)
     var frames: [UInt8] = []

@@ -47,10 +47,11 @@ public enum ClipWriter {
   ///   - framesPerSecond: the speed.
   ///   - path: the file, or the folder of PNGs.
   ///   - quality: the quality of an MP4.
+  ///   - comment: ASCII text that an MP4, a PNG, and the first PNG of a folder hold as their comment.
   /// - Throws: `BenbenError` when the path has no known extension, names an image although the clip does not have
   ///   exactly one frame, or writing fails.
   public static func write(
-    _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high
+    _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high, comment: String? = nil
   ) throws {
     guard let format = Format(path: path) else {
       throw BenbenError(
@@ -61,13 +62,13 @@ public enum ClipWriter {
         .usage, "a clip is no image", at: path, because: "it has \(clip.count) frames; use a folder")
     }
     try requireReplaceable(path)
-    guard format != .folder else { return try writeFolder(clip, to: path) }
+    guard format != .folder else { return try writeFolder(clip, to: path, comment) }
     let staged = try StagedFile(destination: path, mayReplace: true, waits: true)
     let bytes =
       switch format {
-      case .mp4: try mp4(clip, framesPerSecond, quality, path)
+      case .mp4: try mp4(clip, framesPerSecond, quality, comment, path)
       case .gif: try gif(clip, framesPerSecond, path)
-      case .png, .folder: try PictureEncoder.png(clip, frame: 0)
+      case .png, .folder: try PictureEncoder.png(clip, frame: 0, comment: comment)
       }
     try bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
     try staged.commit()
@@ -77,9 +78,11 @@ public enum ClipWriter {
   /// another name beside it or in the system's temporary folder: it took long to make.
   ///
   /// - Throws: `BenbenError`, which names the place where the clip was kept, if there is one.
-  public static func writeOrKeep(_ clip: Clip, framesPerSecond: Int, to path: String) throws {
+  public static func writeOrKeep(
+    _ clip: Clip, framesPerSecond: Int, to path: String, comment: String? = nil
+  ) throws {
     do {
-      try write(clip, framesPerSecond: framesPerSecond, to: path)
+      try write(clip, framesPerSecond: framesPerSecond, to: path, comment: comment)
     } catch let error as BenbenError where [.cannotCreate, .inputOutput].contains(error.kind) {
       let name = FileSystem.lastComponent(path)
       let suffix = (name as NSString).pathExtension
@@ -88,7 +91,9 @@ public enum ClipWriter {
         + (suffix.isEmpty ? "" : "." + suffix)
       for folder in [FileSystem.parent(of: path), NSTemporaryDirectory()] {
         let place = folder + (folder.hasSuffix("/") ? "" : "/") + other
-        guard (try? write(clip, framesPerSecond: framesPerSecond, to: place)) != nil else { continue }
+        guard (try? write(clip, framesPerSecond: framesPerSecond, to: place, comment: comment)) != nil else {
+          continue
+        }
         throw BenbenError(
           error.kind, error.what, at: error.subject, because: error.why,
           remedies: ["The clip is kept as \(place)."] + error.remedies, code: error.code)
@@ -97,12 +102,13 @@ public enum ClipWriter {
     }
   }
 
-  private static func writeFolder(_ clip: Clip, to path: String) throws {
+  private static func writeFolder(_ clip: Clip, to path: String, _ comment: String?) throws {
     let staged = try StagedFolder(
       destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)
     for index in 0..<clip.count {
       try staged.write(
-        try PictureEncoder.png(clip, frame: index), to: String(format: "frame_%04d.png", index))
+        try PictureEncoder.png(clip, frame: index, comment: index == 0 ? comment : nil),
+        to: String(format: "frame_%04d.png", index))
     }
     try staged.commit()
   }
@@ -137,7 +143,9 @@ public enum ClipWriter {
     }
   }
 
-  private static func mp4(_ clip: Clip, _ rate: Int, _ quality: Quality, _ path: String) throws -> [UInt8] {
+  private static func mp4(
+    _ clip: Clip, _ rate: Int, _ quality: Quality, _ comment: String?, _ path: String
+  ) throws -> [UInt8] {
     let (width, height) = (clip.width, clip.height)
     let encoder = try VideoEncoder(
       path: path,
@@ -146,7 +154,8 @@ public enum ClipWriter {
         format: AV_PIX_FMT_YUV420P,
         codecOptions: [("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1")],
         // The index stands in front, so that a player can start before it has the whole file: some 24 bytes a frame.
-        containerOptions: [("moov_size", String(8192 + 40 * clip.count))]))
+        containerOptions: [("moov_size", String(8192 + 40 * clip.count + (comment?.utf8.count ?? 0)))],
+        comment: comment))
     let converter = try PixelConverter(
       width: width, height: height, from: AV_PIX_FMT_RGB24, to: AV_PIX_FMT_YUV420P, path)
     let rgb = try FrameBuffer(width: width, height: height, format: AV_PIX_FMT_RGB24, path)

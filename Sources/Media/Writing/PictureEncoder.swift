@@ -6,8 +6,27 @@ import Files
 public enum PictureEncoder {
   /// Encodes a frame of a clip as a PNG.
   ///
+  /// - Parameter comment: ASCII text that the picture holds as its comment.
   /// - Throws: `BenbenError` when encoding fails.
-  package static func png(_ clip: Clip, frame index: Int) throws -> [UInt8] {
+  package static func png(_ clip: Clip, frame index: Int, comment: String? = nil) throws -> [UInt8] {
+    let picture = try png(clip, frame: index)
+    // FFmpeg's encoder writes no text: it follows the signature and the header, which are always of one length.
+    let headEnd = 8 + 25
+    guard let comment, comment.utf8.allSatisfy({ 0x20..<0x7F ~= $0 }), picture.count > headEnd else {
+      return picture
+    }
+    return picture[..<headEnd] + textChunk("Comment", comment) + picture[headEnd...]
+  }
+
+  /// A chunk of text (PNG, section 11.3.4.3).
+  private static func textChunk(_ keyword: String, _ text: String) -> [UInt8] {
+    func bigEndian(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian, Array.init) }
+    let body = Array("tEXt".utf8) + Array(keyword.utf8) + [0] + Array(text.utf8)
+    let checksum = ~av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), .max, body, body.count)
+    return bigEndian(UInt32(body.count - 4)) + body + bigEndian(checksum)
+  }
+
+  private static func png(_ clip: Clip, frame index: Int) throws -> [UInt8] {
     let path = "a PNG in memory"
     guard let description = avcodec_find_encoder(AV_CODEC_ID_PNG) else {
       throw BenbenError(

@@ -4,7 +4,7 @@ import Tensors
 /// A request for a clip: prompt, size, length, steps and guidance.
 ///
 /// The defaults are those of the official demos.
-public struct GenerationRequest: Equatable, Sendable {
+public struct GenerationRequest: Codable, Equatable, Sendable {
   /// The prompt, without the suffix that the pipeline appends.
   public var prompt: String
   /// The prompt that guidance steers away from.
@@ -23,6 +23,11 @@ public struct GenerationRequest: Equatable, Sendable {
   public var startsFromImage: Bool
   /// How the times are rounded; a run that was recorded with another version of NumPy has others in the last digit.
   package var scheduleRounding = PyramidFlowSchedule.Rounding.numpy1
+
+  private enum CodingKeys: String, CodingKey {
+    case prompt, negativePrompt, width, height, latentFrames, steps, videoSteps, guidanceScale
+    case videoGuidanceScale, startsFromImage
+  }
 
   /// A latent frame to be generated.
   public struct Unit: Equatable, Sendable {

@@ -164,6 +164,15 @@ package struct CausalVideoVAE {
     return [1 + scale * (latent[1] - 1), scale * latent[2], scale * latent[3], 3]
   }
 
+  /// Returns the latent pixels of a frame that decoding passes over, those where tiles overlap more than once.
+  package static func decodedArea(height: Int, width: Int, tiling: Tiling) -> Int {
+    let size = tiling.tileSize.map { $0 / CausalVideoVAEConfig.scale } ?? max(height, width)
+    func length(_ side: Int) -> Int {
+      stride(from: 0, to: side, by: size * 3 / 4).reduce(0) { $0 + min(size, side - $1) }
+    }
+    return height > size || width > size ? length(height) * length(width) : height * width
+  }
+
   /// Decodes a latent, whose normalisation is undone already, to frames of ``decodedShape(_:)``.
   package func decode(_ latent: Tensor, tiling: Tiling, in context: KernelContext) throws -> Tensor {
     let result = Tensor(Self.decodedShape(latent.shape))
@@ -229,7 +238,7 @@ package struct CausalVideoVAE {
   }
 
   /// Returns the frames of each chunk; the first chunk has one frame more than the others (`chunk_decode`).
-  static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
+  package static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
     var result = [0..<min(window + 1, frameCount)]
     while let end = result.last?.upperBound, end < frameCount {
       result.append(end..<min(end + window, frameCount))

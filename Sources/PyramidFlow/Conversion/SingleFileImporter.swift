@@ -11,6 +11,7 @@ struct SingleFileImporter {
 
   /// Plans the conversion.
   func plan(request: QuantizationOptions) throws -> Conversion {
+    try requireVariantName()
     let given: [(path: String?, role: ModelFamily.Role)] =
       [(files.transformer, .transformer), (files.vae, .vae), (files.t5, .t5)]
       + files.clips.map { ($0, .clip) }
@@ -33,6 +34,20 @@ struct SingleFileImporter {
       plans: try components.map { try ReleaseImporter.plan($0, of: family, request: request) },
       auxiliary: try auxiliary(family, hasText: !clipWeights.isEmpty || files.t5 != nil), family: family.name,
       request: request)
+  }
+
+  /// Throws unless the variant can be a part of the name of a component and its file.
+  private func requireVariantName() throws {
+    guard 1...40 ~= files.variant.utf8.count,
+      files.variant.utf8.allSatisfy({
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+          || $0 == UInt8(ascii: "_")
+      })
+    else {
+      throw BenbenError(
+        .usage, "this is no name of a variant", at: files.variant,
+        because: "letters, digits and _ are possible")
+    }
   }
 
   private func auxiliary(_ family: ModelFamily, hasText: Bool) throws -> [CheckpointFolder.AuxiliaryFile] {

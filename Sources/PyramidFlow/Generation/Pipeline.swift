@@ -15,10 +15,10 @@ package struct Pipeline {
     case decoded(ClipRegion)
   }
 
-  private let parts: LoadedModel
-  private let variant: String
+  let parts: LoadedModel
+  let variant: String
   private let resume: ResumeState?
-  private let historyCaching: HistoryCaching
+  let historyCaching: HistoryCaching
   private let historyFolder: String?
 
   /// Creates a pipeline over a model.
@@ -90,7 +90,7 @@ package struct Pipeline {
   }
 
   /// Returns the embeddings of [negative, prompt], or the prompt's alone without guidance.
-  private func embeddings(
+  func embeddings(
     _ request: GenerationRequest, onEvent: (GenerationEvent) throws -> Void
   ) throws -> [TextEmbedding] {
     let texts =
@@ -142,21 +142,19 @@ package struct Pipeline {
         of: request, image: image,
         shape: request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: initial.shape[0]))
       ?? []
-    // Time is about proportional to the number of tokens.
-    let textTokens = texts.map { $0.tokens.shape[0] }.max() ?? 0
-    let allWork = calls.reduce(0) { $0 + $1.latentTokens + textTokens }
-    let resumed = calls.prefix { $0.unit < finished.count }
-    var work = resumed.reduce(0) { $0 + $1.latentTokens + textTokens }
-    func fraction() -> Double { Double(work) / Double(max(allWork, 1)) }
-    if !finished.isEmpty {
-      try onEvent(
-        .resumed(units: finished.count, of: unitCount, calls: resumed.count, fraction: fraction()))
-    }
     // Where there is no place for a cache, everything is computed.
     let cache =
       historyCaching == .off
       ? nil
       : try? sampler.makeCache(calls, texts: texts, in: historyFolder, budget: historyCaching.budget)
+    let work = try workEstimate(texts).work(of: calls, reusesHistory: cache != nil)
+    let allWork = work.reduce(0, +)
+    let resumed = calls.prefix { $0.unit < finished.count }.count
+    var done = work[..<resumed].reduce(0, +)
+    if !finished.isEmpty {
+      try onEvent(
+        .resumed(units: finished.count, of: unitCount, calls: resumed, fraction: done / allWork))
+    }
     return try sampler.generate(
       calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise, cache: cache
     ) { call, latent in
@@ -166,10 +164,18 @@ package struct Pipeline {
         try resume?.keep(finished, of: request, image: image)
       }
     } onCall: { call in
-      work += call.latentTokens + textTokens
+      done += work[call.index]
       try Task.checkCancellation()
-      try onEvent(.called(call, of: calls.count, units: unitCount, fraction: fraction()))
+      try onEvent(.called(call, of: calls.count, units: unitCount, fraction: done / allWork))
     }
+  }
+
+  /// The work of the transformer's calls for some texts.
+  func workEstimate(_ texts: [TextEmbedding]) throws -> WorkEstimate {
+    let component = try parts.native.component(ModelFamily.transformerPrefix + variant)
+    return WorkEstimate(
+      width: try parts.family.transformerWidth(component.name, config: component.config),
+      textCounts: texts.map { $0.tokens.shape[0] })
   }
 
   /// Decodes a latent, whose normalisation is undone already.

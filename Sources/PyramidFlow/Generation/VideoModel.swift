@@ -57,6 +57,29 @@ public actor VideoModel {
     try MemoryPlan(native, variant: native.variant(variant), request)
   }
 
+  /// Returns an estimate of what a run needs on this machine, the time from parts of it that are run.
+  ///
+  /// - Parameters:
+  ///   - image: the first frame, of the clip's size, when the request starts from an image.
+  ///   - historyCaching: what the run would keep of finished latents.
+  ///   - onEvent: receives progress on the model's thread; an error that it throws ends the measurement and is rethrown.
+  /// - Throws: `BenbenError` when the request cannot be carried out or the model is damaged; `CancellationError` when
+  ///   the task was cancelled.
+  public func plan(
+    for request: GenerationRequest, variant: String? = nil, image: Clip? = nil,
+    historyCaching: HistoryCaching = .automatic,
+    onEvent: @Sendable (GenerationEvent) throws -> Void = { _ in }
+  ) throws -> GenerationPlan {
+    try withParts { parts in
+      let variant = try native.variant(variant)
+      let memory = try memoryPlan(for: request, variant: variant)
+      try memory.requireFit(limit: nil)
+      let (calls, seconds) = try Pipeline(parts, variant: variant, historyCaching: historyCaching).measure(
+        request, image: image, onEvent: onEvent)
+      return GenerationPlan(memory: memory, threads: threads, calls: calls, seconds: seconds)
+    }
+  }
+
   /// Generates a clip.
   ///
   /// - Parameters:

@@ -61,7 +61,7 @@ final class ProgressLine: Sendable {
       if seconds > 0, done > state.skipped.done {
         line += ", " + rate(Double(done - state.skipped.done) / seconds)
       }
-      line += isLast ? String(format: ", %.1f s", seconds) : ", " + Self.duration(left) + " left"
+      line += isLast ? String(format: ", %.1f s", seconds) : ", " + TimeText.text(left) + " left"
       state.isOpen = isTerminal && !isLast
       return line
     }
@@ -87,10 +87,4 @@ final class ProgressLine: Sendable {
 
   /// A speed in bytes: `1.2 GB/s`.
   static func bytes(_ perSecond: Double) -> String { ByteSize.text(Int(perSecond)) + "/s" }
-
-  private static func duration(_ seconds: Double) -> String {
-    let whole = Int(min(seconds, 1e9).rounded())
-    if whole >= 3600 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }
-    return whole >= 60 ? "\(whole / 60) min \(whole % 60) s" : "\(whole) s"
-  }
 }

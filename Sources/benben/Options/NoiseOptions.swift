@@ -11,8 +11,18 @@ struct NoiseOptions: ParsableArguments {
   @Option(help: "Take the noise from this golden trace.", completion: .file(extensions: ["h5"]))
   var noise: String?
 
-  func chosen() throws -> Noise {
-    try noise.map { try .recorded(in: GoldenTrace(at: $0)) } ?? seeded.noise
+  /// The noise that is asked for; what is not said is as in another clip.
+  func chosen(like clip: ClipProvenance?) throws -> Noise {
+    if let noise { return try .recorded(in: GoldenTrace(at: noise)) }
+    switch clip?.noise {
+    case nil: return seeded.noise()
+    case .seed(let seed): return seeded.noise(like: seed)
+    case .recorded(let identity):
+      if seeded.seed != nil { return seeded.noise() }
+      throw BenbenError(
+        .usage, "the clip was made from recorded noise", at: identity, because: "no seed draws it",
+        remedies: ["Name the recording (--noise), or take other noise (--seed)."])
+    }
   }
 
   /// What a user should know of the noise.

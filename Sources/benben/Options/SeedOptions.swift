@@ -4,14 +4,14 @@ import PyramidFlow
 
 /// A seed, and what draws from it.
 struct SeedOptions: ParsableArguments {
-  @Option(help: "The seed of the noise.")
-  var seed: UInt64 = 0
+  @Option(help: "The seed of the noise. (default: 0)")
+  var seed: UInt64?
 
-  @Option(help: "Draw as PyTorch does on this device: torch-cpu or torch-cuda.")
-  var rng: Generator = .torchCPU
+  @Option(help: "Draw as PyTorch does on this device: torch-cpu or torch-cuda. (default: torch-cpu)")
+  var rng: Generator?
 
-  @Option(help: "The type that the official run computes in, and draws: f32 or bf16.")
-  var rngType: DrawnType = .f32
+  @Option(help: "The type that the official run computes in, and draws: f32 or bf16. (default: f32)")
+  var rngType: DrawnType?
 
   @Option(
     help: """
@@ -32,15 +32,20 @@ struct SeedOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if rng == .torchCPU, gpu != nil { throw ValidationError("--gpu is for --rng torch-cuda") }
+    if rng != .torchCUDA, gpu != nil { throw ValidationError("--gpu is for --rng torch-cuda") }
   }
 
-  /// The GPU whose draws are repeated.
-  private var chosenGPU: TorchGPU? { rng == .torchCUDA ? gpu ?? .a100 : nil }
-
-  /// The noise of the seed.
-  var noise: Noise {
-    .seed(seed, device: chosenGPU.map(TorchDevice.cuda) ?? .cpu, isBFloat16: rngType == .bf16)
+  /// The noise of the seed; what is not said is as in another run, or the default.
+  func noise(like other: Noise.Seed = Noise.Seed(0)) -> Noise {
+    let device: TorchDevice =
+      switch rng {
+      case nil: other.device
+      case .torchCPU: .cpu
+      case .torchCUDA: .cuda(gpu ?? .a100)
+      }
+    return Noise(
+      Noise.Seed(
+        seed ?? other.seed, device: device, isBFloat16: rngType.map { $0 == .bf16 } ?? other.isBFloat16))
   }
 
   /// What a user should know who left the choice of a GPU to us.

@@ -104,14 +104,6 @@ struct Convert: ParsableCommand {
     }
 
     var isEmpty: Bool { diffusionTransformer == nil && vae == nil && t5 == nil && clip.isEmpty }
-
-    func validate() throws {
-      guard !variant.isEmpty, variant.utf8.count <= 40,
-        variant.unicodeScalars.allSatisfy({
-          $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || $0 == "_")
-        })
-      else { throw ValidationError("--variant \(variant): letters, digits and _ are possible") }
-    }
   }
 
   func validate() throws {

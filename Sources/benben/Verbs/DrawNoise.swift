@@ -48,7 +48,7 @@ struct DrawNoise: ParsableCommand {
 
   func run() throws {
     if let remark = seeded.remark { common.say(remark) }
-    let noise = seeded.noise
+    let noise = seeded.noise()
     let source = try noise.makeSource()
     let tensors = try shape.enumerated().map { ("noise.\($0)", try source.initial(shape: $1.shape)) }
     try TensorArchive.write(tensors, origin: noise.identity, to: output, mayReplace: force)

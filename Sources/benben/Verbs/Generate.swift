@@ -21,7 +21,7 @@ struct Generate: AsyncParsableCommand {
   var model: String
 
   @Option(help: "What to show.")
-  var prompt: String
+  var prompt: String?
 
   @Option(help: "The clip: .mp4, .gif, .png (one image), or a folder of PNGs.", completion: .file())
   var output: String
@@ -31,8 +31,12 @@ struct Generate: AsyncParsableCommand {
     completion: .file())
   var image: String?
 
-  @Option(help: "How an image of other proportions becomes a frame: crop, pad or stretch.")
-  var fit = Clip.Fit.stretch
+  @Option(help: "How an image of other proportions becomes a frame: crop, pad or stretch. (default: stretch)")
+  var fit: Clip.Fit?
+
+  @Option(
+    help: "Repeat this clip of benben's: whatever is not given here is as it was there.", completion: .file())
+  var like: String?
 
   @Option(help: "What to keep away from (default: the official text).")
   var negativePrompt: String?
@@ -66,8 +70,11 @@ struct Generate: AsyncParsableCommand {
 
   @OptionGroup var noise: NoiseOptions
 
-  @Option(help: "Frames a second.")
-  var fps = 24
+  @Option(help: "Frames a second. (default: 24)")
+  var fps: Int?
+
+  @Flag(help: "Keep how the clip was made (prompt, seed, settings, the model's hashes) out of it.")
+  var noMetadata = false
 
   @Option(
     help: "Keep the texts' embeddings in this file, or take them from it when it exists (safetensors).",
@@ -91,7 +98,12 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
   var memoryLimit: ByteCount?
 
-  @Option(help: "Write what took how long to this file as JSON (- for standard output).", completion: .file())
+  @Flag(help: "Only tell the memory and the time that the run would take, by a minute of measuring.")
+  var dryRun = false
+
+  @Option(
+    help: "Write what took how long, or the plan, to this file as JSON (- for standard output).",
+    completion: .file())
   var json: String?
 
   @OptionGroup var common: CommonOptions
@@ -113,17 +125,26 @@ struct Generate: AsyncParsableCommand {
     if ClipWriter.Format(path: output) == nil {
       throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
     }
-    if prompt.allSatisfy(\.isWhitespace) { throw ValidationError("--prompt is empty; say what to show") }
-    if !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
-    if max(prompt.utf8.count, negativePrompt?.utf8.count ?? 0) > 100_000 {
+    if prompt == nil, like == nil { throw ValidationError("--prompt is missing; say what to show") }
+    if let prompt, prompt.allSatisfy(\.isWhitespace) {
+      throw ValidationError("--prompt is empty; say what to show")
+    }
+    if let fps, !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
+    if max(prompt?.utf8.count ?? 0, negativePrompt?.utf8.count ?? 0) > 100_000 {
       throw ValidationError("a prompt is longer than 100000 bytes")
     }
   }
 
   mutating func run() async throws {
     let loaded = try VideoModel(at: model, threads: common.threads)
-    let variant = try loaded.native.variant(variant)
-    let request = try request(variant: variant)
+    let repeated = try like.map { try ClipProvenance(text: ClipReader.comment(of: $0), of: $0) }
+    let variant = try loaded.native.variant(variant ?? repeated?.variant)
+    if let repeated, repeated.image != nil, image == nil {
+      throw ValidationError("--image: \(like ?? "the clip") was made from an image; name it")
+    }
+    let request = try settings.request(
+      variant: variant, like: repeated?.request, startsFromImage: image != nil,
+      isPicture: ClipWriter.Format(path: output) == .png)
     // Hours of work must not end at an output that cannot be written.
     if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
@@ -134,19 +155,43 @@ struct Generate: AsyncParsableCommand {
     for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
     if let remark = noise.remark { common.say(remark) }
     for remark in request.remarks(variant: ReleasedVariant.named(variant)) { common.say("note: \(remark)") }
+    let noise = try noise.chosen(like: repeated)
+    let fit = fit ?? repeated?.image?.fit ?? .stretch
+    let first = try firstFrame(request, fit)
+    if let repeated {
+      common.say("repeating: \(request.prompt) (\(noise.identity))")
+      for remark in repeated.remarks(on: loaded, image: first) { common.say("note: \(remark)") }
+    }
+    let caching = historyCache?.caching ?? .automatic
+    if dryRun {
+      let progress = ProgressLine(isQuiet: common.quiet)
+      let plan = try await loaded.plan(for: request, variant: variant, image: first, historyCaching: caching)
+      {
+        if case .began(let phase) = $0 { progress.begin("measuring: \(phase.rawValue)") }
+        try Interruption.check()
+      }
+      for line in plan.timeLines { common.say(line) }
+      if let json { try Console.write(plan.json, to: json) }
+      return
+    }
+    let fps = fps ?? repeated?.framesPerSecond ?? 24
+    let provenance = try ClipProvenance(
+      of: request, model: loaded, variant: variant, noise: noise, image: first, fit: fit, framesPerSecond: fps
+    )
     let timer = GenerationTimer()
     let progress = ProgressLine(isQuiet: common.quiet)
     let clip = try await loaded.generate(
-      request, variant: variant, image: try firstFrame(request), noise: try noise.chosen(),
+      request, variant: variant, image: first, noise: noise,
       options: GenerationOptions(
         embeddings: embeddings, latents: resume ? latentsPath : nil, memoryLimit: memoryLimit?.count,
-        historyCaching: historyCache?.caching ?? .automatic,
+        historyCaching: caching,
         historyFolder: historyCache?.folder ?? FileSystem.parent(of: output))
     ) { [quiet = common.quiet] event in
       timer.observe(event)
       try progress.show(event, of: request, quiet: quiet)
     }
-    try ClipWriter.writeOrKeep(clip, framesPerSecond: fps, to: output)
+    try ClipWriter.writeOrKeep(
+      clip, framesPerSecond: fps, to: output, comment: noMetadata ? nil : try provenance.text)
     timer.end("writing")
     if resume, FileSystem.exists(latentsPath) { try FileManager.default.removeItem(atPath: latentsPath) }
     if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }
@@ -159,45 +204,24 @@ struct Generate: AsyncParsableCommand {
   }
 
   /// The image at the clip's size.
-  private func firstFrame(_ request: GenerationRequest) throws -> Clip? {
+  private func firstFrame(_ request: GenerationRequest, _ fit: Clip.Fit) throws -> Clip? {
     try image.map { path in
       let picture = try ClipReader.read(path, maximumFrames: 1)
-      let (shape, wanted) = ((picture.width, picture.height), (request.width, request.height))
-      if shape.0 * wanted.1 != shape.1 * wanted.0 {
-        let done =
-          switch fit {
-          case .crop: "cropped"
-          case .pad: "padded with black"
-          case .stretch: "stretched, as in the official example (--fit crop and --fit pad do not)"
-          }
-        common.say("note: \(path) is \(shape.0)×\(shape.1), the clip \(wanted.0)×\(wanted.1): it is \(done)")
+      if let remark = picture.fitRemark(width: request.width, height: request.height, fit: fit) {
+        common.say("note: \(path) \(remark)")
       }
       return picture.resized(width: request.width, height: request.height, fit: fit)
     }
   }
 
-  private func request(variant name: String) throws -> GenerationRequest {
-    let variant = ReleasedVariant.named(name)
-    let isPicture = image == nil && ClipWriter.Format(path: output) == .png
-    let request = GenerationRequest(
-      prompt: prompt, negativePrompt: negativePrompt ?? GenerationRequest.defaultNegativePrompt,
-      width: width ?? variant.width, height: height ?? variant.height,
-      latentFrames: temp ?? (isPicture ? 1 : variant.latentFrames),
-      steps: steps?.counts
-        ?? (image == nil ? ReleasedVariant.steps : ReleasedVariant.imageToVideoSteps),
-      videoSteps: videoSteps?.counts ?? ReleasedVariant.videoSteps,
-      guidanceScale: guidanceScale ?? variant.guidanceScale,
-      videoGuidanceScale: videoGuidanceScale
-        ?? (image == nil
-          ? ReleasedVariant.videoGuidanceScale : ReleasedVariant.imageToVideoGuidanceScale),
-      startsFromImage: image != nil)
-    guard request.latentFrames <= variant.maximumLatentFrames else {
-      throw BenbenError(
-        .usage, "this length cannot be generated", at: "\(request.latentFrames) latent frames",
-        because: "the \(name) model makes at most \(variant.maximumLatentFrames)",
-        remedies: variant == .image ? ["Videos are made by the variants 384p and 768p."] : [])
-    }
-    return try request.validated()
+  /// What was chosen.
+  private var settings: GenerationSettings {
+    var settings = GenerationSettings()
+    (settings.prompt, settings.negativePrompt) = (prompt, negativePrompt)
+    (settings.width, settings.height, settings.latentFrames) = (width, height, temp)
+    (settings.steps, settings.videoSteps) = (steps?.counts, videoSteps?.counts)
+    (settings.guidanceScale, settings.videoGuidanceScale) = (guidanceScale, videoGuidanceScale)
+    return settings
   }
 }
 

@@ -1,0 +1,42 @@
+/// The work of a transformer's calls, in a unit of its own: the time that calls of one transformer take is about
+/// proportional to it.
+///
+/// A block multiplies every token that is computed with about 12·width² weights, and with the keys and values of every token
+/// that it attends to: 24·width² + 4·width·tokens operations, or 6·width + tokens up to a factor.
+package struct WorkEstimate {
+  private let width: Int
+  private let textCounts: [Int]
+
+  /// Creates an estimate.
+  ///
+  /// - Parameters:
+  ///   - width: the width of the transformer.
+  ///   - textCounts: the number of text tokens in each sample.
+  package init(width: Int, textCounts: [Int]) {
+    self.width = width
+    self.textCounts = textCounts
+  }
+
+  /// Returns the work of each call of a run.
+  ///
+  /// - Parameter reusesHistory: whether the keys and values of finished latents are kept (``HistoryCache``).
+  package func work(of calls: [TransformerCall], reusesHistory: Bool) -> [Double] {
+    // What a call knows is what the call of the same stage and step of the latent before has kept.
+    struct Key: Hashable { let stage: Int, step: Int, stepCount: Int }
+    var kept: [Key: Int] = [:]
+    return calls.map { call in
+      let key = Key(stage: call.stage, step: call.step, stepCount: call.stepCount)
+      let known = reusesHistory ? kept[key] ?? 0 : 0
+      kept[key] = call.coarseFrames
+      return work(of: call, knownFrames: known)
+    }
+  }
+
+  private func work(of call: TransformerCall, knownFrames: Int) -> Double {
+    textCounts.reduce(0) { sum, text in
+      let tokens = text + call.latentTokens
+      let known = knownFrames == 0 ? 0 : text + knownFrames * call.coarseFrameTokens
+      return sum + Double(tokens - known) * Double(6 * width + tokens)
+    }
+  }
+}
