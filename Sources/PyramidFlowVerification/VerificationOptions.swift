@@ -10,19 +10,22 @@ public struct VerificationOptions: Sendable {
   public var stopsAtFirstFailure: Bool
   /// How many of the transformer's calls are compared one by one.
   public var sample: CallSample
+  /// A command that repeats the verification, for the report; nil where a program runs it.
+  public var command: String?
   /// A function that changes the thresholds derived from the model and the golden.
   public var adjustThresholds: @Sendable (inout Thresholds) -> Void
 
   /// Creates options, by default for both modes with the thresholds derived from the model and the golden.
   public init(
     modes: Set<ComparisonMode> = Set(ComparisonMode.allCases), variant: String? = nil,
-    stopsAtFirstFailure: Bool = false, sample: CallSample = .all,
+    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, command: String? = nil,
     adjustThresholds: @escaping @Sendable (inout Thresholds) -> Void = { _ in }
   ) {
     self.modes = modes
     self.variant = variant
     self.stopsAtFirstFailure = stopsAtFirstFailure
     self.sample = sample
+    self.command = command
     self.adjustThresholds = adjustThresholds
   }
 }

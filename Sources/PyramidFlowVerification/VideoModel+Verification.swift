@@ -20,7 +20,7 @@ extension VideoModel {
   ) throws -> ParityReport {
     try withParts { parts in
       try TraceVerification(parts, trace: trace, bundle: nil, options: options, onEvent: onEvent).run()
-    }
+    }.made(by: run(options))
   }
 
   /// Verifies the model against a single golden: a trace, a bundle, or a clip.
@@ -42,11 +42,11 @@ extension VideoModel {
         try TraceVerification(
           $0, trace: GoldenTrace(at: bundle.tracePath), bundle: bundle, options: options, onEvent: onEvent
         ).run()
-      }
+      }.made(by: run(options))
     case .clip(let path, let trace):
       return try withParts {
         try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
-      }
+      }.made(by: run(options))
     case .suite(let suite):
       throw BenbenError(
         .usage, "not a single golden", at: suite.path, because: "it is a suite of \(suite.names.count)")
@@ -99,5 +99,19 @@ extension VideoModel {
   /// The model, as reports identify it.
   public nonisolated var subject: ModelSubject {
     ModelSubject(family: native.family, manifest: native.manifest)
+  }
+
+  private func run(_ options: VerificationOptions) -> RunSubject {
+    RunSubject(
+      version: Benben.version, commit: Benben.commit, mathLibrary: Benben.mathLibrary,
+      instructionSet: Benben.instructionSet, threads: threads, command: options.command)
+  }
+}
+
+extension ParityReport {
+  fileprivate func made(by run: RunSubject) -> ParityReport {
+    var report = self
+    report.run = run
+    return report
   }
 }

@@ -12,7 +12,7 @@ struct Command: AsyncParsableCommand {
     version: version,
     subcommands: [
       Convert.self, Inspect.self, Check.self, Compare.self, Generate.self, Export.self, PackModel.self,
-      UnpackModel.self, Verify.self, Report.self, DrawNoise.self, Bench.self, Demo.self,
+      UnpackModel.self, Verify.self, Report.self, Card.self, DrawNoise.self, Bench.self, Demo.self,
     ])
 
   /// What `--version` prints: the version alone in the first line, then what else a report of a defect needs.

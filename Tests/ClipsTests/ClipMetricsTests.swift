@@ -30,4 +30,29 @@ struct ClipMetricsTests {
     #expect(Clip(width: 4, height: 4, bytes: [1, 2, 3]) == nil)
     #expect(Clip(width: 0, height: 4, bytes: []) == nil)
   }
+
+  /// What does not change from frame to frame does not count, however far off it is.
+  @Test func temporalDifferenceSeesChangesAlone() throws {
+    let still = try frames({ UInt8($0 % 576 / 3 % 100) }, count: 3)
+    let brighter = try frames({ UInt8($0 % 576 / 3 % 100 + 50) }, count: 3)
+    #expect(ClipMetrics(still, reference: brighter).temporalPsnrDb == [100, 100])
+    let flickers = try frames({ UInt8($0 % 576 / 3 % 100 + ($0 / 576 == 1 ? 1 : 0)) }, count: 3)
+    let values = ClipMetrics(flickers, reference: still).temporalPsnrDb
+    #expect(values.count == 2 && values.allSatisfy { abs($0 - 48.1308) < 1e-3 })
+    #expect(ClipMetrics(still.prefix(1), reference: still.prefix(1)).temporalPsnrDb == [])
+  }
+
+  /// The expected values are those of the authors' package (`flip_evaluator` 1.7, "LDR", its defaults).
+  @Test func flipIsThatOfItsAuthors() throws {
+    func picture(_ value: (_ x: Int, _ y: Int) -> [Int]) throws -> Clip {
+      let bytes = (0..<64).flatMap { y in (0..<96).flatMap { x in value(x, y).map { UInt8($0) } } }
+      return try #require(Clip(width: 96, height: 64, bytes: bytes))
+    }
+    let gradient = try picture { [2 * $0, 3 * $1, $0 + $1] }
+    let shifted = try picture { x, y in [2 * ((x + 91) % 96), 3 * y, (x + 91) % 96 + y] }
+    let darker = try picture { [$0, 3 * $1 / 2, ($0 + $1) / 2] }
+    #expect(ClipMetrics.flip(gradient, reference: gradient) == [0])
+    #expect(abs(ClipMetrics.flip(shifted, reference: gradient)[0] - 0.179581) < 2e-5)
+    #expect(abs(ClipMetrics.flip(darker, reference: gradient)[0] - 0.670374) < 2e-5)
+  }
 }

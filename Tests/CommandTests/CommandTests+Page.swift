@@ -104,6 +104,9 @@ extension CommandTests {
         const failed = [...document.querySelectorAll("rect[data-passed=false]")].map(cell => cell.dataset.path);
         const seen = { headline: text("#suite h1"), shown: text("#verdict h2"), marked, failed: failed[0] };
         seen.firstFrame = text(".controls span");
+        const scores = data.bundles.find(bundle => bundle.name === "b").report.frames.perFrame;
+        seen.worst = 1 + scores.reduce((most, frame, at) => frame.psnrDb < scores[most].psnrDb ? at : most, 0);
+        seen.tiles = [...document.querySelectorAll(".numbers .beyond, .numbers .within")].length;
         const first = pixels(0);
         const slider = document.querySelector("input[type=range]");
         slider.value = 3;
@@ -112,8 +115,25 @@ extension CommandTests {
         seen.fourthFrame = text(".controls span");
         const [golden, ours, difference] = [0, 1, 2].map(pixels);
         seen.pictureChanged = golden.some((value, index) => value !== first[index]);
-        seen.differenceIsShown = difference.every((value, index) =>
-          index % 4 === 3 || value === Math.min(255, 4 * Math.abs(golden[index] - ours[index])));
+        const differences = golden.map((value, index) => index % 4 === 3 ? 0 : Math.abs(value - ours[index]));
+        const gain = Math.max(1, Math.floor(255 / Math.max(...differences)));
+        seen.differenceIsShown = difference.every((value, index) => index % 4 === 3 || value === gain * differences[index]);
+        // Wiping shows the left half of the one and the right half of the other.
+        const view = document.querySelector("select[aria-label=view]");
+        view.value = "wipe";
+        view.dispatchEvent(new Event("change"));
+        await wait();
+        const wiped = pixels(0), half = document.querySelectorAll("canvas")[0].width / 2;
+        seen.isWiped = wiped.every((value, index) => {
+          const x = Math.floor(index / 4) % (2 * half);
+          return x < half ? value === golden[index] : x < half + 2 || value === ours[index];
+        });
+        view.value = "beside";
+        view.dispatchEvent(new Event("change"));
+        // A point of a curve shows its frame.
+        document.querySelectorAll(".curve circle[role=button]")[6].dispatchEvent(new MouseEvent("click"));
+        await wait();
+        seen.chosenFrame = text(".controls span");
         document.querySelector("#suite a[href='#a']").click();
         await wait();
         seen.chosen = [text("#verdict h2"), text("#verdict .pass")];
@@ -125,7 +145,10 @@ extension CommandTests {
     let path = "activations/call0/transformer_blocks.1/1"
     #expect(seen["marked"]?.array?.map { $0.array?.compactMap(\.string) } == [[path, "false"]], "\(seen)")
     #expect(seen["failed"]?.string == path)
-    #expect(seen["firstFrame"]?.string?.hasPrefix("frame 1 of 17: PSNR") == true, "\(seen)")
+    let worst = try #require(seen["worst"]?.integer)
+    #expect(seen["firstFrame"]?.string?.hasPrefix("frame \(worst) of 17: PSNR") == true, "\(seen)")
+    #expect(seen["chosenFrame"]?.string?.hasPrefix("frame 7 of 17: PSNR") == true, "\(seen)")
+    #expect(seen["isWiped"] == true && seen["tiles"]?.integer == 4, "\(seen)")
     #expect(seen["fourthFrame"]?.string?.hasPrefix("frame 4 of 17: PSNR") == true, "\(seen)")
     #expect(seen["pictureChanged"] == true && seen["differenceIsShown"] == true, "\(seen)")
     #expect(seen["chosen"]?.array?.compactMap(\.string) == ["a", "PASS: it computes the official clip"])

@@ -55,7 +55,7 @@ extension Pack {
     }
     try source.checkUnchanged()
     let model = try NativeModel(path: folder.stagingPath)
-    guard Set(model.filePaths) == Set(files.map(\.path)) else {
+    guard Set(model.filePaths) == Set(files.map(\.path).filter { !NativeModel.isEvidence($0) }) else {
       throw malformed("malformed pack", path, "it holds other files than its own manifest lists")
     }
     try model.requireSoundManifest()

@@ -8,11 +8,13 @@ extension Pack {
   /// Only files that lie in the model itself are packed, and each is checked against the hash that the model lists.
   ///
   /// - Parameters:
+  ///   - evidence: files on what the model is worth, such as reports and a card, which are packed beside it.
   ///   - keyPath: the PEM file of the ed25519 private key to sign with; nil for a pack without a signature.
   ///   - progress: called with the number of the model's bytes that were just packed.
   /// - Returns: the sizes of the model and of the pack, in bytes.
   package static func pack(
-    _ model: NativeModel, to output: String, mayReplace: Bool, signingWith keyPath: String? = nil,
+    _ model: NativeModel, evidence: [String] = [], to output: String, mayReplace: Bool,
+    signingWith keyPath: String? = nil,
     progress: (Int) throws -> Void
   ) throws -> (bytes: Int, packedBytes: Int) {
     try model.requireSoundManifest()
@@ -26,8 +28,9 @@ extension Pack {
       position += bytes.count
     }
     let batch = 2 * Concurrency.cores
-    for path in model.filePaths {
-      let source = try model.open(path)
+    let sources =
+      try model.filePaths.map { ($0, try model.open($0)) } + (try evidenceFiles(evidence, beside: model))
+    for (path, source) in sources {
       let parts = path.hasSuffix(".benben") ? try NativeComponent(path: source.path).parts : []
       var blocks = self.blocks(parts, size: source.size)
       var checks = PartHashes(parts, path: source.path)
@@ -51,7 +54,7 @@ extension Pack {
           }
           blocks[index].packedCount = item.frame.count
           try emit(item.frame)
-          try progress(item.bytes.count)
+          if !NativeModel.isEvidence(path) { try progress(item.bytes.count) }
         }
       }
       try source.checkUnchanged()
@@ -70,6 +73,31 @@ extension Pack {
     }
     try staged.commit()
     return (files.reduce(0) { $0 + $1.count }, position)
+  }
+
+  /// Returns the files of evidence, with their paths in the pack.
+  private static func evidenceFiles(
+    _ paths: [String], beside model: NativeModel
+  ) throws -> [(path: String, source: InputFile)] {
+    var names: Set<String> = []
+    return try paths.map { path in
+      let name = NativeModel.evidencePrefix + FileSystem.lastComponent(path)
+      let source = try InputFile(path: path)
+      guard RelativePath.isPlain(name), NativeModel.isEvidence(name), names.insert(name).inserted,
+        !model.filePaths.contains(name)
+      else {
+        throw BenbenError(
+          .usage, "this file cannot be packed as evidence", at: path,
+          because: "its name is taken, has unusual characters, or does not end in .json, .html or .md")
+      }
+      guard source.size <= maximumEvidence else {
+        throw BenbenError(
+          .usage, "this file cannot be packed", at: path,
+          because:
+            "\(ByteSize.text(source.size)) are more than the \(ByteSize.text(maximumEvidence)) of evidence")
+      }
+      return (name, source)
+    }
   }
 
   /// Returns the blocks of a file: those of its tensors, and those of the bytes between them.

@@ -21,6 +21,8 @@ package enum Pack {
   /// The maximum size of a block in bytes; larger tensors are split.
   static let blockSize = 8 << 20
   static let maximumIndexLength = 64_000_000
+  /// The largest file of evidence, in bytes.
+  static let maximumEvidence = 1 << 30
   /// The maximum ratio of unpacked to packed bytes; weights never shrink this much, so a larger claim is a bomb.
   static let largestRatio = 256
 

@@ -68,7 +68,21 @@ package struct NativeModel: Sendable {
   /// Returns whether a folder holds a native model and no other file, so that replacing it loses nothing else.
   static func isNothingElse(_ folder: String) -> Bool {
     guard let model = try? NativeModel(path: folder) else { return false }
-    return Set(FileSystem.filesBelow(folder)).isSubset(of: model.filePaths)
+    return Set(FileSystem.filesBelow(folder).filter { !isEvidence($0) }).isSubset(of: model.filePaths)
+  }
+
+  /// The folder inside a model's that holds what a publisher says of it: reports and a card.
+  static let evidencePrefix = "evidence/"
+
+  /// Returns whether a path inside the model's folder is that of evidence.
+  static func isEvidence(_ path: String) -> Bool {
+    path.hasPrefix(evidencePrefix)
+      && [".json", ".html", ".md"].contains { path.hasSuffix($0) && path.split(separator: "/").count == 2 }
+  }
+
+  /// The paths of the evidence that lies beside the model, sorted.
+  package var evidence: [String] {
+    FileSystem.filesBelow(path).filter(Self.isEvidence).sorted().map { path + "/" + $0 }
   }
 
   /// Throws when the manifest is damaged; one of a version before 0.2.0 has no hash of its own.

@@ -12,6 +12,10 @@ public struct ClipComparison: Equatable, Sendable {
     @NullWhenInfinite public internal(set) var ssim: Double
     /// The VMAF, where it could be computed; it does not affect the verdict.
     public internal(set) var vmaf: Double?
+    /// The mean ꟻLIP, 0 to 1, which does not affect the verdict; nil in reports of versions before 0.2.0.
+    public internal(set) var flip: Double?
+    /// The PSNR in dB of what changed from the frame before, nil for the first; it does not affect the verdict.
+    public internal(set) var temporalPsnrDb: Double?
   }
 
   /// A known alteration that brings our frames closer to the golden.
@@ -58,8 +62,11 @@ public struct ClipComparison: Equatable, Sendable {
     let count = min(clip.count, reference.count)
     let (clip, reference) = (clip.prefix(count), reference.prefix(count))
     let metrics = ClipMetrics(clip, reference: reference)
+    let flip = ClipMetrics.flip(clip, reference: reference)
     frames = metrics.psnrDb.indices.map {
-      Frame(psnrDb: metrics.psnrDb[$0], ssim: metrics.ssim[$0], vmaf: vmaf?[$0])
+      Frame(
+        psnrDb: metrics.psnrDb[$0], ssim: metrics.ssim[$0], vmaf: vmaf?[$0], flip: flip[$0],
+        temporalPsnrDb: $0 == 0 ? nil : metrics.temporalPsnrDb[$0 - 1])
     }
     maxAbs = metrics.maxAbs
     identicalFraction = metrics.identicalFraction
@@ -82,9 +89,7 @@ public struct ClipComparison: Equatable, Sendable {
           format: "it looks as if %@: mean colours of blocks come to %.1f dB without that, %.1f with it",
           alteration.explanation, alteration.psnrDbWithout, alteration.psnrDb))
     }
-    if lines.isEmpty {
-      lines.append("the pictures themselves differ: other weights, another request or other noise")
-    }
+    if lines.isEmpty { lines.append(visibility.explanation) }
     return lines + (caveat.map { [$0] } ?? [])
   }
 
@@ -98,6 +103,14 @@ public struct ClipComparison: Equatable, Sendable {
   public var ssimMin: Double { frames.map(\.ssim).min() ?? 1 }
   /// The VMAF of the worst frame, where it could be computed.
   public var vmafMin: Double? { frames.compactMap(\.vmaf).min() }
+  /// The ꟻLIP of the worst frame.
+  public var flipMax: Double? { frames.compactMap(\.flip).max() }
+  /// The PSNR of the worst change from one frame to the next, in dB.
+  public var temporalPsnrMinDb: Double? { frames.compactMap(\.temporalPsnrDb).min() }
+  /// How far a viewer would see the difference of the worst frame.
+  public var visibility: ClipVisibility {
+    maxAbs == 0 ? .equal : ClipVisibility(psnrDb: psnrMinDb, ssim: ssimMin)
+  }
 
   /// Whether every threshold holds, the clips have the same length, and no known alteration would bring ours closer:
   /// thresholds for rounded weights alone would pass a clip of little motion that is one frame off.
@@ -111,7 +124,7 @@ extension ClipComparison: Codable {
   private enum Keys: String, CodingKey {
     case mode, psnrMeanDb, psnrMinDb, ssimMean, ssimMin, maxAbs, identicalFraction, vmafMin, perFrame,
       thresholds
-    case clipFrames, goldenFrames, passed, explanations, difference
+    case clipFrames, goldenFrames, passed, explanations, difference, flipMax, temporalPsnrMinDb, visibility
   }
 
   /// Reads a comparison; means, minima and the verdict are computed anew.
@@ -139,6 +152,9 @@ extension ClipComparison: Codable {
     try members.encode(maxAbs, forKey: .maxAbs)
     try members.encode(identicalFraction, forKey: .identicalFraction)
     try members.encode(vmafMin, forKey: .vmafMin)
+    try members.encodeIfPresent(flipMax, forKey: .flipMax)
+    try members.encodeIfPresent(temporalPsnrMinDb, forKey: .temporalPsnrMinDb)
+    try members.encode(visibility, forKey: .visibility)
     try members.encode(frames, forKey: .perFrame)
     try members.encode(thresholds, forKey: .thresholds)
     try members.encode(clipFrames, forKey: .clipFrames)

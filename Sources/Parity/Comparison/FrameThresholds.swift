@@ -11,6 +11,9 @@ public struct FrameThresholds: Codable, Equatable, Sendable {
   /// The reason for these numbers.
   public var reason: String
 
+  /// The reason of thresholds that somebody gave.
+  package static let givenReason = "given by the user"
+
   /// Creates thresholds.
   public init(psnrMinDb: Double, ssimMin: Double, identicalFraction: Double, reason: String) {
     self.psnrMinDb = psnrMinDb

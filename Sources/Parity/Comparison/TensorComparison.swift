@@ -17,6 +17,8 @@ public struct TensorComparison: Equatable, Sendable {
   @NullWhenInfinite public private(set) var sqnrDb: Double
   /// The peak signal-to-noise ratio, 20·log10(max|b|/RMSE) in dB; infinite when nothing differs.
   @NullWhenInfinite public private(set) var psnrDb: Double
+  /// The cosine of the angle between ours and the golden's, of latents and predictions; it does not affect the verdict.
+  public let cosine: Double?
   /// The largest ``nmse`` that passes.
   public let threshold: Double
   /// The number of values that were compared.
@@ -26,7 +28,8 @@ public struct TensorComparison: Equatable, Sendable {
 
   /// Creates a comparison from error metrics and a threshold.
   package init(
-    _ path: TracePath, mode: ComparisonMode, metrics: ErrorMetrics, threshold: Double, note: String? = nil
+    _ path: TracePath, mode: ComparisonMode, metrics: ErrorMetrics, threshold: Double, cosine: Double? = nil,
+    note: String? = nil
   ) {
     self.path = path.description
     self.mode = mode
@@ -36,6 +39,7 @@ public struct TensorComparison: Equatable, Sendable {
     psnrDb = metrics.psnrDb
     count = metrics.count
     self.threshold = threshold
+    self.cosine = cosine
     self.note = note
   }
 
@@ -45,7 +49,7 @@ public struct TensorComparison: Equatable, Sendable {
 
 extension TensorComparison: Codable {
   private enum Keys: String, CodingKey {
-    case path, mode, nmse, maxAbs, sqnrDb, psnrDb, threshold, passed, count, note
+    case path, mode, nmse, maxAbs, sqnrDb, psnrDb, cosine, threshold, passed, count, note
   }
 
   /// Reads a comparison; the verdict follows from its numbers.
@@ -57,6 +61,7 @@ extension TensorComparison: Codable {
     _maxAbs = try members.decode(NullWhenInfinite.self, forKey: .maxAbs)
     _sqnrDb = try members.decode(NullWhenInfinite.self, forKey: .sqnrDb)
     _psnrDb = try members.decode(NullWhenInfinite.self, forKey: .psnrDb)
+    cosine = try members.decodeIfPresent(Double.self, forKey: .cosine)
     threshold = try members.decode(Double.self, forKey: .threshold)
     count = try members.decode(Int.self, forKey: .count)
     note = try members.decodeIfPresent(String.self, forKey: .note)
@@ -73,6 +78,7 @@ extension TensorComparison: Codable {
     try members.encode(_maxAbs, forKey: .maxAbs)
     try members.encode(_sqnrDb, forKey: .sqnrDb)
     try members.encode(_psnrDb, forKey: .psnrDb)
+    try members.encodeIfPresent(cosine, forKey: .cosine)
     try members.encode(threshold, forKey: .threshold)
     try members.encode(passed, forKey: .passed)
     try members.encode(count, forKey: .count)

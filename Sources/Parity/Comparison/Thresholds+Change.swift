@@ -30,7 +30,9 @@ extension Thresholds {
       case .ssim: thresholds.frames.ssimMin = value
       case .identical: thresholds.frames.identicalFraction = value
       }
-      if [.psnr, .ssim, .identical].contains(metric) { thresholds.frames.reason = "given by the user" }
+      if [.psnr, .ssim, .identical].contains(metric) {
+        thresholds.frames.reason = FrameThresholds.givenReason
+      }
     }
   }
 }

@@ -61,7 +61,12 @@ public struct Thresholds: Equatable, Sendable {
 
   /// Returns the thresholds against a golden: those of the coarser of model and golden.
   public func against(_ golden: GoldenTrace.Request) -> Thresholds {
-    if golden.isFullPrecision { return self }
+    against(isFullPrecision: golden.isFullPrecision)
+  }
+
+  /// Returns the thresholds against a golden that was computed in f32, or in bf16.
+  package func against(isFullPrecision: Bool) -> Thresholds {
+    if isFullPrecision { return self }
     let other = Self.bfloat16Golden
     let isCoarser = frames.psnrMinDb < other.frames.psnrMinDb
     return Thresholds(

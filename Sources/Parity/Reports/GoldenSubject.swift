@@ -10,6 +10,10 @@ public struct GoldenSubject: Codable, Equatable, Sendable {
   public let width: Int, height: Int
   /// The number of latent frames.
   public let latentFrames: Int
+  /// The SHA-256 of the file; of a folder of PNGs, that of its frames' RGB bytes; nil in reports of versions before 0.2.0.
+  public package(set) var sha256: String?
+  /// Whether the official code computed in f32 and not in a narrower type; nil in reports of versions before 0.2.0.
+  public private(set) var isFullPrecision: Bool?
   /// The recording details of a bundle: level, device, versions, commit.
   package private(set) var recorded: JSONValue?
   /// The model's components that were made from other files than the bundle was recorded with.
@@ -28,6 +32,7 @@ public struct GoldenSubject: Codable, Equatable, Sendable {
     prompt = request.prompt
     (width, height) = (request.width, request.height)
     latentFrames = request.latentFrames
+    isFullPrecision = request.isFullPrecision
     if let bundle {
       recorded = bundle.provenance
       otherFiles = bundle.componentsOfOtherFiles(source)

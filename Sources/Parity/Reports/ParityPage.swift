@@ -61,6 +61,13 @@ public enum ParityPage {
   ///
   /// - Throws: ``BenbenError`` when the file is neither.
   public static func report(at path: String) throws -> SuiteReport {
+    try SuiteReport(json: json(at: path), path: path)
+  }
+
+  /// Reads the JSON of a report, or the data of its page.
+  ///
+  /// - Throws: ``BenbenError`` when the file is neither.
+  package static func json(at path: String) throws -> JSONValue {
     let text = String(decoding: try InputFile.contents(of: path, limit: maximumPage), as: UTF8.self)
     let data: Substring
     if let start = text.range(of: opening)?.upperBound,
@@ -71,9 +78,9 @@ public enum ParityPage {
       data = text[...]
     }
     do {
-      return try SuiteReport(json: JSONValue(parsing: Array(data.utf8)), path: path)
-    } catch let error as JSONError {
-      throw BenbenError(.malformed, "no report of a suite", at: path, because: "\(error)")
+      return try JSONValue(parsing: Array(data.utf8))
+    } catch {
+      throw BenbenError(.malformed, "no report of a verification", at: path, because: "\(error)")
     }
   }
 }

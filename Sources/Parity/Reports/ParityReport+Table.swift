@@ -11,12 +11,14 @@ extension ParityReport {
     lines.append(Self.row("compared", "mode", "tensors", "worst nmse", "allowed", ""))
     for group in groups { lines.append(group) }
     for clip in clips {
+      let flip = clip.flipMax.map { String(format: "  FLIP max %.3g", $0) } ?? ""
       let vmaf = clip.vmafMin.map { String(format: "  VMAF min %.1f", $0) } ?? ""
       lines.append(
         String(
-          format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@  identical %.3f %%  max %d  %@",
-          clip.mode.rawValue, clip.psnrMinDb, clip.psnrMeanDb, clip.ssimMin, vmaf,
-          100 * clip.identicalFraction, clip.maxAbs, clip.passed ? "ok" : "FAILED"))
+          format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@%@  identical %.3f %%  max %d  %@",
+          clip.mode.rawValue, clip.psnrMinDb, clip.psnrMeanDb, clip.ssimMin, flip, vmaf,
+          // Never rounded up: 100 means that all are.
+          (1e5 * clip.identicalFraction).rounded(.down) / 1000, clip.maxAbs, clip.passed ? "ok" : "FAILED"))
       lines += clip.explanations.map { "  " + $0.printable }
     }
     let failures = tensors.filter { !$0.passed }

@@ -23,9 +23,11 @@ public struct ParityReport: Equatable, Sendable {
   /// The number of calls of the whole run, when only some were to be compared; else nil.
   public package(set) var callsInRun: Int?
   /// The golden.
-  public let golden: GoldenSubject
+  public package(set) var golden: GoldenSubject
   /// The model.
   public let model: ModelSubject
+  /// The program and the machine; nil in reports of versions before 0.2.0.
+  public package(set) var run: RunSubject?
   /// The clips that a report shows: those of the free run, if there was one.
   ///
   /// Not part of the JSON.
@@ -70,10 +72,10 @@ public struct ParityReport: Equatable, Sendable {
 }
 
 extension ParityReport: Codable {
-  private static let schema = "benben.parity/1"
+  package static let schema = "benben.parity/1"
 
   private enum Keys: String, CodingKey {
-    case schema, passed, firstDivergence, golden, model, callsCompared, callsInRun, stages, frames,
+    case schema, passed, firstDivergence, golden, model, run, callsCompared, callsInRun, stages, frames,
       framesByMode
   }
 
@@ -88,6 +90,7 @@ extension ParityReport: Codable {
     }
     golden = try members.decode(GoldenSubject.self, forKey: .golden)
     model = try members.decode(ModelSubject.self, forKey: .model)
+    run = try members.decodeIfPresent(RunSubject.self, forKey: .run)
     callsCompared = try members.decode(Int.self, forKey: .callsCompared)
     callsInRun = try members.decodeIfPresent(Int.self, forKey: .callsInRun)
     tensors = try members.decode([TensorComparison].self, forKey: .stages)
@@ -103,6 +106,7 @@ extension ParityReport: Codable {
     try members.encode(firstDivergence, forKey: .firstDivergence)
     try members.encode(golden, forKey: .golden)
     try members.encode(model, forKey: .model)
+    try members.encodeIfPresent(run, forKey: .run)
     try members.encode(callsCompared, forKey: .callsCompared)
     try members.encodeIfPresent(callsInRun, forKey: .callsInRun)
     try members.encode(tensors, forKey: .stages)

@@ -113,6 +113,14 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether the dataset is a latent, or a prediction of its change.
+  public var isLatent: Bool {
+    switch self {
+    case .prediction, .latent, .decoderInput, .latentMean: true
+    default: false
+    }
+  }
+
   /// Returns the group with the attributes of a text.
   static func group(_ text: Text) -> String { "text/\(text.rawValue)" }
 
@@ -123,7 +131,7 @@ public enum TracePath: Hashable, Sendable, CustomStringConvertible {
   static func activations(call: Int) -> String { "activations/call\(call)" }
 
   /// Returns a path without the numbers of units, stages, steps and calls, by which reports group.
-  static func kind(of path: String) -> String {
+  package static func kind(of path: String) -> String {
     let parts = path.split(separator: "/").map(String.init)
     let last = parts.last ?? ""
     switch parts.first {

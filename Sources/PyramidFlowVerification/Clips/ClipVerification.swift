@@ -67,6 +67,8 @@ struct ClipVerification {
     var report = ParityReport(
       golden: GoldenSubject(path: golden, trace.request),
       model: ModelSubject(family: parts.family.name, manifest: parts.native.manifest))
+    report.golden.sha256 =
+      FileSystem.isFolder(golden) ? Digest.sha256(reference.bytes) : try InputFile(path: golden).sha256()
     report.add(
       try ClipComparison(
         mode: .freeRunning, clip, reference: reference, encoding: isLossless ? nil : encoded,

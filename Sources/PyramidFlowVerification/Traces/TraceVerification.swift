@@ -39,6 +39,7 @@ struct TraceVerification {
       golden: GoldenSubject(
         path: trace.path, trace.request, bundle: bundle, source: manifest["source"]?.object ?? [:]),
       model: ModelSubject(family: parts.family.name, manifest: manifest))
+    report.golden.sha256 = try InputFile(path: trace.path).sha256()
   }
 
   /// Makes the comparisons of the requested modes.
@@ -81,7 +82,8 @@ struct TraceVerification {
     try add(
       TensorComparison(
         path, mode: mode, metrics: ErrorMetrics(values.elements, reference: golden.elements),
-        threshold: threshold, note: note))
+        threshold: threshold,
+        cosine: path.isLatent ? ErrorMetrics.cosine(values.elements, golden.elements) : nil, note: note))
   }
 
   /// Compares a decoded clip, in f32 and in bytes.

@@ -123,6 +123,19 @@ package struct ErrorMetrics: Codable, Equatable, Sendable {
     maxAbs = max(maxAbs, difference)
   }
 
+  /// Returns the cosine of the angle between two sequences of the same length, Σab/√(Σa²Σb²); nil unless it is finite.
+  package static func cosine(_ a: some Collection<Float>, _ b: some Collection<Float>) -> Double? {
+    precondition(a.count == b.count)
+    var (product, squaresA, squaresB) = (0.0, 0.0, 0.0)
+    for (x, y) in zip(a, b) {
+      product += Double(x) * Double(y)
+      squaresA += Double(x) * Double(x)
+      squaresB += Double(y) * Double(y)
+    }
+    let cosine = product / (squaresA * squaresB).squareRoot()
+    return cosine.isFinite ? min(max(cosine, -1), 1) : nil
+  }
+
   /// The mean of |a−b|; zero when nothing was compared.
   package var meanAbs: Double { count == 0 ? 0 : absoluteError / Double(count) }
 

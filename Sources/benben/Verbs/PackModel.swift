@@ -1,6 +1,8 @@
 import ArgumentParser
 import Checkpoints
 import Files
+import PyramidFlow
+import PyramidFlowVerification
 import Tensors
 
 struct PackModel: ParsableCommand {
@@ -20,15 +22,23 @@ struct PackModel: ParsableCommand {
     help: "Sign the pack with this ed25519 private key, a PEM file.", completion: .file(extensions: ["pem"]))
   var sign: String?
 
+  @Option(
+    help: "Pack this beside the model: a report of it (.json, .html), or a card (.md) (repeatable).",
+    completion: .file())
+  var evidence: [String] = []
+
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
     let native = try NativeModel(path: model)
+    if !evidence.isEmpty { try VideoModel(at: model).requireEvidence(evidence) }
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("packing \(model)")
     var done = 0
     let total = max(native.byteCount, 1)
-    let (bytes, packed) = try Pack.pack(native, to: output, mayReplace: force, signingWith: sign) { count in
+    let (bytes, packed) = try Pack.pack(
+      native, evidence: evidence, to: output, mayReplace: force, signingWith: sign
+    ) { count in
       done += count
       try progress.update("packing", done: min(done, total), of: total, rate: ProgressLine.bytes)
     }

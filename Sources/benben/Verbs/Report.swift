@@ -1,9 +1,11 @@
 import ArgumentParser
 import Parity
+import PyramidFlow
+import PyramidFlowVerification
 
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Work with the reports of verify.", subcommands: [Merge.self])
+    abstract: "Work with the reports of verify.", subcommands: [Merge.self, Check.self])
 
   struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +28,34 @@ struct Report: ParsableCommand {
       let merged = try SuiteReport(merging: shards)
       try outputs.write(merged, json: merged.json, table: merged.table, quiet: common.quiet)
       if !merged.passed { throw ExitCode(1) }
+    }
+  }
+
+  struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Tell whether reports are evidence for a model, without running it.",
+      discussion: """
+        A report is one if it is of this very model, its verdicts follow from its numbers, and it was judged no more loosely \
+        than the model's types ask for. Whether the numbers were ever computed, only verify tells.
+        """)
+
+    @Argument(help: "The model folder.", completion: .directory)
+    var model: String
+
+    @Argument(help: "What verify --json or verify --report wrote.", completion: .file())
+    var reports: [String]
+
+    @Option(help: "Write the outcome to this file as JSON (- for standard output).", completion: .file())
+    var json: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+      let model = try VideoModel(at: model)
+      let checks = try reports.map { try ReportCheck(EvidenceReport(at: $0), of: model) }
+      if let json { try Console.write(ReportCheck.json(checks), to: json) }
+      if json != "-", !common.quiet { try Console.print(lines: checks.flatMap(\.lines)) }
+      if !checks.allSatisfy(\.passed) { throw ExitCode(1) }
     }
   }
 }

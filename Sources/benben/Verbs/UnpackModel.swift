@@ -1,6 +1,8 @@
 import ArgumentParser
 import Checkpoints
 import Files
+import PyramidFlow
+import PyramidFlowVerification
 import Tensors
 
 struct UnpackModel: ParsableCommand {
@@ -36,5 +38,8 @@ struct UnpackModel: ParsableCommand {
     let note =
       !isSigned ? "" : verifyKey == nil ? "; its signature was not looked at" : ", signed with this key"
     common.say("\(output) is the model that was packed\(note)")
+    let evidence = try VideoModel(at: output).evidenceLines
+    if !evidence.isEmpty { common.say("evidence in \(output)/evidence:") }
+    for line in evidence { common.say("  " + line) }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import JSON
 import Parity
 import PyramidFlow
@@ -83,7 +84,7 @@ struct Verify: AsyncParsableCommand {
     let changes = try thresholdChanges()
     let options = VerificationOptions(
       modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast,
-      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all
+      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all, command: command
     ) { thresholds in for change in changes { change.apply(to: &thresholds) } }
     let progress = ProgressLine(isQuiet: common.quiet)
     let common = common
@@ -102,6 +103,18 @@ struct Verify: AsyncParsableCommand {
         page, json: JSONValue(encoding: report), table: report.table, quiet: common.quiet)
       if !report.passed { throw ExitCode(1) }
     }
+  }
+
+  /// The command without the places of files, and without what does not change a report.
+  private var command: String {
+    var words = ["benben", "verify", "MODEL", "--golden", FileSystem.lastComponent(golden)]
+    if let trace { words += ["--trace", FileSystem.lastComponent(trace)] }
+    if let variant { words += ["--variant", variant] }
+    if mode != .both { words += ["--mode", mode.rawValue] }
+    if let calls { words += ["--calls", String(calls)] }
+    if let budget { words += ["--budget", "\(Int(budget.seconds))s"] }
+    words += threshold.flatMap { ["--threshold", $0] }
+    return words.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
   }
 
   private func thresholdChanges() throws -> [Thresholds.Change] {

@@ -1,0 +1,204 @@
+import Checkpoints
+import Files
+import Foundation
+import JSON
+import Models
+import Parity
+import PyramidFlow
+
+/// A model card for a converted model, as hubs show it: what it is, what it was made of, and how near it is to the official
+/// implementation.
+///
+/// It depends on the model's manifest and the reports alone, so that whoever has both gets the same bytes.
+public struct ModelCard: Sendable {
+  private let manifest: JSONValue
+  private let family: String
+  private let variants: [String]
+  private let checks: [ReportCheck]
+  private let title: String?
+  private let baseModel: String?
+
+  /// Creates the card of a model.
+  ///
+  /// - Parameters:
+  ///   - checks: the reports, which must be evidence for the model.
+  ///   - title: the title; nil for one that is made of family and type.
+  ///   - baseModel: the repository of the checkpoint that the model was made from, such as
+  ///     `rain1011/pyramid-flow-miniflux`.
+  /// - Throws: `BenbenError` of kind malformed when a report is no evidence for the model.
+  public init(
+    of model: VideoModel, reports checks: [ReportCheck], title: String? = nil, baseModel: String? = nil
+  ) throws {
+    for check in checks { try check.requireEvidence() }
+    manifest = model.native.manifest
+    family = model.family
+    variants = model.variants
+    self.checks = checks
+    self.title = title
+    self.baseModel = baseModel
+  }
+
+  /// The card, in Markdown with front matter.
+  public var text: String {
+    ([frontMatter, introduction, contents, source] + parity + [repetition]).joined(separator: "\n\n") + "\n"
+  }
+
+  // MARK: Parts
+
+  private var frontMatter: String {
+    let isPicture = variants == [ReleasedVariant.image.name]
+    let kinds = isPicture ? ["text-to-image"] : ["text-to-video", "image-to-video"]
+    return
+      (["---", "library_name: benben"] + (baseModel.map { ["base_model: \($0.printable)"] } ?? [])
+      + ["pipeline_tag: \(kinds[0])", "tags:"]
+      + (["pyramid-flow", "benben", family] + kinds + types).map { "- \($0)" } + ["---"]).joined(
+        separator: "\n")
+  }
+
+  private var introduction: String {
+    let kind = family == ModelFamily.sd3.name ? "SD3" : "miniFLUX"
+    let named = title ?? "Pyramid Flow \(kind), \(types.joined(separator: " and "))"
+    let size = ByteSize.text(manifest["bytes"]?.integer ?? 0)
+    let made = manifest["benbenVersion"]?.string ?? ""
+    return """
+      # \(named.printable)
+
+      A \(kind) model of Pyramid Flow (\(variants.joined(separator: ", "))) in the native format of Benben \(made.printable), \
+      which runs it on a CPU: \(size) of memory-mapped weights.
+      """
+  }
+
+  /// The types of weights, the most frequent first.
+  private var types: [String] {
+    let counts = Dictionary(tensors.compactMap { $0["type"]?.string }.map { ($0, 1) }, uniquingKeysWith: +)
+    return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
+  }
+
+  private var tensors: [JSONValue] { manifest["tensors"]?.array ?? [] }
+
+  private var contents: String {
+    let rows = (manifest["components"]?.array ?? []).map { component -> [String] in
+      let name = component["name"]?.string ?? ""
+      let own = tensors.filter { $0["component"]?.string == name }
+      let counts = Dictionary(own.compactMap { $0["type"]?.string }.map { ($0, 1) }, uniquingKeysWith: +)
+      let parameters = own.reduce(0) { $0 + ($1["shape"]?.integers?.reduce(1, *) ?? 0) }
+      let worst = own.compactMap { $0["sqnrDb"]?.double }.min()
+      return [
+        name, String(parameters), ByteSize.text(component["bytes"]?.integer ?? 0),
+        counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "),
+        worst.map { String(format: "%.1f dB", $0) } ?? "exact",
+        "`\(component["headerSha256"]?.string ?? "")`",
+      ]
+    }
+    return "## Contents\n\n"
+      + Self.table(
+        ["component", "parameters", "size", "tensors", "worst tensor (SQNR)", "SHA-256 of its header"], rows)
+      + "\n\nA header holds the SHA-256 of every tensor."
+  }
+
+  private var source: String {
+    let sources = manifest["source"]?.object ?? [:]
+    let rows = sources.keys.sorted().flatMap { component in
+      (sources[component]?.array ?? []).map { file in
+        [
+          file["file"]?.string ?? "", String(file["bytes"]?.integer ?? 0),
+          "`\(file["sha256"]?.string ?? "")`",
+        ]
+      }
+    }
+    let plan = manifest["plan"] ?? .null
+    var choices = ["type " + (plan["type"]?.string ?? "as in the source")]
+    if let recipe = plan["recipe"]?.string { choices.append("recipe \(recipe)") }
+    choices += (plan["tensorTypes"]?.array ?? []).compactMap(\.string)
+    let ignored = manifest["ignored"]?.array?.count ?? 0
+    return "## Made from\n\n" + Self.table(["file", "bytes", "SHA-256"], rows)
+      + "\n\nAsked for: \(choices.joined(separator: "; ").printable). "
+      + (ignored == 0
+        ? "Every tensor of the source is in it." : "\(ignored) tensors of the source are not in it.")
+  }
+
+  private var parity: [String] {
+    guard !checks.isEmpty else {
+      return ["## Parity with the official implementation\n\nNothing was verified."]
+    }
+    let entries = checks.flatMap { $0.evidence.report.entries }
+    let passed = entries.count(where: \.passed)
+    let rows = entries.map { entry -> [String] in
+      guard let report = try? entry.outcome.get() else {
+        return [entry.name, "", "", "", "", "", "**FAIL**"]
+      }
+      let golden = report.golden
+      let predictions = report.tensors.filter { TracePath.kind(of: $0.path) == "dit/prediction" }
+      let free = report.tensors.filter { $0.mode == .freeRunning }
+      let clip = report.shownComparison
+      return [
+        entry.name,
+        "“\(golden.prompt)”, \(golden.width)×\(golden.height), \(golden.latentFrames) latent frames",
+        Self.worst(predictions), Self.worst(free), clip.map { String(format: "%.2f dB", $0.psnrMinDb) } ?? "",
+        clip.map { String(format: "%.4f", $0.ssimMin) } ?? "", entry.passed ? "PASS" : "**FAIL**",
+      ]
+    }
+    let table = Self.table(
+      [
+        "golden", "request", "worst prediction (allowed)", "worst of the free run (allowed)",
+        "worst frame: PSNR", "SSIM", "",
+      ], rows)
+    let goldens = checks.flatMap { $0.evidence.goldens }.compactMap { report in
+      report.golden.sha256.map { [report.golden.file, Self.recorded(report.golden), "`\($0)`"] }
+    }
+    let remarks = checks.flatMap(\.remarks)
+    return [
+      "## Parity with the official implementation\n\n\(passed) of \(entries.count) goldens match.\n\n"
+        + table,
+      "Errors are nmse, Σ(a−b)²/Σb²: of predictions given the golden's inputs, of the free run given nothing but texts and "
+        + "noise.",
+    ] + (remarks.isEmpty ? [] : [remarks.map { "* \($0.printable)" }.joined(separator: "\n")])
+      + (goldens.isEmpty ? [] : [Self.table(["golden", "recorded with", "SHA-256"], goldens)])
+  }
+
+  private static func worst(_ tensors: [TensorComparison]) -> String {
+    guard let worst = tensors.max(by: { $0.nmse / $0.threshold < $1.nmse / $1.threshold }) else { return "" }
+    return String(format: "%.1e (%.0e)", worst.nmse, worst.threshold)
+  }
+
+  private static func recorded(_ golden: GoldenSubject) -> String {
+    let versions = golden.recorded?["versions"]?.object ?? [:]
+    let type = golden.isFullPrecision.map { $0 ? "f32" : "bf16" }
+    return
+      ([type] + versions.keys.sorted().map { key in versions[key]?.string.map { "\(key) \($0)" } })
+      .compactMap { $0 }.joined(separator: ", ")
+  }
+
+  private var repetition: String {
+    let runs = checks.flatMap { $0.evidence.goldens }.compactMap(\.run)
+    let made = Set(
+      runs.map { "Benben \($0.version), \($0.mathLibrary), \($0.instructionSet), \($0.threads) threads" })
+    let commands = runs.compactMap(\.command) + checks.map { "benben report check MODEL \($0.evidence.name)" }
+    var seen: Set<String> = []
+    let lines = (["benben check MODEL"] + commands).filter { seen.insert($0).inserted }.map {
+      "    " + $0.printable
+    }
+    return "## Repeat it\n\n" + lines.joined(separator: "\n")
+      + (made.isEmpty
+        ? "" : "\n\nThe reports were made by \(made.sorted().joined(separator: "; ").printable).")
+  }
+
+  /// A table in Markdown.
+  private static func table(_ headers: [String], _ rows: [[String]]) -> String {
+    func line(_ cells: [String]) -> String {
+      "| " + cells.map { $0.printable.replacingOccurrences(of: "|", with: "\\|") }.joined(separator: " | ")
+        + " |"
+    }
+    return ([line(headers), line(headers.map { _ in "---" })] + rows.map(line)).joined(separator: "\n")
+  }
+}
+
+extension ReportCheck {
+  /// Throws unless the report is evidence for the model.
+  package func requireEvidence() throws {
+    guard let issue = issues.first else { return }
+    throw BenbenError(
+      .malformed, "this is no evidence for the model", at: evidence.path, because: issue,
+      remedies: ["Verify this very model, and give what that reports."])
+  }
+}

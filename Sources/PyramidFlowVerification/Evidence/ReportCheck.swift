@@ -1,0 +1,118 @@
+import Checkpoints
+import Files
+import JSON
+import Parity
+import PyramidFlow
+
+/// What a report is worth as evidence for a model, without running it.
+///
+/// It tells whether the report is of this model, follows from its own numbers, and was judged no more loosely than the model's
+/// types ask for. Whether its numbers were ever computed, only repeating the verification tells.
+public struct ReportCheck: Sendable {
+  /// The report.
+  public let evidence: EvidenceReport
+  /// Why the report is no evidence for the model, one sentence each; empty when it is.
+  public let issues: [String]
+  /// What a reader should know besides.
+  public let remarks: [String]
+
+  /// Whether the report is evidence for the model, and says that it matches the goldens.
+  public var passed: Bool { issues.isEmpty && evidence.report.passed }
+
+  /// Checks a report against a model.
+  ///
+  /// - Throws: `BenbenError` when the model cannot be opened.
+  public init(_ evidence: EvidenceReport, of model: VideoModel) throws {
+    self.evidence = evidence
+    try model.native.requireSoundManifest()
+    let own = try Thresholds.defaults(for: model.native)
+    let report = evidence.report
+    var issues: [String] = []
+    if !evidence.isConsistent {
+      issues.append("what it states does not follow from its numbers, or another version wrote it")
+    }
+    for subject in [report.model] + evidence.goldens.map(\.model) where subject != model.subject {
+      issues.append("it is of another model: \(Self.difference(subject, model.subject))")
+      break
+    }
+    issues += evidence.goldens.compactMap { Self.loosened($0, own) }
+    let missing = report.suite.filter { name in !report.entries.contains { $0.name == name } }
+    if !missing.isEmpty { issues.append("it lacks goldens of its suite: \(missing.joined(separator: ", "))") }
+    self.issues = issues
+    remarks = Self.remarks(evidence)
+  }
+
+  private static func difference(_ subject: ModelSubject, _ own: ModelSubject) -> String {
+    if subject.family != own.family { return "a \(subject.family), and not a \(own.family)" }
+    let ours = own.components.array ?? []
+    let others = (subject.components.array ?? []).filter { !ours.contains($0) }.compactMap {
+      $0["name"]?.string
+    }
+    return others.isEmpty ? "other components or plan" : others.joined(separator: ", ")
+  }
+
+  /// Returns how a golden was judged more loosely than a model of its types is; nil when it was not.
+  private static func loosened(_ report: ParityReport, _ own: Thresholds) -> String? {
+    let own = own.against(isFullPrecision: report.golden.isFullPrecision ?? true)
+    let tensor = report.tensors.first { tensor in
+      let allowed =
+        tensor.mode == .freeRunning
+        ? own.freeRunning : tensor.path.hasPrefix("text/") ? own.text : own.teacherForced
+      return tensor.threshold > allowed
+    }
+    // What a lossy video is allowed depends on the clip itself, unless somebody gave it.
+    let clip = report.clips.first { clip in
+      let allowed = clip.thresholds
+      return allowed.identicalFraction == 0 && allowed.reason != FrameThresholds.givenReason
+        ? false
+        : allowed.psnrMinDb < own.frames.psnrMinDb || allowed.ssimMin < own.frames.ssimMin
+          || allowed.identicalFraction < own.frames.identicalFraction
+    }
+    guard let place = tensor?.path ?? clip.map({ _ in TracePath.frames.description }) else { return nil }
+    return "\(report.golden.file) was judged more loosely than this model's types ask for, at \(place)"
+  }
+
+  private static func remarks(_ evidence: EvidenceReport) -> [String] {
+    var remarks: [String] = []
+    for golden in evidence.goldens {
+      let file = golden.golden.file
+      if golden.golden.sha256 == nil {
+        remarks.append("it does not say which \(file) it is about: no SHA-256")
+      }
+      if let count = golden.callsInRun {
+        remarks.append("\(file): \(golden.callsCompared) of \(count) calls of the transformer were compared")
+      }
+      if let others = golden.golden.otherFiles, !others.isEmpty {
+        remarks.append(
+          "\(file) was recorded from other files than the model's \(others.joined(separator: ", "))")
+      }
+    }
+    let versions = Set(evidence.goldens.compactMap(\.run?.version)).subtracting([Benben.version])
+    if !versions.isEmpty {
+      remarks.append("it was made by version \(versions.sorted().joined(separator: ", "))")
+    }
+    return remarks
+  }
+
+  /// The check as lines of text.
+  public var lines: [String] {
+    ["\(evidence.name): \(issues.isEmpty ? evidence.summary : "no evidence for this model")"]
+      + issues.map { "  " + $0 } + remarks.map { "  note: " + $0 }
+  }
+
+  /// Returns checks as `schemas/report-check.schema.json` has them.
+  package static func json(_ checks: [ReportCheck]) -> JSONValue {
+    [
+      "schema": "benben.report-check/1", "passed": .bool(checks.allSatisfy(\.passed)),
+      "reports": .array(
+        checks.map { check in
+          [
+            "file": .string(check.evidence.name), "isEvidence": .bool(check.issues.isEmpty),
+            "passed": .bool(check.evidence.report.passed),
+            "issues": .array(check.issues.map(JSONValue.string)),
+            "remarks": .array(check.remarks.map(JSONValue.string)),
+          ]
+        }),
+    ]
+  }
+}

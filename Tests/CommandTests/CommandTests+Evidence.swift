@@ -1,0 +1,73 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+extension CommandTests {
+  private static let evidence = "\(Fixtures.path)/evidence"
+
+  /// The card depends on the model and the report alone. After a change of the native format or the version:
+  /// the commands in `Tests/Fixtures/README.md` make both anew.
+  @Test func theCardOfTheBundledModelIsRepeated() throws {
+    let model = try convert("shapes", "int8")
+    let report = Self.evidence + "/parity.json"
+    let card = try run("card", model, "--report", report, "--title", "Pyramid Flow shapes, int8")
+    #expect(card.code == 0, "\(card.errors)")
+    #expect(card.output == (try String(contentsOfFile: Self.evidence + "/card.md", encoding: .utf8)))
+    #expect(try run("card", model, "--report", report, "--output", "card.md").code == 0)
+    #expect(entries.contains("card.md"))
+    #expect(try run("card", model).output.contains("Nothing was verified"))
+  }
+
+  @Test func aReportIsCheckedAgainstAModel() throws {
+    let model = try convert("shapes", "int8")
+    let report = Self.evidence + "/parity.json"
+    let sound = try run("report", "check", model, report, "--json", "-")
+    #expect(sound.code == 0 && sound.json?["passed"] == true, "\(sound.errors)")
+    let text = try String(contentsOfFile: report, encoding: .utf8)
+    func check(_ name: String, _ changed: String, _ expected: String) throws {
+      #expect(changed != text)
+      try changed.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+      let outcome = try run("report", "check", model, name)
+      #expect(outcome.code == 1 && outcome.output.contains(expected), "\(name): \(outcome.output)")
+      #expect(try run("card", model, "--report", name).code == 65, "\(name)")
+    }
+    // A verdict that is not the numbers'; another model's hash; thresholds that anything passes.
+    try check(
+      "verdict.json", text.replacing("\"visibility\": \"visible\"", with: "\"visibility\": \"equal\""),
+      "does not follow")
+    let json = try JSONValue(parsing: text)
+    let hash = try #require(json["model"]?["components"]?.array?.first?["headerSha256"]?.string)
+    try check(
+      "model.json", text.replacing(hash, with: String(hash.reversed())), "another model: text_encoder")
+    let loose = try run(
+      "verify", model, "--golden", "\(Fixtures.path)/shapes/golden.h5", "--mode", "teacher-forced",
+      "--threshold",
+      "psnr=5", "--threshold", "teacher-forced=1", "--json", "loose.json", "--quiet")
+    #expect(loose.code == 0, "\(loose.errors)")
+    try check("again.json", try contents("loose.json"), "judged more loosely")
+    #expect(try run("report", "check", model, "\(Fixtures.path)/README.md").code == 65)
+  }
+
+  /// Evidence goes out with the model and is shown where it arrives; that of another model stays at home.
+  @Test func packsCarryEvidence() throws {
+    let model = try convert("shapes", "int8")
+    let files = ["parity.json", "card.md"].flatMap { ["--evidence", "\(Self.evidence)/\($0)"] }
+    #expect(try run(["pack", model, "--output", "m.zst", "--quiet"] + files).code == 0)
+    let unpacked = try run("unpack", "m.zst", "--output", "there")
+    #expect(unpacked.code == 0 && unpacked.errors.contains("parity.json: PASS"), "\(unpacked.errors)")
+    #expect(
+      try contents("there/evidence/card.md")
+        == String(contentsOfFile: Self.evidence + "/card.md", encoding: .utf8))
+    #expect(try run("check", "there", "--quiet").code == 0)
+    // The evidence does not stand in the way of the next version of the model.
+    #expect(try run("unpack", "m.zst", "--output", "there", "--force", "--quiet").code == 0)
+    let other = try run(
+      "convert", "\(Fixtures.path)/shapes/checkpoint", "--output", "bf16", "--type", "bf16", "--quiet")
+    #expect(other.code == 0)
+    #expect(try run(["pack", "bf16", "--output", "n.zst", "--quiet"] + files).code == 65)
+    #expect(!entries.contains("n.zst"))
+    let odd = try run("pack", model, "--output", "n.zst", "--evidence", "\(Fixtures.path)/shapes/golden.h5")
+    #expect(odd.code == 65, "\(odd.errors)")
+  }
+}
