@@ -6,8 +6,9 @@ import Testing
 extension CommandTests {
   private static let evidence = "\(Fixtures.path)/evidence"
 
-  /// The card depends on the model and the report alone. After a change of the native format or the version:
-  /// the commands in `Tests/Fixtures/README.md` make both anew.
+  /// The card depends on the model and the report alone.
+  ///
+  /// After a change of the native format or the version, the commands in `Tests/Fixtures/README.md` make both anew.
   @Test func theCardOfTheBundledModelIsRepeated() throws {
     let model = try convert("shapes", "int8")
     let report = Self.evidence + "/parity.json"
