@@ -24,6 +24,8 @@ package struct Capabilities {
   let family: ModelFamily?
   let variants: [String]
   let uses: [Use]
+  /// Why the components cannot work together, judged by their configs; nil when nothing speaks against it.
+  let misfit: String?
 
   /// Determines the uses of the weights inspected at a path.
   package init(_ inspection: Inspection, at path: String) {
@@ -47,6 +49,7 @@ package struct Capabilities {
     }
     self.variants = variants
     self.family = family
+    misfit = family.flatMap { try? $0.misfit(of: inspection.configs) }
     uses =
       family.map { family in
         let tokenizers =
@@ -110,10 +113,11 @@ package struct Capabilities {
         }),
       "others": .array(
         others.map { ["component": .string($0.component), "what": .string($0.what)] }),
+      "misfit": misfit.map(JSONValue.string) ?? .null,
       "uses": .array(
         uses.map { use in
           [
-            "use": .string(use.name), "possible": .bool(use.missing.isEmpty),
+            "use": .string(use.name), "possible": .bool(use.missing.isEmpty && misfit == nil),
             "missing": .array(use.missing.map(JSONValue.string)),
           ]
         }),
@@ -140,10 +144,11 @@ package struct Capabilities {
     for other in others {
       lines.append((other.component.isEmpty ? "" : "\(other.component): ") + other.what)
     }
+    if let misfit { lines.append("the components do not fit together: \(misfit)") }
+    let whole = misfit == nil ? "complete" : "not with these components"
     for use in uses {
       lines.append(
-        use.missing.isEmpty
-          ? "\(use.name): complete" : "\(use.name): missing \(use.missing.joined(separator: ", "))")
+        "\(use.name): " + (use.missing.isEmpty ? whole : "missing \(use.missing.joined(separator: ", "))"))
     }
     return lines
   }

@@ -13,6 +13,14 @@ public enum Golden: Sendable {
   /// A video or a folder of PNGs, with the trace that holds the run's request and noise.
   case clip(path: String, GoldenTrace)
 
+  /// Whether it is one trace, alone or in a bundle, whose tensors can be compared.
+  public var isTrace: Bool {
+    switch self {
+    case .trace, .bundle: true
+    case .suite, .clip: false
+    }
+  }
+
   /// Opens a golden: a trace, a bundle, a suite, a video, or a folder of PNGs.
   ///
   /// - Parameters:

@@ -10,6 +10,8 @@ public struct VerificationOptions: Sendable {
   public var stopsAtFirstFailure: Bool
   /// How many of the transformer's calls are compared one by one.
   public var sample: CallSample
+  /// A file to keep what the model computed in, for ``TraceComparison``; nil for none.
+  public var runTrace: String?
   /// A command that repeats the verification, for the report; nil where a program runs it.
   public var command: String?
   /// A function that changes the thresholds derived from the model and the golden.
@@ -18,13 +20,15 @@ public struct VerificationOptions: Sendable {
   /// Creates options, by default for both modes with the thresholds derived from the model and the golden.
   public init(
     modes: Set<ComparisonMode> = Set(ComparisonMode.allCases), variant: String? = nil,
-    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, command: String? = nil,
+    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, runTrace: String? = nil,
+    command: String? = nil,
     adjustThresholds: @escaping @Sendable (inout Thresholds) -> Void = { _ in }
   ) {
     self.modes = modes
     self.variant = variant
     self.stopsAtFirstFailure = stopsAtFirstFailure
     self.sample = sample
+    self.runTrace = runTrace
     self.command = command
     self.adjustThresholds = adjustThresholds
   }

@@ -201,7 +201,7 @@ extension CommandTests {
     for (arguments, reason) in [
       (["--vae", "d"], "CLIP text encoder"), (["--t5", "b"], "causal video VAE"),
       (["--clip", "c", "--clip", "d"], "tokenizers"), (["--vae", "b", "--component", "x"], "--component"),
-      (["--vae", "absent"], "absent"), (["--vae", "b", "--variant", "../x"], "--variant"),
+      (["--vae", "absent"], "absent"), (["--vae", "b", "--variant", "../x"], "no name of a variant: ../x"),
     ] {
       let refused = try run(["convert", "--output", "refused", "--quiet"] + arguments)
       #expect(refused.code != 0 && refused.errors.contains(reason), "\(refused.errors)")

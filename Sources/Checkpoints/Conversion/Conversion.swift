@@ -56,6 +56,7 @@ public struct Conversion {
           "the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in the official release (a "
             + "config.json beside the file would)")
       }
+      if plan.source.weights.isAverage { remarks.append("the moving average of the weights is taken") }
       if let rounding = plan.sourceRounding { remarks.append(rounding.text) }
       for (rule, items) in Dictionary(grouping: plan.ignored, by: \.rule).sorted(by: { $0.key < $1.key }) {
         remarks.append(

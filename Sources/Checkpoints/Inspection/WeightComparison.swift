@@ -18,6 +18,13 @@ package struct WeightComparison: Codable, Sendable {
     @NullWhenInfinite package private(set) var maxAbsError: Double
     /// The mean of |a−b|.
     @NullWhenInfinite package private(set) var meanAbsError: Double
+
+    fileprivate var line: String {
+      let ratio =
+        maxAbsError == 0
+        ? "equal" : sqnrDb.isFinite ? "\((sqnrDb * 100).rounded() / 100) dB" : "the reference is zero"
+      return "\(name)  \(typeA) / \(typeB)  \(ratio)  max \(maxAbsError)"
+    }
   }
 
   /// The tensors that were compared, in the order of the first collection.
@@ -67,5 +74,12 @@ package struct WeightComparison: Codable, Sendable {
     self.mismatches = mismatches
     worstSqnrDb = rows.map(\.sqnrDb).filter { $0 > -.infinity }.min() ?? .infinity
     equal = mismatches.isEmpty && rows.allSatisfy { $0.maxAbsError == 0 }
+  }
+
+  /// The comparison as lines of text: the tensors that differ, or all, then what could not be compared, then a sum.
+  package func lines(withEqual: Bool) -> [String] {
+    let equal = tensors.count { $0.maxAbsError == 0 }
+    return tensors.filter { withEqual || $0.maxAbsError > 0 }.map(\.line) + mismatches
+      + ["\(tensors.count) tensors compared, \(equal) of them equal"]
   }
 }

@@ -5,13 +5,17 @@ import Tensors
 ///
 /// The pickle is read as data (``PickleReader``), the storages in place. A tensor may be any view of its storage:
 /// transposed, sliced, expanded, shared. By decision, big-endian archives are refused, as are expanded tensors larger
-/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model` or `module`, and what stands beside
-/// it is not read, and said.
+/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model` or `module`, a moving average beside
+/// it under `ema` and the like (its names then start with `ema.`), and what else stands there is not read, and said.
 package enum PyTorchArchive {
   /// The size in bytes that an expanded tensor may take even in a smaller file.
   private static let smallExpansion = 1 << 26
   /// The keys under which training code stores the state dict.
   private static let nestedKeys = ["state_dict", "model", "module"]
+  /// The keys under which it stores the moving average.
+  private static let averageKeys = [
+    "ema", "model_ema", "ema_model", "module_ema", "ema_state_dict", "state_dict_ema",
+  ]
 
   /// Opens and validates a file.
   ///
@@ -129,14 +133,23 @@ package enum PyTorchArchive {
     let hasTensors = items.contains { if case .tensor = $0.value { true } else { false } }
     guard !hasTensors else { return StateDictionary(items: items) }
     let names = items.compactMap { if case .string(let name) = $0.key { name } else { nil } }
-    for wanted in nestedKeys {
-      for (key, value) in items {
-        guard case .string(wanted) = key, case .dictionary(let nested) = value else { continue }
-        return StateDictionary(
-          items: pickle.items(nested), key: wanted, beside: names.filter { $0 != wanted })
+    func nested(_ keys: [String]) -> (key: String, items: [(key: PickleValue, value: PickleValue)])? {
+      for wanted in keys {
+        for case (.string(wanted), .dictionary(let nested)) in items { return (wanted, pickle.items(nested)) }
       }
+      return nil
     }
-    return StateDictionary(items: items)
+    let model = nested(nestedKeys)
+    let average = nested(averageKeys)
+    guard model != nil || average != nil else { return StateDictionary(items: items) }
+    let averaged = (average?.items ?? []).compactMap {
+      key, value -> (key: PickleValue, value: PickleValue)? in
+      guard case .string(let name) = key, case .tensor = value else { return nil }
+      return (.string(WeightFiles.averagePrefixes[0] + name), value)
+    }
+    return StateDictionary(
+      items: (model?.items ?? []) + averaged, key: model?.key ?? average?.key,
+      beside: names.filter { $0 != model?.key && $0 != average?.key })
   }
 
   private static func descriptor(

@@ -14,6 +14,8 @@ package struct WeightFiles {
   package let metadata: [String: String]
   /// The entries that are no tensors to convert, each with the reason: joined to others, or standing beside them.
   let absorbed: [(name: String, rule: String)]
+  /// Whether the tensors are a moving average of weights that was chosen.
+  package var isAverage = false
 
   /// Creates weights of tensors in any order.
   init(

@@ -138,6 +138,14 @@ package struct ModelFamily: Equatable, Sendable {
     }
   }
 
+  /// Returns the inputs that a transformer expects.
+  func transformerInputs(_ component: String, config: JSONValue) throws -> TransformerInputs {
+    switch architecture {
+    case .flux: try PyramidFluxConfig(json: config, component: component).inputs
+    case .mmdit: try PyramidMMDiTConfig(json: config, component: component).inputs
+    }
+  }
+
   /// Builds a transformer of this family.
   package func transformer(
     _ component: String, config: JSONValue, _ scope: WeightScope

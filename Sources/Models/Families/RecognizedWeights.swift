@@ -31,6 +31,8 @@ package struct RecognizedWeights: Equatable, Sendable {
   package static let prefixRules: [(prefix: String, rule: String)] = [
     ("", "the official names"),
     ("module.", "saved from data-parallel training"),
+    ("model.", "saved from a training loop"),
+    ("online_model.", "saved from a training loop beside its moving average"),
     ("_orig_mod.", "saved from a compiled module"),
     ("module._orig_mod.", "saved from a compiled module in data-parallel training"),
     ("_orig_mod.module.", "saved from a compiled module in data-parallel training"),

@@ -11,6 +11,9 @@ package struct CLIPTextConfig: Equatable, Sendable {
   /// The width of the projection, or nil when the pooled vector is not projected.
   let projectionWidth: Int?
 
+  /// The width of the pooled vector.
+  var pooledWidth: Int { projectionWidth ?? width }
+
   /// Reads `config.json`.
   ///
   /// - Parameter projectsPooled: whether the family projects the pooled vector (`CLIPTextModelWithProjection`).

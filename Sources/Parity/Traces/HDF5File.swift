@@ -32,6 +32,9 @@ final class HDF5File: Sendable {
 
   func contains(_ name: String) -> Bool { contents.entries[name] != nil }
 
+  /// The names of all datasets.
+  var datasets: [String] { contents.entries.keys.filter { shape(of: $0) != nil } }
+
   /// Returns the shape of a dataset, or nil when there is none of that name.
   func shape(of name: String) -> Shape? {
     guard case .dataset(let shape) = contents.entries[name] else { return nil }

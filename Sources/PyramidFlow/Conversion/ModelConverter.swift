@@ -37,6 +37,9 @@ public struct ModelConverter: Sendable {
   public var components: [String] = []
   /// Whether weights that were rounded before may be rounded again.
   public var mayRequantize = false
+  /// Which weights are meant where a file also holds their moving average; nil for the weights themselves where there are
+  /// any.
+  public var trainedWeights: TrainedWeights?
 
   /// Creates a converter for a released checkpoint's folder, or for a native model.
   public init(release path: String) { source = .folder(path) }
@@ -50,6 +53,34 @@ public struct ModelConverter: Sendable {
   ///
   /// - Throws: `BenbenError` that names what is missing, malformed, or cannot be converted.
   public func plan(_ options: QuantizationOptions) throws -> Conversion {
+    let conversion = try planned(options)
+    if trainedWeights == .ema, !conversion.plans.contains(where: { $0.source.weights.isAverage }) {
+      throw BenbenError(
+        .missing, "there is no moving average", at: place,
+        because: "no name of a tensor starts with ema. or the like",
+        remedies: ["Convert the weights that are there."])
+    }
+    let configs = conversion.plans.map { ($0.component, $0.source.config) }
+    if let family = ModelFamily.named(conversion.family),
+      let misfit = try family.misfit(of: Dictionary(configs) { first, _ in first })
+    {
+      throw BenbenError(
+        .malformed, "the components do not fit together", at: place, because: misfit,
+        remedies: ["Put every encoder into the folder that its release has it in."])
+    }
+    return conversion
+  }
+
+  /// The folder or file that errors about the whole source name.
+  private var place: String {
+    switch source {
+    case .folder(let path): path
+    case .files(let files):
+      [files.transformer, files.t5, files.vae].compactMap { $0 }.first ?? files.clips.first ?? "the files"
+    }
+  }
+
+  private func planned(_ options: QuantizationOptions) throws -> Conversion {
     switch source {
     case .folder(let path) where NativeModel.isModel(path):
       try NativeModelImporter.plan(
@@ -62,8 +93,10 @@ public struct ModelConverter: Sendable {
           "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
         ],
         code: .notARelease)
-    case .folder(let path): try ReleaseImporter.plan(path, components: components, request: options)
-    case .files(let files): try SingleFileImporter(files: files).plan(request: options)
+    case .folder(let path):
+      try ReleaseImporter.plan(path, components: components, trained: trainedWeights, request: options)
+    case .files(let files):
+      try SingleFileImporter(files: files, trained: trainedWeights).plan(request: options)
     }
   }
 

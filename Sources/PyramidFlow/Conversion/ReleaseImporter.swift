@@ -7,9 +7,9 @@ import Tensors
 /// An importer of released checkpoints that matches the components found with the models' own declarations.
 enum ReleaseImporter {
   /// Plans the conversion of a checkpoint folder, or of some of its components.
-  static func plan(_ path: String, components wanted: [String], request: QuantizationOptions) throws
-    -> Conversion
-  {
+  static func plan(
+    _ path: String, components wanted: [String], trained: TrainedWeights?, request: QuantizationOptions
+  ) throws -> Conversion {
     var folder = try CheckpointFolder(path: path)
     let transformers = folder.subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
     let chosen = transformers.filter { wanted.isEmpty || wanted.contains($0) }
@@ -17,7 +17,7 @@ enum ReleaseImporter {
     folder.source = address(guess(folder))
     var opened: [String: SourceComponent] = [:]
     for name in chosen.isEmpty ? transformers.prefix(1) : chosen[...] {
-      opened[name] = try folder.component(name)
+      opened[name] = try folder.component(name).choosing(trained)
     }
     let family = try family(of: opened, path) ?? guess(folder)
     folder.source = address(family)
@@ -50,7 +50,7 @@ enum ReleaseImporter {
     let names = wanted.isEmpty ? known : wanted
     return Conversion(
       plans: try names.map {
-        var component = try opened[$0] ?? folder.component($0)
+        var component = try opened[$0] ?? folder.component($0).choosing(trained)
         component.prefix = try recognized(component, of: family)?.prefix ?? ""
         return try plan(component, of: family, request: request)
       },

@@ -8,6 +8,7 @@ import Tensors
 /// config is deduced from their shapes.
 struct SingleFileImporter {
   let files: SingleFiles
+  let trained: TrainedWeights?
 
   /// Plans the conversion.
   func plan(request: QuantizationOptions) throws -> Conversion {
@@ -88,7 +89,7 @@ struct SingleFileImporter {
 
   /// Opens the weights in a file that match the role it was named for; a file may hold two CLIPs.
   private func open(_ path: String, as role: ModelFamily.Role) throws -> [OpenedWeights] {
-    let stored = try WeightFiles.openAny(path)
+    let stored = try WeightFiles.openAny(path).choosing(trained)
     let weights = role == .clip ? OpenCLIPNames.official(stored) : stored
     let names = Set(weights.tensors.map(\.name))
     let all = RecognizedWeights.all(in: names)

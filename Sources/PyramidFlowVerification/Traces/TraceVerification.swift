@@ -17,6 +17,8 @@ struct TraceVerification {
   let options: VerificationOptions
   let onEvent: (VerificationEvent) throws -> Void
   var report: ParityReport
+  /// What keeps the computed values, if they are to be kept.
+  private let runTrace: RunTrace?
 
   /// The error that ends a verification at its first failure, when that was requested.
   private struct StoppedAtFirstFailure: Error {}
@@ -34,6 +36,7 @@ struct TraceVerification {
     var thresholds = try Thresholds.defaults(for: parts.native).against(trace.request)
     options.adjustThresholds(&thresholds)
     self.thresholds = thresholds
+    runTrace = try options.runTrace.map(RunTrace.init)
     let manifest = parts.native.manifest
     report = ParityReport(
       golden: GoldenSubject(
@@ -53,6 +56,9 @@ struct TraceVerification {
       }
       if options.modes.contains(.freeRunning) { try verifyFreeRun() }
     } catch is StoppedAtFirstFailure {}
+    try runTrace?.finish([
+      "golden": JSONValue(encoding: report.golden), "model": JSONValue(encoding: report.model),
+    ])
     guard !report.isEmpty else {
       throw BenbenError(
         .malformed, "nothing to compare", at: trace.path,
@@ -77,6 +83,7 @@ struct TraceVerification {
         .malformed, "the trace is of another model or run", at: trace.place(of: path),
         because: "it has the shape \(golden.shape.text), ours is \(values.shape.text)")
     }
+    try runTrace?.write(values.reshaped(golden.shape), path, mode: mode)
     let teacherForced = path.isText ? thresholds.text : thresholds.teacherForced
     let threshold = mode == .teacherForced ? teacherForced : thresholds.freeRunning
     try add(
@@ -102,6 +109,7 @@ struct TraceVerification {
     let comparison = try ClipComparison(
       mode: mode, clip, reference: golden, vmaf: try vmaf(clip, golden, onEvent),
       thresholds: thresholds.frames)
+    try runTrace?.write(clip, mode: mode)
     report.add(comparison, clip: clip, reference: golden)
     if options.stopsAtFirstFailure, !comparison.passed { throw StoppedAtFirstFailure() }
   }

@@ -1,15 +1,16 @@
 import ArgumentParser
 import Checkpoints
 import JSON
+import Parity
 import Tensors
 
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare two weight files or models, tensor by tensor.",
+    abstract: "Compare two weight files or models tensor by tensor, or two traces.",
     discussion: """
-      B is the reference. Anything that inspect knows can be compared; a component's single file is compared with the \
+      The second is the reference. Anything that inspect knows can be compared; a component's single file is compared with the \
       component of a model that has its tensors. The exit code is 1 when a tensor is missing on one side or has another \
-      shape.
+      shape. Traces (.h5) are golden ones, or what verify --trace-out kept of two models, modes or machines.
       """)
 
   @Argument(help: "The weights to judge.", completion: .file())
@@ -26,26 +27,25 @@ struct Compare: ParsableCommand {
   mutating func run() throws {
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("comparing")
-    var lines: [String] = []
+    if [first, second].allSatisfy({ $0.lowercased().hasSuffix(".h5") }) {
+      let comparison = try TraceComparison(first, reference: second) {
+        try progress.update("comparing", done: $0, of: $1) { "\(Int($0)) datasets/s" }
+      }
+      return try tell(comparison.json, comparison.lines, isComplete: comparison.mismatches.isEmpty)
+    }
     let comparison = try WeightComparison(
       try WeightCollection(path: first), reference: try WeightCollection(path: second)
-    ) { row, position, count in
-      if row.maxAbsError > 0 || common.verbose {
-        let ratio =
-          row.maxAbsError == 0
-          ? "equal"
-          : row.sqnrDb.isFinite ? "\((row.sqnrDb * 100).rounded() / 100) dB" : "the reference is zero"
-        lines.append("\(row.name)  \(row.typeA) / \(row.typeB)  \(ratio)  max \(row.maxAbsError)")
-      }
-      try progress.update(row.name, done: position + 1, of: count) { "\(Int($0)) tensors/s" }
+    ) {
+      try progress.update($0.name, done: $1 + 1, of: $2) { "\(Int($0)) tensors/s" }
     }
-    if let json { try Console.write(try JSONValue(encoding: comparison), to: json) }
-    if json != "-", !common.quiet {
-      let compared = comparison.tensors.count
-      let equal = ", \(comparison.tensors.count { $0.maxAbsError == 0 }) of them equal"
-      lines += comparison.mismatches + ["\(compared) tensors compared" + equal]
-      try Console.print(lines: lines)
-    }
-    if !comparison.mismatches.isEmpty { throw ExitCode(1) }
+    try tell(
+      JSONValue(encoding: comparison), comparison.lines(withEqual: common.verbose),
+      isComplete: comparison.mismatches.isEmpty)
+  }
+
+  private func tell(_ report: JSONValue, _ lines: [String], isComplete: Bool) throws {
+    if let json { try Console.write(report, to: json) }
+    if json != "-", !common.quiet { try Console.print(lines: lines) }
+    if !isComplete { throw ExitCode(1) }
   }
 }

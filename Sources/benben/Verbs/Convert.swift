@@ -62,6 +62,11 @@ struct Convert: ParsableCommand {
   @Flag(help: "Replace an existing output; round weights again that were rounded already.")
   var force = false
 
+  @Option(
+    help: "Which weights to take where a file also holds their moving average: ema or model. (default: model)"
+  )
+  var weights: TrainedWeights?
+
   @Flag(help: "Begin anew instead of going on where an interrupted run of the same conversion ended.")
   var restart = false
 
@@ -149,6 +154,7 @@ struct Convert: ParsableCommand {
     var converter = checkpoint.map(ModelConverter.init(release:)) ?? ModelConverter(files: files.files)
     converter.components = component
     converter.mayRequantize = force
+    converter.trainedWeights = weights
     return converter
   }
 
@@ -201,3 +207,4 @@ struct Convert: ParsableCommand {
 }
 
 extension WeightType: ExpressibleByArgument {}
+extension TrainedWeights: ExpressibleByArgument {}

@@ -44,6 +44,12 @@ struct Verify: AsyncParsableCommand {
   @Option(help: "Compare only as many of the transformer's calls as take about so long (90s, 10min, 2h).")
   var budget: TimeSpan?
 
+  @Option(
+    help:
+      "Keep what the model computed in this file (.h5), for `benben compare RUN RUN`; for a single trace or bundle.",
+    completion: .file(extensions: ["h5"]))
+  var traceOut: String?
+
   @Flag(help: "Stop at the first failure.")
   var failFast = false
 
@@ -80,11 +86,15 @@ struct Verify: AsyncParsableCommand {
       throw ValidationError("--shard is for suites, which \(golden) is not")
     }
     let golden = try Golden(at: golden, trace: trace)
+    if traceOut != nil, !golden.isTrace {
+      throw ValidationError("--trace-out is for a golden trace or a bundle, which \(self.golden) is not")
+    }
     let model = try VideoModel(at: model, threads: common.threads)
     let changes = try thresholdChanges()
     let options = VerificationOptions(
       modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast,
-      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all, command: command
+      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all, runTrace: traceOut,
+      command: command
     ) { thresholds in for change in changes { change.apply(to: &thresholds) } }
     let progress = ProgressLine(isQuiet: common.quiet)
     let common = common

@@ -62,7 +62,7 @@ struct GoldenTraceTests {
     let trace = try GoldenTrace(at: Fixtures.trace("miniflux"))
     let sums = try await withThrowingTaskGroup(of: Float.self, returning: Set<Float>.self) { group in
       for _ in 0..<8 {
-        group.addTask { try trace.tensor(.initialNoise)?.elements.reduce(0, +) ?? 0 }
+        group.addTask { try trace.tensor(.initialNoise)?.array.reduce(0, +) ?? 0 }
       }
       return try await group.reduce(into: []) { $0.insert($1) }
     }

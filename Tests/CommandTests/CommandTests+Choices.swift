@@ -1,0 +1,107 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// Sources that hold more than one thing, or things in each other's place.
+extension CommandTests {
+  /// Rewrites a safetensors file: every tensor once under each of the prefixes; what follows the first is zero.
+  private func prefix(_ file: String, _ prefixes: [String]) throws {
+    let bytes = Array(try #require(FileManager.default.contents(atPath: file)))
+    let length = bytes[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let data = bytes[(8 + length)...]
+    var header: [String: JSONValue] = [:]
+    let entries = try JSONValue(parsing: Array(bytes[8..<8 + length]))
+    for (name, entry) in try #require(entries.object) where name != "__metadata__" {
+      let offsets = try #require(entry["data_offsets"]?.array).compactMap { $0.integer }
+      for (index, prefix) in prefixes.enumerated() {
+        header[prefix + name] = [
+          "dtype": try #require(entry["dtype"]), "shape": try #require(entry["shape"]),
+          "data_offsets": .array(offsets.map { .integer($0 + index * data.count) }),
+        ]
+      }
+    }
+    let text = Data(JSONValue.object(header).canonicalText.utf8)
+    let zeros = Data(count: data.count * (prefixes.count - 1))
+    try (withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) } + text + Data(data) + zeros)
+      .write(to: URL(fileURLWithPath: file))
+  }
+
+  @Test func weightsOrTheirMovingAverageAreTaken() throws {
+    let original = try hashes(try convert())
+    let checkpoint = try copy("miniflux")
+    let file = checkpoint + "/text_encoder/model.safetensors"
+
+    // Both: the weights, unless the average is asked for.
+    try prefix(file, ["model.", "ema."])
+    let weights = try run("convert", checkpoint, "--output", "weights", "--type", "f32")
+    #expect(
+      weights.errors.contains("36 entries of the source not used: the moving average"), "\(weights.errors)")
+    #expect(try hashes(folder + "/weights") == original)
+    let average = try run("convert", checkpoint, "--weights", "ema", "--output", "average", "--type", "f32")
+    #expect(average.errors.contains("the moving average of the weights is taken"), "\(average.errors)")
+    let changed = try hashes(folder + "/average").filter { original[$0.key] != $0.value }
+    #expect(changed.count == 36 && changed.keys.allSatisfy { $0.hasPrefix("text_encoder.benben/") })
+
+    // The average alone is taken, and that is said.
+    try FileManager.default.removeItem(atPath: checkpoint)
+    try prefix(try copy("miniflux") + "/text_encoder/model.safetensors", ["ema."])
+    let alone = try run("convert", checkpoint, "--output", "alone", "--type", "f32")
+    #expect(alone.errors.contains("the moving average of the weights is taken"), "\(alone.errors)")
+    #expect(try hashes(folder + "/alone") == original)
+
+    // There is none.
+    let none = try run(
+      "convert", checkpoint, "--component", "causal_video_vae", "--weights", "ema", "--output", "none")
+    #expect(none.code == 66 && none.errors.contains("there is no moving average"), "\(none.errors)")
+  }
+
+  /// Both CLIPs have tensors of the same names, and swapped ones give vectors of the right width.
+  @Test func encodersInEachOthersPlaceAreNoticed() throws {
+    let checkpoint = try copy("sd3")
+    let files = FileManager.default
+    let (first, second) = (checkpoint + "/text_encoder", checkpoint + "/text_encoder_2")
+    func refusal(_ words: String) throws {
+      let refused = try run("convert", checkpoint, "--output", "m", "--quiet")
+      #expect(refused.code == 65 && refused.errors.contains(words), "\(refused.errors)")
+      #expect(try run("inspect", checkpoint).output.contains("text-to-video: not with these components"))
+    }
+    try files.moveItem(atPath: first, toPath: checkpoint + "/x")
+    try files.moveItem(atPath: second, toPath: first)
+    try files.copyItem(atPath: checkpoint + "/x", toPath: second)
+    try refusal("text_encoder is 48 wide and text_encoder_2 32: they are swapped")
+    try files.removeItem(atPath: second)
+    try files.copyItem(atPath: first, toPath: second)
+    try refusal("expects 80 together: one encoder stands there twice")
+    try files.removeItem(atPath: first)
+    try files.moveItem(atPath: checkpoint + "/x", toPath: first)
+    #expect(try run("convert", checkpoint, "--output", "m", "--quiet").code == 0)
+  }
+
+  /// What verifications kept of two models is compared without a golden; equal models keep equal values.
+  @Test func runsAreComparedWithoutAGolden() throws {
+    _ = try convert()
+    #expect(try run("convert", "model", "--output", "rounded", "--type", "int8", "--quiet").code == 0)
+    let golden = Fixtures.trace("miniflux")
+    for (model, file) in [("model", "a.h5"), ("model", "b.h5"), ("rounded", "c.h5")] {
+      let result = try run("verify", model, "--golden", golden, "--trace-out", file, "--quiet")
+      #expect(result.code == 0, "\(result.errors)")
+    }
+    let equal = try #require(try run("compare", "a.h5", "b.h5", "--json", "-").json)
+    let rows = try #require(equal["datasets"]?.array)
+    #expect(rows.count > 50 && rows.allSatisfy { $0["nmse"]?.double == 0 && $0["maxAbs"]?.double == 0 })
+    #expect(equal["frames"]?.array?.count == 2 && equal["mismatches"]?.array?.isEmpty == true)
+    #expect(equal["frames"]?.array?.allSatisfy { $0["identicalFraction"]?.double == 1 } == true)
+
+    let rounded = try run("compare", "c.h5", "a.h5", "--json", "-")
+    let errors = try #require(rounded.json?["datasets"]?.array).compactMap { $0["nmse"]?.double }
+    #expect(rounded.code == 0 && (errors.max() ?? 0) > 1e-7 && (errors.max() ?? 1) < 1e-2)
+
+    // The golden itself is a trace too; what only one of them has is said.
+    let other = try run("compare", "a.h5", golden)
+    #expect(other.code != 0, "\(other.output)\(other.errors)")
+    let suite = try run(
+      "verify", "model", "--golden", "\(Fixtures.path)/suite", "--trace-out", "d.h5", "--quiet")
+    #expect(suite.code != 0 && !entries.contains("d.h5"))
+  }
+}
