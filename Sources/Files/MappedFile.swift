@@ -1,3 +1,4 @@
+import Dispatch
 import SystemPackage
 
 #if canImport(Glibc)
@@ -36,6 +37,28 @@ package final class MappedFile {
 
   deinit {
     if let base = memory.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), memory.count) }
+  }
+
+  /// Asks the system to bring a range into memory while the caller goes on.
+  ///
+  /// Left to page faults, it comes in small pieces, each of which is waited for. It is a hint: nothing is promised.
+  package func readAhead(_ range: Range<Int>) {
+    guard let base = memory.baseAddress, 0..<size ~= range.lowerBound, range.upperBound <= size else {
+      return
+    }
+    // At a multiple of a piece, and so of a page. Linux reads no more than that for one call.
+    let piece = 1 << 20
+    let start = range.lowerBound / piece * piece
+    nonisolated(unsafe) let address = UnsafeMutableRawPointer(mutating: base)
+    // The file is kept, as another may be mapped at its place.
+    nonisolated(unsafe) let file = self
+    DispatchQueue.global(qos: .utility).async {
+      withExtendedLifetime(file) {
+        for offset in stride(from: start, to: range.upperBound, by: piece) {
+          madvise(address + offset, min(piece, range.upperBound - offset), MADV_WILLNEED)
+        }
+      }
+    }
   }
 
   /// Lends the bytes of a range to a closure; returns nil when the range does not lie inside the file.

@@ -75,6 +75,24 @@ struct VideoModelTests {
     #expect(try await model.generate(.small).count == 9)
   }
 
+  /// Between two layers: no later block of T5, and no call of the transformer, is computed.
+  @Test func aTaskIsCancelledWithinItsPhase() async throws {
+    let model = try VideoModel(at: path)
+    let seen = Mutex<[GenerationEvent]>([])
+    let task = Task {
+      try await model.generate(.small) { event in
+        seen.withLock { $0.append(event) }
+        if case .encoded(1, _) = event { withUnsafeCurrentTask { $0?.cancel() } }
+      }
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
+    let blocks = seen.withLock { $0 }.compactMap {
+      if case .encoded(let block, let count) = $0 { (block, count) } else { nil }
+    }
+    #expect(blocks.map(\.0) == [1] && blocks[0].1 > 1)
+    #expect(seen.withLock { $0.allSatisfy { $0.phase == .texts } })
+  }
+
   @Test func aListenerEndsARun() async throws {
     struct Stop: Error {}
     let model = try VideoModel(at: path)

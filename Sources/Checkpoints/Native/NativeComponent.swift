@@ -83,6 +83,13 @@ package final class NativeComponent: WeightSource {
     return weight
   }
 
+  /// Asks for weights to be brought into memory in the background; those of one module lie side by side.
+  package func readAhead(_ prefix: String) {
+    let parts = header.entries.filter { $0.name.hasPrefix(prefix) }.flatMap(\.parts)
+    guard let start = parts.map(\.offset).min(), let end = parts.map(\.end).max() else { return }
+    file.readAhead(dataStart + start..<dataStart + end)
+  }
+
   /// A tensor's data or scales.
   struct Part {
     let tensor: String

@@ -22,6 +22,9 @@ package struct WeightScope {
   /// Returns the scope of a sub-module.
   func scope(_ name: String) -> WeightScope { WeightScope(source: source, prefix: prefix + name + ".") }
 
+  /// Asks for the scope's weights to be brought into memory in the background.
+  func readAhead() { source.readAhead(prefix) }
+
   /// Returns the full name of a weight or module in this scope; an empty name yields the scope's own, with its trailing
   /// dot.
   func fullName(_ name: String) -> String { prefix + name }

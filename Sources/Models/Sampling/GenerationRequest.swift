@@ -108,6 +108,10 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
 
   /// The number of frames of the clip.
   public var frameCount: Int { 1 + CausalVideoVAEConfig.scale * (latentFrames - 1) }
+  /// The number of latent frames in words.
+  package var latentFramesText: String {
+    latentFrames == 1 ? "1 latent frame" : "\(latentFrames) latent frames"
+  }
 
   /// The height of a latent.
   public var latentHeight: Int { height / CausalVideoVAEConfig.scale }
@@ -134,7 +138,7 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
     }
     guard 1...Self.maximumLatentFrames ~= latentFrames else {
       throw BenbenError(
-        .usage, "this length cannot be generated", at: "\(latentFrames) latent frames",
+        .usage, "this length cannot be generated", at: latentFramesText,
         because: "the models know 1 to \(Self.maximumLatentFrames)",
         remedies: ["16 give five seconds, 31 give ten."])
     }

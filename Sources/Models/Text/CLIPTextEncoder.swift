@@ -75,6 +75,7 @@ package struct CLIPTextEncoder {
     let mask = Self.causalMask(count)
     let scale = 1 / Float(config.width / config.heads).squareRoot()
     for layer in layers {
+      try Task.checkCancellation()
       try forward(layer, x, mask: mask, scale: scale, in: context)
     }
     let pooled = finalNorm.layerNorm(x.rows(count - 1..<count), epsilon: config.epsilon)

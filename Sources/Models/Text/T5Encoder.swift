@@ -12,6 +12,8 @@ package struct T5Encoder {
   private let relativeBias: Weight
   private let blocks: [Block]
   private let finalNorm: Weight
+  /// Where each block's weights are.
+  private let scopes: [WeightScope]
 
   private struct Block {
     let query: Linear, key: Linear, value: Linear, output: Linear
@@ -44,8 +46,10 @@ package struct T5Encoder {
       aliases: ["encoder.embed_tokens.weight"])
     let scope = root.scope("encoder")
     var bias: Weight?
-    blocks = try (0..<config.layers).map { index in
-      try Block(config, scope.scope("block.\(index)")) { attention in
+    let scopes = (0..<config.layers).map { scope.scope("block.\($0)") }
+    self.scopes = scopes
+    blocks = try scopes.enumerated().map { index, scope in
+      try Block(config, scope) { attention in
         // Only the first block has a relative bias, which all blocks use.
         if index == 0 {
           bias = try attention.weight(
@@ -64,8 +68,12 @@ package struct T5Encoder {
   ///
   /// The official model masks padding so that it affects nothing; it must not be passed here.
   ///
-  /// - Throws: ``BenbenError`` when an id is outside the vocabulary.
-  package func callAsFunction(_ texts: [[Int]], in context: KernelContext) throws -> [Tensor] {
+  /// - Parameter onBlock: called after every block with the number of those done and of all.
+  /// - Throws: ``BenbenError`` when an id is outside the vocabulary; `CancellationError` between blocks; what `onBlock`
+  ///   throws.
+  package func callAsFunction(
+    _ texts: [[Int]], in context: KernelContext, onBlock: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> [Tensor] {
     let ids = texts.flatMap { $0 }
     guard ids.allSatisfy({ 0..<config.vocabularySize ~= $0 }) else {
       throw BenbenError(
@@ -80,7 +88,10 @@ package struct T5Encoder {
     }
     let x = embedding.rows(ids)  // [Σ tokens, width]
     let biases = texts.map { positionBias(tokens: $0.count) }
-    for block in blocks {
+    for (index, block) in blocks.enumerated() {
+      try Task.checkCancellation()
+      // All weights are read once: on a cold disk that takes longer than computing with them.
+      if index + 1 < scopes.count { scopes[index + 1].readAhead() }
       let normed = LinearInput(
         Normalization.rmsNorm(x, weight: block.attentionNorm.tensor(), epsilon: config.epsilon))
       let query = try block.query(normed, in: context)
@@ -100,6 +111,7 @@ package struct T5Encoder {
       let gate = try block.gate(inner, then: [.activation(.geluTanh)], in: context)
       let hidden = try block.up(inner, then: [.multiply(gate)], in: context)
       try block.down(LinearInput(hidden), into: x, then: [.residual], in: context)
+      try onBlock(index + 1, blocks.count)
     }
     let embeddings = Normalization.rmsNorm(x, weight: finalNorm.tensor(), epsilon: config.epsilon)
     return runs.map(embeddings.rows)

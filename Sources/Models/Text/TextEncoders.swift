@@ -37,11 +37,16 @@ package struct TextEncoders {
   }
 
   /// Encodes tokenized texts, each of which has ids for every CLIP encoder.
-  package func encode(_ texts: [Tokens], in context: KernelContext) throws -> [TextEmbedding] {
+  ///
+  /// - Parameter onBlock: called after every block of T5, where nearly all of the work is, with the number of those done
+  ///   and of all.
+  package func encode(
+    _ texts: [Tokens], in context: KernelContext, onBlock: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> [TextEmbedding] {
     let pooled = try texts.map { text in
       try zip(clips, text.clip).map { clip, tokens in try clip.encoder.pooled(tokens.ids, in: context) }
     }
-    let tokens = try t5(texts.map { Array($0.t5.ids[..<$0.t5.count]) }, in: context)
+    let tokens = try t5(texts.map { Array($0.t5.ids[..<$0.t5.count]) }, in: context, onBlock: onBlock)
     return zip(tokens, pooled).map { tokens, pooled in
       TextEmbedding(
         tokens: tokens, pooled: Tensor([1, pooled.reduce(0) { $0 + $1.count }], pooled.flatMap(\.elements)))

@@ -50,6 +50,7 @@ package struct PyramidFluxTransformer: PyramidTransformer {
       .concatenated(batch.map { layout.imageTokens(of: $0, order: .pixelsFirst) }), in: context)
     try observer?.observe("x_embedder", 0, .image, image, rows: imageRows)
     for (index, block) in jointBlocks.enumerated() {
+      try Task.checkCancellation()
       try block(
         text: text, image: image, condition: condition, layout: layout,
         history: LayerHistory(history, layer: index), in: context)
@@ -61,6 +62,7 @@ package struct PyramidFluxTransformer: PyramidTransformer {
     // Only the last clip's tokens are read in the end, unless all are observed.
     let lastLayout = observer == nil ? layout.lastClipOnly : layout
     for (index, block) in singleBlocks.enumerated() {
+      try Task.checkCancellation()
       try block(
         joint, condition: condition, layout: index == singleBlocks.count - 1 ? lastLayout : layout,
         history: LayerHistory(history, layer: jointBlocks.count + index), in: context)

@@ -59,6 +59,7 @@ package struct PyramidMMDiT: PyramidTransformer {
     // Only the last clip's tokens are read in the end, unless all are observed.
     let lastLayout = observer == nil ? layout.lastClipOnly : layout
     for (index, block) in blocks.enumerated() {
+      try Task.checkCancellation()
       try block(
         text: text, image: image, condition: condition,
         layout: index == blocks.count - 1 ? lastLayout : layout,

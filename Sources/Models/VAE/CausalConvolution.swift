@@ -29,6 +29,7 @@ struct CausalConvolution {
   func callAsFunction(
     _ x: Tensor, cache: TemporalCache, addingTo residual: Tensor? = nil, in context: KernelContext
   ) throws -> Tensor {
+    try Task.checkCancellation()
     guard convolution.kernel[0] == 3 else {
       return try convolution(x, timePadding: 0, addingTo: residual, in: context)
     }

@@ -18,6 +18,8 @@ public enum GenerationEvent: Sendable {
   case ended(Phase)
   /// A text is longer than an encoder reads: its end is left out after so many tokens.
   case cut(text: String, encoder: String, tokens: Int)
+  /// A block of T5 ended, where nearly all of the work on texts is.
+  case encoded(block: Int, of: Int)
   /// An earlier run had finished these units and calls, which are the given share of the sampling.
   case resumed(units: Int, of: Int, calls: Int, fraction: Double)
   /// A call of the transformer ended; the given share of the sampling is done.
@@ -29,7 +31,7 @@ public enum GenerationEvent: Sendable {
   public var phase: Phase {
     switch self {
     case .began(let phase), .ended(let phase): phase
-    case .cut: .texts
+    case .cut, .encoded: .texts
     case .resumed, .called: .latents
     case .decoded: .decoding
     }
@@ -41,7 +43,7 @@ public enum GenerationEvent: Sendable {
     case .began, .cut: 0
     case .ended: 1
     case .resumed(_, _, _, let fraction), .called(_, _, _, let fraction): fraction
-    case .decoded(let chunk, let count): Double(chunk) / Double(max(count, 1))
+    case .encoded(let part, let count), .decoded(let part, let count): Double(part) / Double(max(count, 1))
     }
   }
 }

@@ -49,7 +49,7 @@ public struct GenerationSettings: Equatable, Sendable {
     request.startsFromImage = startsFromImage
     guard request.latentFrames <= variant.maximumLatentFrames else {
       throw BenbenError(
-        .usage, "this length cannot be generated", at: "\(request.latentFrames) latent frames",
+        .usage, "this length cannot be generated", at: request.latentFramesText,
         because: "the \(name) model makes at most \(variant.maximumLatentFrames)",
         remedies: variant == .image ? ["Videos are made by the variants 384p and 768p."] : [])
     }

@@ -53,6 +53,9 @@ package struct LoadedModel {
     return try family.transformer(component.name, config: component.config, WeightScope(component))
   }
 
+  /// Asks for a component to be brought into memory in the background, as what follows reads it all, again and again.
+  package func readAhead(_ component: String) throws { try native.component(component).readAhead("") }
+
   /// Opens the VAE.
   package func vae() throws -> CausalVideoVAE {
     let component = try native.component(ModelFamily.vaeComponent)

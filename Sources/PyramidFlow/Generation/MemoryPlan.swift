@@ -84,7 +84,7 @@ public struct MemoryPlan: Sendable {
     func refuse(_ needed: Int, _ what: String, _ code: BenbenError.Code? = nil) -> BenbenError {
       BenbenError(
         .usage, "the run does not fit",
-        at: "\(request.width)×\(request.height), \(request.latentFrames) latent frames",
+        at: "\(request.width)×\(request.height), \(request.latentFramesText)",
         because: "it needs about \(ByteSize.text(needed)) at once; \(what)",
         remedies: ["Ask for a smaller or shorter clip, or convert to int8."], code: code)
     }
@@ -99,7 +99,7 @@ public struct MemoryPlan: Sendable {
 
   /// The plan as lines of text.
   public var lines: [String] {
-    let size = "\(request.width)×\(request.height), \(request.latentFrames) latent frames"
+    let size = "\(request.width)×\(request.height), \(request.latentFramesText)"
     let parts = phases.map {
       "  \($0.component): \(ByteSize.text($0.weights)) of mapped weights, about \(ByteSize.text($0.working)) beside them"
     }

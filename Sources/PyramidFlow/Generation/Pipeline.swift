@@ -72,14 +72,16 @@ package struct Pipeline {
       try latent(of: image, request, by: vae, isTiled: tiling.tileSize != nil, noise: noise)
     }
     let latents = try phase(.latents) {
-      try sample(
+      try parts.readAhead(ModelFamily.transformerPrefix + variant)
+      return try sample(
         request, calls, with: transformer, texts: texts, initial: initial, image: imageLatent, noise: noise,
         onValue: onValue, onEvent: onEvent)
     }
     let input = parts.family.latentNormalization.decoderInput(latents)
     try onValue(.decoderInput(input))
     return try phase(.decoding) {
-      try decode(input, with: vae, tiling: tiling, onValue: onValue, onEvent: onEvent)
+      try parts.readAhead(ModelFamily.vaeComponent)
+      return try decode(input, with: vae, tiling: tiling, onValue: onValue, onEvent: onEvent)
     }
   }
 
@@ -104,7 +106,9 @@ package struct Pipeline {
       }
       if tokens.t5.isCut { try onEvent(.cut(text: text, encoder: "T5", tokens: tokens.t5.ids.count)) }
     }
-    let results = try encoders.encode(tokens, in: parts.context)
+    let results = try encoders.encode(tokens, in: parts.context) {
+      try onEvent(.encoded(block: $0, of: $1))
+    }
     try resume?.keep(results, of: texts)
     return results
   }

@@ -4,4 +4,12 @@ package protocol WeightSource {
   ///
   /// - Throws: ``BenbenError`` when there is none, or its shape differs.
   func weight(_ declaration: WeightDeclaration) throws -> Weight
+
+  /// Asks for the weights whose names start with a prefix to be brought into memory in the background.
+  func readAhead(_ prefix: String)
+}
+
+extension WeightSource {
+  /// Does nothing: the weights are in memory, or there are none.
+  package func readAhead(_ prefix: String) {}
 }

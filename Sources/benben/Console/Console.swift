@@ -10,8 +10,12 @@ enum Console {
   /// A line on standard error; when that cannot be written there is nobody to tell.
   static func note(_ line: String) { toStandardError(line.printable + "\n") }
 
-  /// Rewrites the line that the terminal's cursor is in.
-  static func rewrite(_ line: String) { toStandardError("\r\u{1B}[K" + line.printable) }
+  /// Rewrites the line that the terminal's cursor is in; what is wider than the terminal would scroll it, and is left out.
+  static func rewrite(_ line: String) {
+    var size = winsize()
+    let columns = ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 200
+    toStandardError("\r\u{1B}[K" + line.printable.prefix(columns - 1))
+  }
 
   private static func toStandardError(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))

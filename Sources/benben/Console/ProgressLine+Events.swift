@@ -10,7 +10,9 @@ extension ProgressLine {
     case .began(.latents):
       begin("generating \(request.frameCount) frames of \(request.width)×\(request.height)")
     case .began(.decoding): begin("decoding")
-    case .began(.texts), .began(.image): break
+    case .began(.texts): begin("encoding the texts")
+    case .encoded(let block, let count):
+      try update("encoding the texts, block \(block)/\(count)", done: block, of: count)
     case .cut(let text, let encoder, let count):
       // The official text is known to be cut, in the official code as well.
       if text == GenerationRequest.defaultNegativePrompt { break }
@@ -18,9 +20,9 @@ extension ProgressLine {
       if !quiet { Console.note("note: \(which) is cut: \(encoder) reads its first \(count) tokens only") }
     // A part of the work is over, and the next has other sizes.
     case .ended(.texts), .ended(.latents): AllocatorTuning.releaseFreedMemory()
-    case .ended(.image), .ended(.decoding): break
+    case .began(.image), .ended(.image), .ended(.decoding): break
     case .resumed(let units, let count, let calls, let share):
-      if !quiet { Console.note("going on after \(units) of \(count) latent frames") }
+      if !quiet { Console.note("going on after \(units) of \(count) latents") }
       skip(done: calls, share: share)
     case .called(let call, let count, let units, let share):
       try update(

@@ -62,9 +62,7 @@ struct Convert: ParsableCommand {
   @Flag(help: "Replace an existing output; round weights again that were rounded already.")
   var force = false
 
-  @Option(
-    help: "Which weights to take where a file also holds their moving average: ema or model. (default: model)"
-  )
+  @Option(help: "What to take of a file that holds weights and their moving average. (default: model)")
   var weights: TrainedWeights?
 
   @Flag(help: "Begin anew instead of going on where an interrupted run of the same conversion ended.")

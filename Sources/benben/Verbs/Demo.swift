@@ -41,12 +41,10 @@ struct Demo: AsyncParsableCommand {
     try await step("inspect", [model], [])
     try await step("check", [model], shared)
     // The golden's request and noise, so that the clip is the golden clip.
-    let request = [
-      model, "--prompt", "a red ball moving right", "--width", "128", "--height", "128", "--temp", "2",
-      "--steps",
-      "8,8,8", "--video-steps", "8,8,8", "--guidance-scale", "2", "--video-guidance-scale", "2", "--noise",
-      bundle + "/golden.h5", "--force",
-    ]
+    let request =
+      [model, "--prompt", "a red ball moving right", "--noise", bundle + "/golden.h5", "--force"]
+      + ["--width=128", "--height=128", "--temp=2", "--steps=8,8,8", "--video-steps=8,8,8"]
+      + ["--guidance-scale=2", "--video-guidance-scale=2"]
     try await step("generate", request + ["--output", output + "/clip.mp4"], shared)
     try await step(
       "generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
@@ -62,11 +60,8 @@ struct Demo: AsyncParsableCommand {
   }
 
   private var commonArguments: [String] {
-    var arguments: [String] = []
-    if let threads = common.threads { arguments += ["--threads", String(threads)] }
-    if common.quiet { arguments.append("--quiet") }
-    if common.verbose { arguments.append("--verbose") }
-    return arguments
+    (common.threads.map { ["--threads", String($0)] } ?? []) + (common.quiet ? ["--quiet"] : [])
+      + (common.verbose ? ["--verbose"] : [])
   }
 
   /// Runs a verb as a user would, showing the command.
