@@ -103,7 +103,9 @@ struct TokenizerTests {
     let hostile: [(name: String, bytes: [UInt8])] = [
       ("a tag of 33 bits", model + [0x92, 0x80, 0x80, 0x80, 0x10, 0x00]),
       ("field 0", model + [0x02, 0x00]),
-      ("an endless varint", model + [0x28] + [UInt8](repeating: 0x80, count: 12)),
+      ("107 a varint that is cut short", model + [0x28, 0x80]),
+      ("107 a varint of more than 64 bits", model + [0x28] + [UInt8](repeating: 0xFF, count: 9) + [0x02]),
+      ("107 an endless varint", model + [0x28] + [UInt8](repeating: 0x80, count: 12)),
       ("a value past the end", model + [0x2A, 0x05, 0x00]),
       ("a group", model + [0x2B, 0x2C]),
       ("33 rules that begin one another", rules(Self.chain(33))),

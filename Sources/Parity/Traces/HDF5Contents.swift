@@ -19,6 +19,8 @@ struct HDF5Contents: Sendable {
   private let fileSize: Int
   /// The identities of all objects, to refuse cycles and link bombs.
   private var seen: Set<UInt64> = []
+  /// What all datasets together declare and have stored, in bytes.
+  private var total = (declared: 0, stored: 0)
 
   private static let maximumDepth = 16
   private static let maximumEntries = 100_000
@@ -30,6 +32,9 @@ struct HDF5Contents: Sendable {
   private static let ordinaryChunk = 1 << 23
   /// The largest compression ratio that is accepted: deflate reaches about a thousand at most, so more is a bomb.
   private static let maximumRatio = 1100
+  /// The bytes that all datasets together may declare whatever is stored, and the largest multiple of the file's size.
+  private static let ordinaryTotal = 1 << 28
+  private static let maximumGrowth = 64
 
   /// Visits every object of a file; called with the library locked.
   init(_ file: hid_t, path: String, fileSize: Int) throws {
@@ -120,7 +125,7 @@ struct HDF5Contents: Sendable {
   }
 
   /// Checks how a dataset is stored, and returns its shape.
-  private func shape(of dataset: hid_t, _ name: String) throws -> Shape {
+  private mutating func shape(of dataset: hid_t, _ name: String) throws -> Shape {
     // Storage is checked first: asking a virtual dataset for its shape already opens other files.
     let properties = try storage(of: dataset, name)
     let space = try HDF5Handle(H5Dget_space(dataset), close: { H5Sclose($0) }, "data space", at: path)
@@ -144,6 +149,15 @@ struct HDF5Contents: Sendable {
     guard !overflow, stored <= fileSize, isChunked ? bytes / Self.maximumRatio <= stored : bytes == stored
     else {
       throw fault(name, "\(bytes) bytes are declared, \(stored) stored in a file of \(fileSize)")
+    }
+    total.declared += bytes
+    total.stored += stored
+    guard total.stored <= fileSize, total.declared <= max(Self.ordinaryTotal, Self.maximumGrowth * fileSize)
+    else {
+      throw fault(
+        name,
+        "with those before it, \(total.declared) bytes are declared, \(total.stored) stored in a file of \(fileSize)"
+      )
     }
     if isChunked {
       var chunk = [UInt64](repeating: 0, count: 8)
