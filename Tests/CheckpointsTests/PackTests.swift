@@ -198,4 +198,60 @@ struct PackTests {
       #expect { _ = try SignatureKey(half, path: path) } throws: { "\($0)".contains("not a key") }
     }
   }
+
+  /// A pack carries what the manifest lists, sound: no link leads out of the model, and nothing damaged is passed on.
+  @Test func packsNothingDamaged() throws {
+    let files = FileManager.default
+    let outside = try folder.write(Array("{\"a\":2}".utf8), "outside.json")
+    for path in ["tokenizer/vocab.json", "part.benben"] {
+      let file = model.path + "/" + path
+      let sound = Array(try #require(files.contents(atPath: file)))
+      var damaged = sound
+      damaged[damaged.count - 1] ^= 1
+      _ = try folder.write(damaged, "model/" + path)
+      #expect(throws: BenbenError.self, "\(path)") { try pack() }
+      try files.removeItem(atPath: file)
+      try files.createSymbolicLink(atPath: file, withDestinationPath: outside)
+      #expect(throws: BenbenError.self, "\(path)") { try pack() }
+      try files.removeItem(atPath: file)
+      _ = try folder.write(sound, "model/" + path)
+    }
+    #expect(!folder.entries.contains("model.zst"))
+    #expect(try pack().count > 0)
+  }
+
+  /// `smuggled` holds a file that its manifest does not list, `traversal` one whose path leaves the folder where a combining
+  /// mark follows a slash.
+  @Test(arguments: ["smuggled", "traversal"]) func unpacksNothingElse(name: String) throws {
+    let packed = "\(Fixtures.path)/hostile-packs/\(name).zst"
+    #expect(throws: BenbenError.self) {
+      try Pack.unpack(packed, to: folder.path + "/deep/out", mayReplace: true) { _ in }
+    }
+    #expect(
+      FileSystem.filesBelow(folder.path).allSatisfy { $0.hasPrefix("checkpoint/") || $0.hasPrefix("model/") })
+  }
+
+  /// Two tensors of a model that would have one name in the file.
+  @Test func namesInAnExportAreDistinct() throws {
+    let tensors: [(name: String, shape: [Int])] = [("a", [4, 4]), ("a_scale", [4])]
+    _ = try folder.write(safetensors(tensors), "checkpoint/part/model.safetensors")
+    let plan = try ComponentPlan(
+      try CheckpointFolder(path: folder.path + "/checkpoint").component("part"),
+      declaration: ComponentDeclaration(
+        weights: tensors.map {
+          WeightDeclaration(name: $0.name, shape: $0.shape, use: $0.shape.count == 2 ? .matrix : .vector)
+        }),
+      request: try QuantizationOptions(
+        type: nil, overrides: [try Recipe.Rule("a", type: .int8, reason: "asked for")]))
+    let conversion = Conversion(
+      plans: [plan], auxiliary: [], family: "miniflux", request: try QuantizationOptions(type: nil))
+    _ = try conversion.write(to: folder.path + "/clash", mayReplace: false, version: "test") { _, _ in }
+    let collection = try WeightCollection(path: folder.path + "/clash")
+    let error = try #require(throws: BenbenError.self) {
+      try SafetensorsExport(collection, quantized: .scaled).write(
+        to: folder.path + "/clash.safetensors", mayReplace: false
+      ) { _ in }
+    }
+    #expect(error.description.contains("one name"), "\(error)")
+  }
 }

@@ -279,6 +279,25 @@ struct PyTorchArchiveTests {
     #expect(folder.entries == ["model.bin"])
   }
 
+  /// One shape of 50,000 dimensions, remembered and used for ten thousand tensors: it is refused at the first.
+  @Test func aRememberedShapeIsNotCopied() throws {
+    let remembered: [UInt8] = [0x71, 0]
+    let long = Pickle.tuple(.init(repeating: [0x4B, 1], count: 50_000)) + remembered + [0x30]
+    let shape: [UInt8] = [0x68, 0]
+    let tensor =
+      Pickle.global("torch._utils", "_rebuild_tensor_v2")
+      + Pickle.tuple([Pickle.storage(), Pickle.integer(0), shape, shape, [0x89], Pickle.orderedDictionary])
+      + [0x52]
+    let entries = (0..<10_000).flatMap { Pickle.text("t\($0)") + tensor }
+    let bytes = ZipBuilder(pickle: Pickle.file(long + [0x7D, 0x28] + entries + [0x75])).bytes
+    var error: (any Error)?
+    let elapsed = ContinuousClock().measure {
+      do { _ = try open(bytes) } catch let caught { error = caught }
+    }
+    #expect((error as? BenbenError)?.description.contains("50000") == true, "\(String(describing: error))")
+    #expect(elapsed < .seconds(5))
+  }
+
   /// Whatever a byte is changed to, the archive is read or refused.
   @Test func survivesEveryChangedByteOfAPickle() throws {
     let pickle = Pickle.stateDictionary(Pickle.tensor(offset: 1, shape: [1, 3], strides: [3, 1]))

@@ -49,6 +49,7 @@ struct SafetensorsTests {
     ("19 metadata of numbers", safetensors("{\"__metadata__\":{\"a\":1}}")),
     ("20 lone surrogate", safetensors("{\(tensor("[1]", 0, 4, name: "\\ud800"))}", data: [0, 0, 0, 0])),
     ("20 NUL", safetensors("{\(tensor("[1]", 0, 4, name: "\\u0000"))}", data: [0, 0, 0, 0])),
+    ("a dtype in lower case", safetensors("{\(tensor("[1]", 0, 4, dtype: "f32"))}", data: [0, 0, 0, 0])),
     ("21 unknown dtype", safetensors("{\(tensor("[1]", 0, 4, dtype: "F33"))}", data: [0, 0, 0, 0])),
     ("22 missing field", safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", data: [0, 0, 0, 0])),
     ("23 negative dimension", safetensors("{\(tensor("[-1]", 0, 4))}", data: [0, 0, 0, 0])),

@@ -31,4 +31,14 @@ struct WeightComparisonTests {
     #expect(comparison.mismatches == ["y: 4 in A, 5 in B", "z is only in A", "w is only in B"])
     #expect(comparison.worstSqnrDb.isFinite && comparison.tensors[0].maxAbsError == 1)
   }
+
+  /// What differs from a reference of zeros has no ratio, and is not equal to it.
+  @Test func aReferenceOfZerosIsNotEqual() throws {
+    let zeros = try collection("zeros.safetensors", [("x", [1])])
+    let others = try collection("others.safetensors", [("w", [1]), ("x", [1])])
+    let comparison = try WeightComparison(others, reference: zeros) { _, _, _ in }
+    let row = try #require(comparison.tensors.first)
+    #expect(row.name == "x" && row.maxAbsError == 1 && !comparison.equal)
+    #expect(comparison.lines(withEqual: false)[0].contains("the reference is zero"))
+  }
 }

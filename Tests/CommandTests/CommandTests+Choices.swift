@@ -104,4 +104,19 @@ extension CommandTests {
       "verify", "model", "--golden", "\(Fixtures.path)/suite", "--trace-out", "d.h5", "--quiet")
     #expect(suite.code != 0 && !entries.contains("d.h5"))
   }
+
+  /// A file that holds two VAEs, under two prefixes.
+  @Test func oneComponentIsAskedForOnce() throws {
+    let vae = try copy("miniflux") + "/causal_video_vae"
+    #expect(
+      try run(
+        "convert", folder + "/checkpoint", "--component", "causal_video_vae", "--output", "m", "--type",
+        "f32", "--quiet"
+      ).code == 0)
+    #expect(try run("export", "m", "--output", "vae.safetensors", "--quiet").code == 0)
+    _ = vae
+    try prefix(folder + "/vae.safetensors", ["", "module."])
+    let refused = try run("convert", "--vae", "vae.safetensors", "--output", "x", "--quiet")
+    #expect(refused.code == 65 && refused.errors.contains("more than one"), "\(refused.errors)")
+  }
 }

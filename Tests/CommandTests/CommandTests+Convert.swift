@@ -287,4 +287,28 @@ extension CommandTests {
     #expect(try run("convert", checkpoint, "--output", "model", "--force", "--quiet").code == 73)
     #expect(entries == ["checkpoint", "model"])
   }
+
+  /// No verb passes on as sound what is not.
+  @Test func damageIsNotPassedOn() throws {
+    let model = try convert()
+    try flipWeight("transformer_blocks.0.attn.to_q.weight", of: model)
+    for arguments in [
+      ["convert", "model", "--output", "x", "--type", "bf16"], ["export", "model", "--output", "x"],
+      ["pack", "model", "--output", "x"], ["compare", "model", "model"],
+    ] {
+      let refused = try run(arguments + ["--quiet"])
+      #expect(refused.code == 65 && refused.errors.contains("damaged"), "\(arguments): \(refused.errors)")
+      #expect(entries == ["model"])
+    }
+  }
+
+  /// A file of somebody's within a model's folder, however deep, is not lost to a new model.
+  @Test func aModelWithOtherFilesIsNotReplaced() throws {
+    let model = try convert()
+    let note = model + "/tokenizer/notes.txt"
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: note))
+    let refused = try run(
+      "convert", "\(Fixtures.path)/miniflux/checkpoint", "--output", "model", "--force", "--quiet")
+    #expect(refused.code == 73 && FileManager.default.fileExists(atPath: note), "\(refused.errors)")
+  }
 }

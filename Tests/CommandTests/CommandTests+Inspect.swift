@@ -40,4 +40,24 @@ extension CommandTests {
     }
     #expect(try run("inspect", model, "--json").json?["source"]?["text_encoder"]?.array?.count == 1)
   }
+
+  /// Names out of a file reach neither a terminal nor a log as control characters or lines of their own.
+  @Test func namesAreShownEscaped() throws {
+    let name = "a\\u001b]0;x\\u0007\\n::error::forged\\u009b31m\\u202e"
+    let header = "{\"\(name)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
+    let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    try (length + Data(header.utf8) + Data(count: 4)).write(
+      to: URL(fileURLWithPath: folder + "/x.safetensors"))
+    for arguments in [
+      ["inspect", "x.safetensors", "--verbose"], ["convert", "--vae", "x.safetensors", "--output", "m"],
+    ] {
+      let result = try run(arguments)
+      let shown = result.output + result.errors
+      #expect(
+        shown.unicodeScalars.allSatisfy {
+          $0 == "\n" || !($0.value < 0x20 || 0x7F...0x9F ~= $0.value || $0.value == 0x202E)
+        })
+      #expect(!shown.split(separator: "\n").contains { $0.hasPrefix("::") })
+    }
+  }
 }

@@ -34,7 +34,7 @@ struct FileSystemTests {
   @Test(arguments: [
     ("a/b", true), ("a", true), ("../a", false), ("a/../b", false), ("/a", false), ("a//b", false),
     ("", false),
-    ("a\\b", false), ("a\0b", false), (".", false),
+    ("a\\b", false), ("a\0b", false), (".", false), ("../\u{301}x", false), ("a/..\u{2F}\u{301}", false),
   ])
   func relativePathsStayInside(path: String, isInside: Bool) {
     #expect(RelativePath.staysInside(path) == isInside)

@@ -23,4 +23,19 @@ struct InputFileTests {
     #expect(throws: BenbenError.self) { try file.bytes(at: 0, count: 4) }
     #expect(throws: BenbenError.self) { try file.bytes(at: 3, count: 4) }
   }
+
+  /// Other bytes in the same place, with the size and the date of before.
+  @Test func noticesAFileThatIsRewritten() throws {
+    let folder = try TestFolder()
+    let path = try folder.write([1, 2, 3, 4], "file")
+    let date = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate]
+    let file = try InputFile(path: path)
+    // The clock of a file system may tick only every few milliseconds.
+    usleep(20_000)
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try handle.write(contentsOf: [9, 9, 9, 9])
+    try handle.close()
+    try FileManager.default.setAttributes([.modificationDate: try #require(date)], ofItemAtPath: path)
+    #expect(throws: BenbenError.self) { try file.checkUnchanged() }
+  }
 }

@@ -77,4 +77,35 @@ struct StagedFileTests {
     #expect(throws: BenbenError.self) { try StagedFile.requireWritable(folder.path) }
     #expect(throws: BenbenError.self) { try StagedFile.requireWritable(folder.path + "/no/such/folder") }
   }
+
+  /// A file that another process put where the temporary one was is neither published nor removed.
+  @Test func whatTookItsPlaceIsLeftAlone() throws {
+    let folder = try TestFolder()
+    do {
+      let staged = try StagedFile(destination: folder.path + "/file", mayReplace: true)
+      try FileManager.default.removeItem(atPath: folder.path + "/.file.partial")
+      _ = try folder.write([5], ".file.partial")
+      #expect(throws: BenbenError.self) { try staged.commit() }
+    }
+    #expect(folder.entries == [".file.partial"])
+    #expect(try InputFile.contents(of: folder.path + "/.file.partial", limit: 10) == [5])
+  }
+
+  @Test func aLinkInItsPlaceIsNotFollowed() throws {
+    let folder = try TestFolder()
+    let precious = try folder.write([1, 2], "precious")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path + "/.file.partial", withDestinationPath: precious)
+    #expect(throws: BenbenError.self) { try StagedFile.write([3], to: folder.path + "/file") }
+    #expect(try InputFile.contents(of: precious, limit: 10) == [1, 2])
+  }
+
+  @Test func whatAppearsMeanwhileIsKept() throws {
+    let folder = try TestFolder()
+    let path = folder.path + "/file"
+    let staged = try StagedFile(destination: path, mayReplace: false)
+    _ = try folder.write([5], "file")
+    #expect { try staged.commit() } throws: { ($0 as? BenbenError)?.code == .outputExists }
+    #expect(try InputFile.contents(of: path, limit: 10) == [5])
+  }
 }

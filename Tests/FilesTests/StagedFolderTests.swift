@@ -58,4 +58,20 @@ struct StagedFolderTests {
   @Test(arguments: ["", "/", ".", "..", "//"]) func needsAName(path: String) {
     #expect(throws: BenbenError.self) { try staged(path) }
   }
+
+  /// What came into the folder that is replaced, after it was looked at, is not lost.
+  @Test func whatAppearsMeanwhileIsKept() throws {
+    let folder = try TestFolder()
+    try FileManager.default.createDirectory(
+      atPath: folder.path + "/output", withIntermediateDirectories: true)
+    do {
+      let staged = try StagedFolder(destination: folder.path + "/output", mayReplace: true) {
+        FileSystem.entries(of: $0).isEmpty
+      }
+      try staged.write([1], to: "new")
+      _ = try folder.write([5], "output/precious")
+      #expect(throws: BenbenError.self) { try staged.commit() }
+    }
+    #expect(FileSystem.entries(of: folder.path + "/output") == ["precious"] && folder.entries == ["output"])
+  }
 }

@@ -68,4 +68,15 @@ struct SuiteReportTests {
     #expect(try !SuiteReport(json: .object(members), path: "report").passed)
     #expect(!SuiteReport(suite: ["a"], model: ParityReport.empty.model).passed)
   }
+
+  /// As many goldens as a suite may have are merged in a time that grows with their number.
+  @Test func manyGoldensAreMerged() throws {
+    let names = (0..<20_000).map { "golden\($0)" }
+    let report = SuiteReport(suite: names, model: ParityReport.empty.model)
+    let clock = ContinuousClock()
+    var table = ""
+    let elapsed = try clock.measure { table = try SuiteReport(json: report.json, path: "report").table }
+    #expect(!table.isEmpty)
+    #expect(elapsed < .seconds(10))
+  }
 }
