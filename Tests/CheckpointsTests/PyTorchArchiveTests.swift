@@ -279,6 +279,18 @@ struct PyTorchArchiveTests {
     #expect(folder.entries == ["model.bin"])
   }
 
+  /// The sums over a large file end when the task does.
+  @Test func readingEndsWithItsTask() async throws {
+    var builder = ZipBuilder(pickle: Pickle.stateDictionary())
+    builder.entries[2].data += [UInt8](repeating: 1, count: 1 << 22)
+    let path = try folder.write(builder.bytes, "large.bin")
+    let task = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      _ = try WeightFiles.open(path)
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
+  }
+
   /// One shape of 50,000 dimensions, remembered and used for ten thousand tensors: it is refused at the first.
   @Test func aRememberedShapeIsNotCopied() throws {
     let remembered: [UInt8] = [0x71, 0]

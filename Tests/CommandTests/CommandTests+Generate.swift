@@ -187,4 +187,52 @@ extension CommandTests {
     let padded = try run(arguments + ["--prompt", "a", "--force", "--fit", "pad"])
     #expect(padded.code == 0 && padded.errors.contains("padded with black"), "\(padded.errors)")
   }
+
+  /// What comes to the output while a clip is made is not replaced, and the clip is not lost.
+  @Test(arguments: ["clip.mp4", "frames"]) func aFinishedClipIsKept(output: String) throws {
+    let model = try convert("shapes", "int8")
+    let generating = Process()
+    generating.executableURL = Self.program
+    generating.arguments = [
+      "generate", model, "--prompt", "a red ball", "--output", output, "--width", "128", "--height", "128",
+      "--temp", "1", "--steps", "40,40,40", "--json", "started.json",
+    ]
+    generating.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let errors = Pipe()
+    generating.standardError = errors
+    try generating.run()
+    // The plan is told before the work begins.
+    _ = try errors.fileHandleForReading.read(upToCount: 1)
+    let precious = folder + "/" + output
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: precious))
+    let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    generating.waitUntilExit()
+    #expect(generating.terminationStatus == 73, "\(text)")
+    #expect(try String(contentsOfFile: precious, encoding: .utf8) == "precious")
+    let name = (output as NSString).deletingPathExtension + "-kept-"
+    let kept = try #require(entries.first { $0.hasPrefix(name) })
+    #expect(text.contains("The clip is kept as ") && text.contains(kept))
+    #expect(!entries.contains { $0.hasSuffix(".partial") })
+  }
+
+  /// Signals of schedulers and closed terminals end like Ctrl-C, and leave nothing.
+  @Test(arguments: [SIGTERM, SIGHUP]) func signalsEndARun(number: Int32) throws {
+    let model = try convert("shapes", "int8")
+    let generating = Process()
+    generating.executableURL = Self.program
+    generating.arguments = [
+      "generate", model, "--prompt", "a red ball", "--output", "clip.mp4", "--width", "128", "--height",
+      "128",
+      "--temp", "2", "--steps", "1,1,1", "--video-steps", "500,500,500",
+    ]
+    generating.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let errors = Pipe()
+    generating.standardError = errors
+    try generating.run()
+    _ = try errors.fileHandleForReading.read(upToCount: 1)
+    kill(generating.processIdentifier, number)
+    let elapsed = ContinuousClock().measure { generating.waitUntilExit() }
+    #expect(generating.terminationStatus == 128 + number && generating.terminationReason == .exit)
+    #expect(elapsed < .seconds(3) && entries == ["model"])
+  }
 }

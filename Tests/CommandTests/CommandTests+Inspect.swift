@@ -60,4 +60,17 @@ extension CommandTests {
       #expect(!shown.split(separator: "\n").contains { $0.hasPrefix("::") })
     }
   }
+
+  /// A name of an open descriptor is written to, and stays what it is.
+  @Test func aReportGoesToADescriptor() throws {
+    let model = try convert()
+    let result = try run("check", model, "--json", "/dev/stdout", "--quiet")
+    #expect(result.code == 0 && result.json?["damage"]?.array?.isEmpty == true, "\(result.output)")
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/dev/stdout") == "/proc/self/fd/1")
+    // What cannot be written is told before the work.
+    for arguments in [["check", "model"], ["compare", "model", "model"]] {
+      let refused = try run(arguments + ["--json", "no/such/folder.json"])
+      #expect(refused.code == 73 && !refused.errors.contains("ing model"), "\(refused.errors)")
+    }
+  }
 }

@@ -138,4 +138,25 @@ extension CommandTests {
     process.waitUntilExit()
     #expect(process.terminationStatus == 64)
   }
+
+  /// A component alone in a snapshot of the hub's cache: its files are links into the blobs beside the snapshots.
+  @Test func aSnapshotOfOneComponentIsRead() throws {
+    let repository = folder + "/models--x--clip"
+    for part in ["blobs", "snapshots/0123"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(repository)/\(part)", withIntermediateDirectories: true)
+    }
+    let checkpoint = "\(Fixtures.path)/miniflux/checkpoint"
+    for file in ["config.json", "model.safetensors"] {
+      try FileManager.default.copyItem(
+        atPath: "\(checkpoint)/text_encoder/\(file)", toPath: "\(repository)/blobs/\(file)-blob")
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(repository)/snapshots/0123/\(file)", withDestinationPath: "../../blobs/\(file)-blob")
+    }
+    let result = try run(
+      "convert", "--clip", "models--x--clip/snapshots/0123", "--tokenizers", checkpoint, "--output", "m",
+      "--quiet")
+    #expect(result.code == 0, "\(result.errors)")
+    #expect(try run("inspect", "models--x--clip/snapshots/0123").code == 0)
+  }
 }

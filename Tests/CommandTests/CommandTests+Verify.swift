@@ -186,7 +186,7 @@ extension CommandTests {
   /// Traces whose shapes are not those of their request, recorded for the miniFLUX fixture's family.
   @Test(arguments: [
     "odd-input", "fewer-channels", "permuted-shape", "narrow-negative", "other-length", "no-frames",
-    "empty-datasets",
+    "empty-datasets", "many-ids",
   ])
   func refusesTracesOfOtherShapes(name: String) throws {
     let model = try convert()
@@ -203,5 +203,13 @@ extension CommandTests {
     let model = try convert()
     let result = try run("verify", model, "--golden", "\(Fixtures.path)/hostile-hdf5/\(name).h5")
     #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
+  }
+
+  /// A request that would take more memory than there is ends before it takes any.
+  @Test func aRequestThatDoesNotFitIsRefused() throws {
+    let model = try convert()
+    let result = try run(
+      "verify", model, "--golden", "\(Fixtures.path)/hostile-traces/huge-request.h5", "--quiet")
+    #expect(result.code == 65 && result.errors.contains("the run does not fit"), "\(result.errors)")
   }
 }

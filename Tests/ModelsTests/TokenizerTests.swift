@@ -209,4 +209,17 @@ struct TokenizerTests {
     let plain = try Self.clip([:])
     #expect(try Self.clip(["tokenizer_config.json": config])("a red ball").ids == plain("a red ball").ids)
   }
+
+  /// Letters that do meet in merges, in one word of 20,000: each pair is joined once.
+  @Test func aLongWordTakesNoLongerThanItsLetters() throws {
+    let tokenizer = try CLIPTokenizer(folder: "clip", file: Self.file("clip"))
+    var state: UInt64 = 1
+    let word = String(
+      decoding: (0..<20_000).map { _ -> UInt8 in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return UInt8(ascii: "a") + UInt8(state >> 33 & 15)
+      }, as: UTF8.self)
+    let elapsed = ContinuousClock().measure { #expect(tokenizer(word).ids.count == 77) }
+    #expect(elapsed < .seconds(2))
+  }
 }

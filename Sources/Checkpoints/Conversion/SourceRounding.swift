@@ -14,11 +14,13 @@ package struct SourceRounding: Equatable, Sendable {
   /// how types compare, and little of how the released encoder does.
   package let embeddingSqnrDb: Double?
 
-  /// The measurements: the worse prompt of the `miniflux` and of the `shapes` golden, averaged: fp8 without scales, with a scale a
-  /// tensor, and the types of gguf-py's quantizer.
+  /// The measurements by `tools/source_types.py`.
+  ///
+  /// Each is of the worse prompt of a golden, averaged over the test checkpoints. An fp8 type that is scaled has a scale a
+  /// tensor.
   private static let measured: [String: Double] = [
-    "f8_e5m2": 3.9, "f8_e4m3": 6.4, "f8_e4m3 scaled": 10.7, "q4_0": 2.4, "q4_1": 1.9, "q5_0": 5.6,
-    "q5_1": 5.5, "q8_0": 22.2,
+    "f8_e5m2": 4.1, "f8_e4m3": 8.5, "f8_e4m3 scaled": 9.4, "q2_k": -1.8, "q3_k": -0.3, "q4_0": 2.3,
+    "q4_1": 2.1, "q4_k": 2.2, "q5_0": 5.7, "q5_1": 5.6, "q5_k": 5.0, "q6_k": 11.5, "q8_0": 22.2,
   ]
 
   /// Returns nil when nothing was rounded.

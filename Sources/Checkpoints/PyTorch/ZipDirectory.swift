@@ -240,6 +240,7 @@ struct ZipDirectory {
     defer { chunk.deallocate() }
     var offset = range.lowerBound
     while offset < range.upperBound {
+      try Task.checkCancellation()
       let part = UnsafeMutableRawBufferPointer(
         rebasing: chunk[..<min(chunk.count, range.upperBound - offset)])
       try file.read(at: offset, into: part)

@@ -48,10 +48,12 @@ public enum ClipWriter {
   ///   - path: the file, or the folder of PNGs.
   ///   - quality: the quality of an MP4.
   ///   - comment: ASCII text that an MP4, a PNG, and the first PNG of a folder hold as their comment.
+  ///   - mayReplace: whether a clip that is there is replaced.
   /// - Throws: `BenbenError` when the path has no known extension, names an image although the clip does not have
   ///   exactly one frame, or writing fails.
   public static func write(
-    _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high, comment: String? = nil
+    _ clip: Clip, framesPerSecond: Int, to path: String, quality: Quality = .high, comment: String? = nil,
+    mayReplace: Bool = true
   ) throws {
     guard let format = Format(path: path) else {
       throw BenbenError(
@@ -62,8 +64,8 @@ public enum ClipWriter {
         .usage, "a clip is no image", at: path, because: "it has \(clip.count) frames; use a folder")
     }
     try requireReplaceable(path)
-    guard format != .folder else { return try writeFolder(clip, to: path, comment) }
-    let staged = try StagedFile(destination: path, mayReplace: true, waits: true)
+    guard format != .folder else { return try writeFolder(clip, to: path, comment, mayReplace) }
+    let staged = try StagedFile(destination: path, mayReplace: mayReplace, waits: true)
     let bytes =
       switch format {
       case .mp4: try mp4(clip, framesPerSecond, quality, comment, path)
@@ -74,15 +76,15 @@ public enum ClipWriter {
     try staged.commit()
   }
 
-  /// Writes a clip as ``write(_:framesPerSecond:to:quality:)`` does and, when its destination fails, keeps it under
+  /// Writes a clip as ``write(_:framesPerSecond:to:quality:comment:mayReplace:)`` does and, when its destination fails, keeps it under
   /// another name beside it or in the system's temporary folder: it took long to make.
   ///
   /// - Throws: `BenbenError`, which names the place where the clip was kept, if there is one.
   public static func writeOrKeep(
-    _ clip: Clip, framesPerSecond: Int, to path: String, comment: String? = nil
+    _ clip: Clip, framesPerSecond: Int, to path: String, comment: String? = nil, mayReplace: Bool = true
   ) throws {
     do {
-      try write(clip, framesPerSecond: framesPerSecond, to: path, comment: comment)
+      try write(clip, framesPerSecond: framesPerSecond, to: path, comment: comment, mayReplace: mayReplace)
     } catch let error as BenbenError where [.cannotCreate, .inputOutput].contains(error.kind) {
       let name = FileSystem.lastComponent(path)
       let suffix = (name as NSString).pathExtension
@@ -102,9 +104,11 @@ public enum ClipWriter {
     }
   }
 
-  private static func writeFolder(_ clip: Clip, to path: String, _ comment: String?) throws {
+  private static func writeFolder(
+    _ clip: Clip, to path: String, _ comment: String?, _ mayReplace: Bool
+  ) throws {
     let staged = try StagedFolder(
-      destination: path, mayReplace: true, waits: true, isReplaceable: holdsOnlyFrames)
+      destination: path, mayReplace: mayReplace, waits: true, isReplaceable: holdsOnlyFrames)
     for index in 0..<clip.count {
       try staged.write(
         try PictureEncoder.png(clip, frame: index, comment: index == 0 ? comment : nil),

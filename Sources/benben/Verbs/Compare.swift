@@ -8,9 +8,8 @@ struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compare two weight files or models tensor by tensor, or two traces.",
     discussion: """
-      The second is the reference. Anything that inspect knows can be compared; a component's single file is compared with the \
-      component of a model that has its tensors. The exit code is 1 when a tensor is missing on one side or has another \
-      shape. Traces (.h5) are golden ones, or what verify --trace-out kept of two models, modes or machines.
+      The second is the reference: weights that inspect knows, or a trace (.h5), golden or kept by verify --trace-out. \
+      The exit code is 1 when one side lacks a tensor or has it in another shape.
       """)
 
   @Argument(help: "The weights to judge.", completion: .file())
@@ -25,6 +24,7 @@ struct Compare: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
+    try Console.requireWritable(json)
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("comparing")
     if [first, second].allSatisfy({ $0.lowercased().hasSuffix(".h5") }) {

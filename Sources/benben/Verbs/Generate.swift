@@ -191,7 +191,8 @@ struct Generate: AsyncParsableCommand {
       try progress.show(event, of: request, quiet: quiet)
     }
     try ClipWriter.writeOrKeep(
-      clip, framesPerSecond: fps, to: output, comment: noMetadata ? nil : try provenance.text)
+      clip, framesPerSecond: fps, to: output, comment: noMetadata ? nil : try provenance.text,
+      mayReplace: force)
     timer.end("writing")
     if resume, FileSystem.exists(latentsPath) { try FileManager.default.removeItem(atPath: latentsPath) }
     if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }

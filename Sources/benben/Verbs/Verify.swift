@@ -45,8 +45,7 @@ struct Verify: AsyncParsableCommand {
   var budget: TimeSpan?
 
   @Option(
-    help:
-      "Keep what the model computed in this file (.h5), for `benben compare RUN RUN`; for a single trace or bundle.",
+    help: "Keep what the model computed in this file (.h5), for `benben compare`; of a trace or bundle.",
     completion: .file(extensions: ["h5"]))
   var traceOut: String?
 

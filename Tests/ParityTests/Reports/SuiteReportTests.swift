@@ -79,4 +79,35 @@ struct SuiteReportTests {
     #expect(!table.isEmpty)
     #expect(elapsed < .seconds(10))
   }
+
+  /// Shards that were judged by other thresholds, or by another version.
+  @Test func refusesOtherBases() throws {
+    func report(_ names: [String], version: String = "1", thresholds: Thresholds = .exact) throws
+      -> SuiteReport
+    {
+      let plain = Self.report(names, of: ["a", "c"])
+      var report = SuiteReport(
+        suite: plain.suite, model: plain.model,
+        basis: SuiteReport.Basis(version: version, suiteSha256: "00", thresholds: thresholds))
+      for entry in plain.entries { report.add(entry) }
+      return report
+    }
+    #expect(try Self.merged(report(["a"]), report(["c"])).passed)
+    var loose = Thresholds.exact
+    loose.teacherForced *= 10
+    #expect(throws: BenbenError.self) { try Self.merged(report(["a"]), report(["c"], thresholds: loose)) }
+    #expect(throws: BenbenError.self) { try Self.merged(report(["a"]), report(["c"], version: "2")) }
+  }
+
+  /// A row that is none would leave the page empty.
+  @Test func refusesRowsThatAreNone() throws {
+    let text = try Self.report(["a"]).json.canonicalText
+    let path = TracePath.prediction(.init(unit: 0, stage: 1, step: 2)).description
+    #expect(text.contains("\"\(path)\""))
+    for row in ["5", "null", "[]"] {
+      let changed = try JSONValue(
+        parsing: Array(text.replacingOccurrences(of: "\"\(path)\"", with: row).utf8))
+      #expect(throws: BenbenError.self) { try SuiteReport(json: changed, path: "report") }
+    }
+  }
 }

@@ -55,7 +55,7 @@ struct GoldenTraceTests {
   /// a shape bomb, many within the limit of one, a cycle of groups, a link in the middle of a path, an unknown filter.
   @Test(arguments: [
     "external-link", "soft-link", "external-storage", "virtual", "virtual-unlimited", "bomb", "cycle",
-    "links", "bombs", "middle-link", "filter",
+    "links", "bombs", "middle-link", "filter", "wide-chunk", "slash",
   ])
   func refusesHostileFiles(name: String) throws {
     #expect(throws: BenbenError.self) { try GoldenTrace(at: "\(Fixtures.path)/hostile-hdf5/\(name).h5") }
