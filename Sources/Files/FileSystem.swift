@@ -37,6 +37,16 @@ package enum FileSystem {
     entries(of: folder).filter { isFolder(folder + "/" + $0) }
   }
 
+  /// Throws for "-", by which a user hardly means a file of that name.
+  static func requireName(_ output: String) throws {
+    guard output != "-" else {
+      throw BenbenError(
+        .usage, "there is no writing to standard output here", at: output,
+        because: "it would be a file of that name",
+        remedies: ["Name a file; ./- is one."])
+    }
+  }
+
   /// Throws when the folder in which an output is to be written does not exist.
   static func requireParent(of output: String) throws {
     let parent = parent(of: output)

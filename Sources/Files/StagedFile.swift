@@ -27,6 +27,7 @@ package final class StagedFile {
   /// - Throws: ``BenbenError`` when the destination may not be replaced, is not a regular file, is being written by
   ///   another process, or cannot be created.
   package init(destination: String, size: Int = 0, mayReplace: Bool, waits: Bool = false) throws {
+    try FileSystem.requireName(destination)
     let destination = FileSystem.resolvingLink(destination)
     // The rename would replace a device or a pipe instead of writing to it.
     var status = stat()

@@ -196,9 +196,10 @@ package final class StagedFolder {
     try removeReplaced(stagingPath)
   }
 
-  /// Removes what was replaced; the output is in place by then.
+  /// Removes what was replaced; the output is in place by then, and a passing failure does not leave the old one behind.
   private func removeReplaced(_ path: String) throws {
     isFinished = true
+    if (try? FileManager.default.removeItem(atPath: path)) != nil { return }
     do { try FileManager.default.removeItem(atPath: path) } catch {
       throw BenbenError(
         .inputOutput, "cannot remove what was replaced", at: path, because: error.localizedDescription,

@@ -49,7 +49,9 @@ package struct Capabilities {
     }
     self.variants = variants
     self.family = family
-    misfit = family.flatMap { try? $0.misfit(of: inspection.configs) }
+    misfit = family.flatMap { family in
+      Self.misplaced(parts, in: family) ?? (try? family.misfit(of: inspection.configs))
+    }
     uses =
       family.map { family in
         let tokenizers =
@@ -58,6 +60,15 @@ package struct Capabilities {
           of: family, inspection, variants: variants, roles: parts.map(\.recognized.role),
           tokenizers: Set(inspection.auxiliaryFiles + tokenizers))
       } ?? []
+  }
+
+  /// Returns what a folder holds that has the name of something else.
+  private static func misplaced(_ parts: [Part], in family: ModelFamily) -> String? {
+    parts.first {
+      family.sharedComponents.contains($0.component) && family.role(of: $0.component) != $0.recognized.role
+    }.map { part in
+      "\(part.component) holds a \(part.recognized.role.title), not a \(family.role(of: part.component)?.title ?? "")"
+    }
   }
 
   private static func uses(

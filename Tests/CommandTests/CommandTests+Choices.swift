@@ -119,4 +119,64 @@ extension CommandTests {
     let refused = try run("convert", "--vae", "vae.safetensors", "--output", "x", "--quiet")
     #expect(refused.code == 65 && refused.errors.contains("more than one"), "\(refused.errors)")
   }
+
+  /// Only what another verification kept is replaced; least of all the golden.
+  @Test func aTraceOfARunReplacesNothingElse() throws {
+    _ = try convert()
+    let golden = folder + "/golden.h5"
+    try FileManager.default.copyItem(atPath: Fixtures.trace("miniflux"), toPath: golden)
+    let before = FileManager.default.contents(atPath: golden)
+    let refused = try run("verify", "model", "--golden", "golden.h5", "--trace-out", "golden.h5", "--quiet")
+    #expect(refused.code == 73 && FileManager.default.contents(atPath: golden) == before, "\(refused.errors)")
+    for _ in 0..<2 {
+      #expect(
+        try run(
+          "verify", "model", "--golden", "golden.h5", "--mode", "teacher-forced", "--calls", "1",
+          "--trace-out", "run.h5", "--quiet"
+        ).code == 0)
+    }
+    try Data("notes".utf8).write(to: URL(fileURLWithPath: folder + "/README.md"))
+    #expect(try run("card", "model", "--output", "README.md").code == 73)
+    #expect(try run("card", "model", "--output", "CARD.md").code == 0)
+    #expect(try run("card", "model", "--output", "CARD.md").code == 0)
+    for arguments in [["export", "model", "--output", "-"], ["pack", "model", "--output", "-"]] {
+      #expect(try run(arguments + ["--quiet"]).code == 64 && !entries.contains("-"))
+    }
+  }
+
+  /// An export holds what shapes do not tell: it is converted to the model that it came from, without notes.
+  @Test func exportsHoldTheirConfigs() throws {
+    let checkpoint = "\(Fixtures.path)/shapes/checkpoint"
+    #expect(try run("convert", checkpoint, "--type", "int8", "--output", "m", "--quiet").code == 0)
+    #expect(try run("export", "m", "--format", "comfy", "--output", "comfy", "--quiet").code == 0)
+    #expect(try run("export", "m", "--output", "all.safetensors", "--quiet").code == 0)
+    func configs(_ model: String) throws -> [JSONValue?] {
+      try ["causal_video_vae", "text_encoder", "text_encoder_2", "diffusion_transformer_384p"].map {
+        let bytes = Array(try #require(FileManager.default.contents(atPath: "\(model)/\($0).benben")))
+        let length = bytes[16..<24].reversed().reduce(0) { $0 << 8 | Int($1) }
+        return try JSONValue(parsing: Array(bytes[64..<64 + length]))["config"]
+      }
+    }
+    func comfy(_ name: String) -> String { "comfy/\(name).safetensors" }
+    let whole = "all.safetensors"
+    for (name, files) in [
+      (
+        "a",
+        [
+          "--vae", comfy("causal_video_vae"), "--t5", comfy("text_encoder_2"), "--clip",
+          comfy("text_encoder"), "--diffusion-transformer", comfy("diffusion_transformer_384p"),
+        ]
+      ),
+      ("b", ["--vae", whole, "--t5", whole, "--clip", whole, "--diffusion-transformer", whole]),
+    ] {
+      let again = try run(
+        ["convert", "--type", "int8", "--tokenizers", checkpoint, "--output", name] + files)
+      #expect(again.code == 0 && !again.errors.contains("do not tell"), "\(again.errors)")
+      #expect(try hashes("\(folder)/\(name)") == hashes(folder + "/m"))
+      #expect(try configs("\(folder)/\(name)") == configs(folder + "/m"))
+    }
+    // A file is compared with the component that has its tensors.
+    let compared = try run("compare", comfy("text_encoder"), "m")
+    #expect(compared.code == 0 && compared.output.hasSuffix("36 of them equal\n"), "\(compared.output)")
+  }
 }

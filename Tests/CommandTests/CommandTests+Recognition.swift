@@ -159,4 +159,38 @@ extension CommandTests {
     #expect(result.code == 0, "\(result.errors)")
     #expect(try run("inspect", "models--x--clip/snapshots/0123").code == 0)
   }
+
+  /// What stands in a file's place is named, whatever reads it.
+  @Test func filesOfOtherKindsAreNamed() throws {
+    let checkpoint = try copy("miniflux")
+    try Data("version https://git-lfs.github.com/spec/v1\n".utf8).write(
+      to: URL(fileURLWithPath: checkpoint + "/text_encoder/config.json"))
+    let pointer = try run("convert", checkpoint, "--output", "m", "--quiet")
+    #expect(pointer.code == 65 && pointer.errors.contains("Git-LFS"), "\(pointer.errors)")
+    for (file, words) in [
+      (Fixtures.trace("miniflux"), "HDF5"), ("\(Fixtures.path)/shapes/golden.mp4", "a video"),
+      ("\(Fixtures.path)/media/pictures", "not a checkpoint"),
+    ] {
+      let refused = try run("inspect", file)
+      #expect(refused.code == 65 && refused.errors.contains(words), "\(file): \(refused.errors)")
+    }
+    for verb in ["inspect", "check", "card"] {
+      let missing = try run(verb, "rain1011/pyramid-flow-sd3")
+      #expect(missing.code == 66 && missing.errors.contains("hf download"), "\(verb): \(missing.errors)")
+    }
+    let file = try run("check", Fixtures.trace("miniflux"))
+    #expect(file.code == 65 && file.errors.contains("Unpack it first"), "\(file.errors)")
+  }
+
+  /// An encoder in the folder of another kind.
+  @Test func aFolderThatHoldsSomethingElseIsNamed() throws {
+    let checkpoint = try copy("miniflux")
+    let files = FileManager.default
+    try files.removeItem(atPath: checkpoint + "/text_encoder")
+    try files.copyItem(atPath: checkpoint + "/text_encoder_2", toPath: checkpoint + "/text_encoder")
+    let inspected = try run("inspect", checkpoint)
+    #expect(
+      inspected.output.contains("text_encoder holds a T5 encoder, not a CLIP text encoder"),
+      "\(inspected.output)")
+  }
 }

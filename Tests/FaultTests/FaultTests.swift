@@ -192,7 +192,10 @@ struct FaultTests {
       expect(result.code == -9, "killed")
       let again = try run()
       // A first output that is in place already is kept, unless it is to be replaced.
-      let first = scenario.outputs.first.map { name in after.filter { $0.key.hasPrefix(name) } } ?? [:]
+      let first =
+        scenario.outputs.first.map { name in
+          after.filter { $0.key == name || $0.key.hasPrefix(name + "/") }
+        } ?? [:]
       if again.code == 73, !scenario.arguments.contains("--force"),
         first.allSatisfy({ contents[$0.key] == $0.value })
       {

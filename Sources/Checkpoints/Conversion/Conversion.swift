@@ -58,7 +58,13 @@ public struct Conversion {
       }
       if plan.source.weights.isAverage { remarks.append("the moving average of the weights is taken") }
       if let rounding = plan.sourceRounding { remarks.append(rounding.text) }
-      for (rule, items) in Dictionary(grouping: plan.ignored, by: \.rule).sorted(by: { $0.key < $1.key }) {
+      if let blocks = plan.rows.first(where: { $0.source.blocks != nil && $0.type == .f32 })?.source.blocks {
+        remarks.append(
+          "values in blocks of \(blocks.rawValue) are kept exactly, which takes f32 and more space; another type rounds once more"
+        )
+      }
+      let unused = plan.ignored.filter { !$0.rule.hasPrefix(WeightFiles.joinedRule) }
+      for (rule, items) in Dictionary(grouping: unused, by: \.rule).sorted(by: { $0.key < $1.key }) {
         remarks.append(
           "\(items.count) \(items.count == 1 ? "entry" : "entries") of the source not used: \(rule)")
       }

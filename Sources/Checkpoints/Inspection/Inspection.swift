@@ -53,6 +53,7 @@ package struct Inspection {
   ///
   /// In a folder, what is missing or malformed is reported; a malformed file on its own is an error.
   package init(path: String) throws {
+    try HubCache.requireDownloaded(path)
     if FileSystem.isFolder(path) {
       self = try NativeModel.isModel(path) ? Self.model(path) : Self.folder(path)
     } else if try Pack.isOne(path) {

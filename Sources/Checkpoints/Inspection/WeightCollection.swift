@@ -1,4 +1,5 @@
 import Files
+import JSON
 import Tensors
 
 /// The tensors of any file or folder that holds weights, by component and name.
@@ -23,14 +24,21 @@ package struct WeightCollection {
 
   /// All tensors, component by component, sorted by name.
   package let items: [Item]
+  /// The configs of the components, by their names.
+  package private(set) var configs: [String: JSONValue] = [:]
 
   /// Opens a native model, a released checkpoint, a component's folder, or a file of weights.
   package init(path: String) throws {
+    try HubCache.requireDownloaded(path)
     if FileSystem.isFolder(path), NativeModel.isModel(path) {
       let model = try NativeModel(path: path)
+      var configs: [String: JSONValue] = [:]
       items = try model.componentNames.flatMap { name in
-        try model.component(name).weightFiles().tensors.map { Item(component: name, tensor: $0) }
+        let component = try model.component(name)
+        configs[name] = component.config
+        return try component.weightFiles().tensors.map { Item(component: name, tensor: $0) }
       }
+      self.configs = configs
     } else if FileSystem.isFolder(path), !FileSystem.exists(path + "/config.json") {
       let folder = try CheckpointFolder(path: path)
       let names = folder.subfolders.filter { FileSystem.exists("\(path)/\($0)/config.json") }
@@ -42,7 +50,9 @@ package struct WeightCollection {
         try folder.weights(of: name).tensors.map { Item(component: name, tensor: $0) }
       }
     } else if path.hasSuffix(".benben") {
-      items = try NativeComponent(path: path).weightFiles().tensors.map { Item(component: "", tensor: $0) }
+      let component = try NativeComponent(path: path)
+      items = try component.weightFiles().tensors.map { Item(component: "", tensor: $0) }
+      configs = ["": component.config]
     } else {
       items = try WeightFiles.openAny(path).tensors.map { Item(component: "", tensor: $0) }
     }

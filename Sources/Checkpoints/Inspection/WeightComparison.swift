@@ -69,7 +69,12 @@ package struct WeightComparison: Codable, Sendable {
       try onTensor(row, index, first.items.count)
     }
     let found = Set(first.items.map(key))
-    mismatches += second.items.filter { !found.contains(key($0)) }.map { "\($0.path) is only in B" }
+    // A single file is compared with the component that has its tensors, not with the others.
+    let compared = Set(first.items.compactMap { references[key($0)]?.component })
+    mismatches += second.items.filter {
+      !found.contains(key($0)) && (!byName || compared.isEmpty || compared.contains($0.component))
+    }
+    .map { "\($0.path) is only in B" }
     tensors = rows
     self.mismatches = mismatches
     worstSqnrDb = rows.map(\.sqnrDb).filter { $0 > -.infinity }.min() ?? .infinity

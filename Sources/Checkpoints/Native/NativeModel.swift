@@ -31,9 +31,16 @@ package struct NativeModel: Sendable {
   /// Reads the manifest; components are opened on demand.
   package init(path: String) throws {
     guard FileSystem.exists(path) else {
+      try HubCache.requireDownloaded(path)
       throw BenbenError(.missing, "cannot open the model", at: path, because: "there is no such folder")
     }
     guard Self.isModel(path) else {
+      if !FileSystem.isFolder(path) {
+        throw BenbenError(
+          .malformed, "not a native model", at: path,
+          because: "it is a file; a model is a folder with a manifest.json",
+          remedies: ["Unpack it first if it is a pack; name the folder above if it is a component."])
+      }
       throw BenbenError(
         .missing, "not a native model", at: path, because: "it holds no manifest.json",
         code: .notANativeModel)

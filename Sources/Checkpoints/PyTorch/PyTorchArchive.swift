@@ -78,7 +78,7 @@ package enum PyTorchArchive {
   private static func refuseOtherFormats(_ file: InputFile) throws {
     let head = try file.bytes(at: 0, count: min(file.size, 512))
     if isArchive(head) { return }
-    try Safetensors.refuseKnownImpostors(file)
+    try Impostor.refuse(file)
     let isTar = head.count >= 262 && head[257..<262].elementsEqual("ustar".utf8)
     let kind =
       if isTar {
@@ -130,26 +130,43 @@ package enum PyTorchArchive {
       throw malformed("not a state dict", subject, "the pickle's value is no dictionary")
     }
     let items = pickle.items(top)
-    let hasTensors = items.contains { if case .tensor = $0.value { true } else { false } }
-    guard !hasTensors else { return StateDictionary(items: items) }
+    guard !hasTensors(items) else { return StateDictionary(items: items) }
     let names = items.compactMap { if case .string(let name) = $0.key { name } else { nil } }
-    func nested(_ keys: [String]) -> (key: String, items: [(key: PickleValue, value: PickleValue)])? {
-      for wanted in keys {
-        for case (.string(wanted), .dictionary(let nested)) in items { return (wanted, pickle.items(nested)) }
-      }
-      return nil
-    }
-    let model = nested(nestedKeys)
-    let average = nested(averageKeys)
-    guard model != nil || average != nil else { return StateDictionary(items: items) }
-    let averaged = (average?.items ?? []).compactMap {
-      key, value -> (key: PickleValue, value: PickleValue)? in
+    let model = nested(nestedKeys, in: items, pickle, depth: maximumNesting)
+    let average = nested(averageKeys, in: items, pickle, depth: maximumNesting)
+    let averaged = (average?.items ?? []).compactMap { key, value -> Item? in
       guard case .string(let name) = key, case .tensor = value else { return nil }
       return (.string(WeightFiles.averagePrefixes[0] + name), value)
     }
+    guard model != nil || !averaged.isEmpty else { return StateDictionary(items: items) }
+    let used = [model?.key, averaged.isEmpty ? nil : average?.key]
     return StateDictionary(
       items: (model?.items ?? []) + averaged, key: model?.key ?? average?.key,
-      beside: names.filter { $0 != model?.key && $0 != average?.key })
+      beside: names.filter { !used.contains($0) })
+  }
+
+  private typealias Item = (key: PickleValue, value: PickleValue)
+  /// The most dictionaries in each other.
+  private static let maximumNesting = 4
+
+  private static func hasTensors(_ items: [Item]) -> Bool {
+    items.contains { if case .tensor = $0.value { true } else { false } }
+  }
+
+  /// Returns the first of some keys with the items of the dictionary under it, which may be nested once more.
+  private static func nested(
+    _ keys: [String], in items: [Item], _ pickle: PickleReader, depth: Int
+  ) -> (key: String, items: [Item])? {
+    for wanted in keys {
+      for case (.string(wanted), .dictionary(let found)) in items {
+        let inner = pickle.items(found)
+        guard !hasTensors(inner), depth > 1,
+          let deeper = nested(nestedKeys, in: inner, pickle, depth: depth - 1)
+        else { return (wanted, inner) }
+        return (wanted, deeper.items)
+      }
+    }
+    return nil
   }
 
   private static func descriptor(

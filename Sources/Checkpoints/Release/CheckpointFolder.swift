@@ -107,7 +107,7 @@ package struct CheckpointFolder {
     if FileSystem.exists(full) {
       try requireInside(full)
       let input = try InputFile(path: full)
-      try Safetensors.refuseKnownImpostors(input)
+      try Impostor.refuse(input)
       return AuxiliaryFile(path: file, contents: try input.contents(limit: Self.maximumAuxiliaryLength))
     }
     let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
@@ -126,7 +126,8 @@ package struct CheckpointFolder {
     let directory =
       FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     let config = directory + "config.json"
-    return FileSystem.exists(config) ? try parseJSON(config, limit: maximumConfigLength) : nil
+    // Spelt out: `nil` would be JSON's null.
+    return FileSystem.exists(config) ? .some(try parseJSON(config, limit: maximumConfigLength)) : .none
   }
 
   /// Returns the error for a missing file of the release.

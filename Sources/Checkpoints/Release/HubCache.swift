@@ -24,6 +24,13 @@ package enum HubCache {
     name.wholeMatch(of: /[A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*/) != nil
   }
 
+  /// Throws where nothing stands at a path that is written like a repository's name.
+  package static func requireDownloaded(_ path: String) throws {
+    guard looksLikeRepository(path), !FileSystem.exists(path) else { return }
+    throw BenbenError(
+      .missing, "there is no such file or folder", at: path, because: "it is not there", code: .notDownloaded)
+  }
+
   private static func snapshot(of repository: String) -> String? {
     let commits = FileSystem.folders(in: repository + "/snapshots")
     let main = (try? InputFile.contents(of: repository + "/refs/main", limit: 1000)).map {

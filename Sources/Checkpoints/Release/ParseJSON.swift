@@ -12,6 +12,7 @@ func parseJSON(_ bytes: [UInt8], of path: String) throws -> JSONValue {
   do {
     return try JSONValue(parsing: bytes)
   } catch {
+    try Impostor.refuse(Array(bytes.prefix(64)), at: path)
     throw malformed("not valid JSON", path, error.description)
   }
 }

@@ -24,14 +24,14 @@ package enum Safetensors {
   package static func open(_ path: String) throws -> WeightFiles {
     let file = try InputFile(path: path)
     guard file.size >= 8 else {
-      try refuseKnownImpostors(file)
+      try Impostor.refuse(file)
       throw malformed(
         "not a safetensors file", path, "\(file.size) bytes are too few for the header's length")
     }
     let lengthBytes = try file.bytes(at: 0, count: 8)
     let declared = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard declared >= 2, declared <= UInt64(maximumHeaderLength) else {
-      try refuseKnownImpostors(file)
+      try Impostor.refuse(file)
       throw malformed(
         "not a safetensors file", path,
         "a header of \(declared) bytes is declared at offset 0; 2 to \(maximumHeaderLength) are possible")
@@ -55,21 +55,6 @@ package enum Safetensors {
     let metadata = header["__metadata__"]?.object ?? [:]
     return WeightFiles(
       files: [file], tensors: tensors, format: "safetensors", metadata: metadata.compactMapValues(\.string))
-  }
-
-  /// Throws for what is often saved under a file's name by mistake.
-  static func refuseKnownImpostors(_ file: InputFile) throws {
-    let head = String(decoding: try file.bytes(at: 0, count: min(file.size, 64)), as: UTF8.self)
-    if head.hasPrefix("version https://git-lfs") {
-      throw malformed(
-        "a Git-LFS pointer stands in place of the file", file.path, "only the small text file was cloned",
-        "Run `git lfs pull` in the checkpoint, or download the file itself.")
-    }
-    if head.hasPrefix("<") {
-      throw malformed(
-        "a web page was saved in place of the file", file.path, "it starts with '<'",
-        "Download the file itself (the page's download link), not the page.")
-    }
   }
 
   private static func descriptors(

@@ -4,7 +4,8 @@ import Tensors
 
 /// An export of weights to a safetensors file that other tools can read.
 ///
-/// Names are the official ones, prefixed with `component.` when there are several components.
+/// Names are the official ones, prefixed with `component.` when there are several components. The metadata hold the configs,
+/// so that the file can be converted to the very model that it came from.
 package struct SafetensorsExport {
   /// What becomes of an 8-bit tensor.
   package enum Quantized: Sendable {
@@ -30,10 +31,14 @@ package struct SafetensorsExport {
 
   private let items: [WeightCollection.Item]
   private let quantized: Quantized
+  private let configs: [String: JSONValue]
+
+  /// What the names of the configs in the file's metadata start with; that of their component follows.
+  package static let configPrefix = "benben.config."
 
   /// Creates an export of a collection.
   package init(_ collection: WeightCollection, quantized: Quantized) {
-    self.init(items: collection.items, quantized: quantized)
+    self.init(items: collection.items, quantized: quantized, configs: collection.configs)
   }
 
   /// The components of a collection, in its order.
@@ -58,7 +63,8 @@ package struct SafetensorsExport {
     }
     for component in components(of: collection) {
       let items = collection.items.filter { $0.component == component }
-      try SafetensorsExport(items: items, quantized: quantized)
+      let configs = collection.configs.filter { $0.key == component }
+      try SafetensorsExport(items: items, quantized: quantized, configs: configs)
         .write(to: "\(staged.stagingPath)/\(component).safetensors", mayReplace: false) {
           try progress(component, $0)
         }
@@ -66,9 +72,10 @@ package struct SafetensorsExport {
     try staged.commit()
   }
 
-  private init(items: [WeightCollection.Item], quantized: Quantized) {
+  private init(items: [WeightCollection.Item], quantized: Quantized, configs: [String: JSONValue]) {
     self.items = items
     self.quantized = quantized
+    self.configs = configs
   }
 
   private func type(of item: WeightCollection.Item) throws -> WeightType {
@@ -116,8 +123,11 @@ package struct SafetensorsExport {
         "\(quoted(part.name)) is taken by another one or by the format",
         "Export one component after the other, or with dequantized values.")
     }
+    // Shapes do not tell all of a config.
+    let metadata = configs.map { (Self.configPrefix + $0.key, $0.value.canonicalText) } + [("format", "pt")]
     let header = SafetensorsHeader(
-      parts.joined().map { ($0.name, $0.type, $0.shape) }, metadata: ["format": "pt"])
+      parts.joined().map { ($0.name, $0.type, $0.shape) },
+      metadata: Dictionary(metadata) { first, _ in first })
     let staged = try StagedFile(
       destination: path, size: header.bytes.count + header.dataSize, mayReplace: mayReplace)
     var position = header.bytes.count

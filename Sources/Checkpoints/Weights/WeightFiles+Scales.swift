@@ -18,6 +18,8 @@ extension WeightFiles {
   private static let marker = "scaled_fp8"
   private static let knownFormats: Set = ["float8_e4m3fn", "float8_e5m2", "int8_tensorwise"]
   private static let maximumFormatLength = 65536
+  /// How the rule of an entry begins that is used, as a part of a tensor.
+  static let joinedRule = "belongs to "
 
   /// Returns the weights with their scales joined to them.
   ///
@@ -39,7 +41,7 @@ extension WeightFiles {
         let bytes = try format.file.bytes(
           at: format.offset, count: min(format.byteCount, Self.maximumFormatLength))
         try Self.requireKnown(bytes, at: "\(format.file.path): \(quoted(format.name))")
-        absorbed.append((format.name, "the format of \(tensor.name)"))
+        absorbed.append((format.name, Self.joinedRule + "\(tensor.name): its format"))
       }
       let scales = Self.scaleNames.compactMap { byName[base + $0] }
       guard scales.count <= 1 else {
@@ -48,11 +50,25 @@ extension WeightFiles {
       absorbed += Self.inputNames.compactMap { byName[base + $0]?.name }
         .map { ($0, "the scale of an input, which is rounded otherwise here") }
       guard let scale = scales.first else {
+        if byName[base + Self.formatName] != nil {
+          throw malformed(
+            "a scale is missing", tensor.file.path,
+            "\(quoted(tensor.name)) is said to be scaled, and there is no \(quoted(base + Self.scaleNames[1]))"
+          )
+        }
         joined.append(tensor)
         continue
       }
       joined.append(try tensor.scaled(by: scale))
-      absorbed.append((scale.name, "the scale of \(tensor.name)"))
+      absorbed.append((scale.name, Self.joinedRule + "\(tensor.name): its scale"))
+    }
+    if let marker = tensors.first(where: { $0.name == Self.marker || $0.name.hasSuffix("." + Self.marker) }),
+      tensors.contains(where: \.type.isFloat8),
+      !absorbed.contains(where: { $0.rule.hasPrefix(Self.joinedRule) })
+    {
+      throw malformed(
+        "the scales are missing", marker.file.path,
+        "\(quoted(marker.name)) says that its fp8 weights are scaled")
     }
     let names = Set(absorbed.map(\.name))
     joined.removeAll { tensor in

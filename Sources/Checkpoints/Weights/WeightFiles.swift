@@ -31,7 +31,9 @@ package struct WeightFiles {
 
   /// Returns weights in which each tensor is replaced by its translations, under other names or cut into parts.
   package func translated(_ translate: (TensorDescriptor) -> [TensorDescriptor]) -> WeightFiles {
-    WeightFiles(files: files, tensors: tensors.flatMap(translate), format: format, absorbed: absorbed)
+    WeightFiles(
+      files: files, tensors: tensors.flatMap(translate), format: format, metadata: metadata,
+      absorbed: absorbed)
   }
 
   /// Returns whether the first nine bytes of a file are those of a weights file.

@@ -11,6 +11,14 @@ public enum ClipReader {
   /// The most bytes that a decoded clip may take.
   public static let maximumBytes = 1 << 32
 
+  /// Returns what is not done with a picture that is to be turned, as the end of a sentence that begins with it; nil where
+  /// nothing is to be done.
+  package static func orientationRemark(on path: String) -> String? {
+    JPEGOrientation.recorded(in: path).map {
+      "is to be turned, says its camera (Exif orientation \($0)); as in the official example, it is not: save it turned"
+    }
+  }
+
   /// Reads a clip.
   ///
   /// - Parameters:

@@ -17,9 +17,13 @@ package final class RunTrace {
   /// The datasets that were written; a value that is compared twice is kept once.
   private var names: Set<String> = []
 
-  /// Creates the file.
+  /// Creates the file; of what is there, only another run's is replaced.
   package init(path: String) throws {
     self.path = path
+    if FileSystem.exists(path), (try? HDF5File(path: path).string("schema")) != Self.schema {
+      throw BenbenError(
+        .cannotCreate, "the output exists", at: path, because: "it is not what another verification kept")
+    }
     let staged = try StagedFile(destination: path, mayReplace: true)
     self.staged = staged
     file = try HDF5Library.locked {

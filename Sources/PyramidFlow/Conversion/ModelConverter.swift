@@ -60,6 +60,11 @@ public struct ModelConverter: Sendable {
         because: "no name of a tensor starts with ema. or the like",
         remedies: ["Convert the weights that are there."])
     }
+    if trainedWeights == .model, let plan = conversion.plans.first(where: { $0.source.weights.isAverage }) {
+      throw BenbenError(
+        .missing, "there is nothing but a moving average", at: place,
+        because: "all weights of \(plan.component) are one", remedies: ["Take the average."])
+    }
     let configs = conversion.plans.map { ($0.component, $0.source.config) }
     if let family = ModelFamily.named(conversion.family),
       let misfit = try family.misfit(of: Dictionary(configs) { first, _ in first })

@@ -128,12 +128,23 @@ private struct OpenedWeights {
     ) { first, _ in first }
   }
 
+  /// The config that an export of Benben's holds of the component: of several, that of the prefix's.
+  private func configInside() throws -> JSONValue? {
+    let configs = weights.metadata.filter { $0.key.hasPrefix(SafetensorsExport.configPrefix) }
+    let text =
+      configs[SafetensorsExport.configPrefix + recognized.prefix.dropLast()]
+      ?? (configs.count == 1 ? configs.first?.value : nil)
+    return try text.map { try JSONValue(parsing: Array($0.utf8)) }
+  }
+
   var clipWidth: Int { shapes["text_model.embeddings.token_embedding.weight"]?.last ?? 0 }
 
   /// Returns the component with its config: the one beside the file when it is of this class, else the deduced one.
   func component(named name: String, _ family: ModelFamily) throws -> SourceComponent {
     var component: SourceComponent
-    if let config = try CheckpointFolder.configBeside(path), recognized.role.accepts(config, family) {
+    if let config = try CheckpointFolder.configBeside(path) ?? configInside(),
+      recognized.role.accepts(config, family)
+    {
       component = SourceComponent(name: name, config: config, weights: weights)
     } else {
       let deduced = try DeducedConfig(

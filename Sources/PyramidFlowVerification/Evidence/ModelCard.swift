@@ -38,6 +38,18 @@ public struct ModelCard: Sendable {
     self.baseModel = baseModel
   }
 
+  /// Throws when what stands at a path is no card of this kind, and would be lost.
+  public static func requireReplaceable(_ path: String) throws {
+    guard path != "-", FileSystem.exists(path), !FileSystem.isFolder(path) else { return }
+    let head = try InputFile(path: path).bytes(at: 0, count: min(InputFile(path: path).size, 40))
+    guard head.isEmpty || String(decoding: head, as: UTF8.self).hasPrefix("---\nlibrary_name: benben\n")
+    else {
+      throw BenbenError(
+        .cannotCreate, "the output exists", at: path, because: "it is no card that was made here",
+        remedies: ["Move it away, or name another file."])
+    }
+  }
+
   /// The card, in Markdown with front matter.
   public var text: String {
     ([frontMatter, introduction, contents, source] + parity + [repetition]).joined(separator: "\n\n") + "\n"
@@ -110,11 +122,20 @@ public struct ModelCard: Sendable {
     var choices = ["type " + (plan["type"]?.string ?? "as in the source")]
     if let recipe = plan["recipe"]?.string { choices.append("recipe \(recipe)") }
     choices += (plan["tensorTypes"]?.array ?? []).compactMap(\.string)
-    let ignored = manifest["ignored"]?.array?.count ?? 0
+    let ignored = (manifest["ignored"]?.array ?? []).count {
+      $0["rule"]?.string?.hasPrefix("belongs to ") != true
+    }
+    let lost = (manifest["sourceRounding"]?.array ?? []).map { rounding in
+      let types = (rounding["tensorCounts"]?.object ?? [:]).sorted { $0.key < $1.key }
+        .map { "\($0.key) (\($0.value.integer ?? 0) tensors)" }
+      return
+        " The weights of \(rounding["component"]?.string ?? "") had been rounded before, to \(types.joined(separator: ", "))."
+    }.joined()
     return "## Made from\n\n" + Self.table(["file", "bytes", "SHA-256"], rows)
       + "\n\nAsked for: \(choices.joined(separator: "; ").printable). "
       + (ignored == 0
         ? "Every tensor of the source is in it." : "\(ignored) tensors of the source are not in it.")
+      + lost.printable
   }
 
   private var parity: [String] {

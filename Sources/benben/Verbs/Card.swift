@@ -19,8 +19,7 @@ struct Card: ParsableCommand {
   @Option(help: "The title (default: made of family and types).")
   var title: String?
 
-  @Option(
-    help: "The repository of the checkpoint that it was made from, such as rain1011/pyramid-flow-miniflux.")
+  @Option(help: "The repository of its checkpoint, such as rain1011/pyramid-flow-miniflux.")
   var baseModel: String?
 
   @Option(help: "The file to write (- for standard output).", completion: .file(extensions: ["md"]))
@@ -30,6 +29,7 @@ struct Card: ParsableCommand {
 
   func run() throws {
     let model = try VideoModel(at: model)
+    try ModelCard.requireReplaceable(output)
     let checks = try report.map { try ReportCheck(EvidenceReport(at: $0), of: model) }
     try Console.write(
       ModelCard(of: model, reports: checks, title: title, baseModel: baseModel).text, to: output)

@@ -81,8 +81,8 @@ struct Demo: AsyncParsableCommand {
     {
       return installed
     }
-    let starts = [programs, URL(fileURLWithPath: FileManager.default.currentDirectoryPath)]
-    for start in starts.compactMap({ $0 }) {
+    for start in [programs, URL(fileURLWithPath: FileManager.default.currentDirectoryPath)].compactMap(\.self)
+    {
       var folder = start.standardizedFileURL
       while folder.pathComponents.count > 1 {
         let candidate = folder.appendingPathComponent(Self.bundlePath).path

@@ -208,8 +208,9 @@ struct Generate: AsyncParsableCommand {
   private func firstFrame(_ request: GenerationRequest, _ fit: Clip.Fit) throws -> Clip? {
     try image.map { path in
       let picture = try ClipReader.read(path, maximumFrames: 1)
-      if let remark = picture.fitRemark(width: request.width, height: request.height, fit: fit) {
-        common.say("note: \(path) \(remark)")
+      let fitting = picture.fitRemark(width: request.width, height: request.height, fit: fit)
+      for remark in [ClipReader.orientationRemark(on: path), fitting] where remark != nil {
+        common.say("note: \(path) \(remark ?? "")")
       }
       return picture.resized(width: request.width, height: request.height, fit: fit)
     }

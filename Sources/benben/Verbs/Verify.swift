@@ -44,9 +44,7 @@ struct Verify: AsyncParsableCommand {
   @Option(help: "Compare only as many of the transformer's calls as take about so long (90s, 10min, 2h).")
   var budget: TimeSpan?
 
-  @Option(
-    help: "Keep what the model computed in this file (.h5), for `benben compare`; of a trace or bundle.",
-    completion: .file(extensions: ["h5"]))
+  @Option(help: "Keep what the model computed, for `benben compare`.", completion: .file(extensions: ["h5"]))
   var traceOut: String?
 
   @Flag(help: "Stop at the first failure.")

@@ -1,0 +1,39 @@
+import Files
+
+/// What stands under a file's name by mistake: the text of a pointer, a page, a file of another kind.
+enum Impostor {
+  /// What files start with, and what that makes of them.
+  private static let kinds: [(start: [UInt8], what: String, why: String, remedy: String)] = [
+    (
+      Array("version https://git-lfs".utf8), "a Git-LFS pointer stands in place of the file",
+      "only the small text file was cloned",
+      "Run `git lfs pull` in the checkpoint, or download the file itself."
+    ),
+    (
+      Array("<".utf8), "a web page was saved in place of the file", "it starts with '<'",
+      "Download the file itself (the page's download link), not the page."
+    ),
+    (
+      [0x89, 0x48, 0x44, 0x46], "not a file of weights", "it is HDF5, as golden traces are",
+      "Name the weights."
+    ),
+    ([0x89, 0x50, 0x4E, 0x47], "not a file of weights", "it is a PNG picture", "Name the weights."),
+    ([0xFF, 0xD8, 0xFF], "not a file of weights", "it is a JPEG picture", "Name the weights."),
+    ([0x28, 0xB5, 0x2F, 0xFD], "not a file of weights", "it is compressed with zstd", "Unpack it first."),
+  ]
+
+  /// Throws when a file's first bytes are those of something else than weights or their descriptions.
+  static func refuse(_ file: InputFile) throws {
+    try refuse(try file.bytes(at: 0, count: min(file.size, 64)), at: file.path)
+  }
+
+  /// Throws when these are the first bytes of something else.
+  static func refuse(_ head: [UInt8], at path: String) throws {
+    if let kind = kinds.first(where: { head.starts(with: $0.start) }) {
+      throw malformed(kind.what, path, kind.why, kind.remedy)
+    }
+    if head.count >= 8, head[4..<8].elementsEqual("ftyp".utf8) {
+      throw malformed("not a file of weights", path, "it is a video", "Name the weights.")
+    }
+  }
+}
