@@ -71,6 +71,22 @@ struct PyTorchArchiveTests {
     }
   }
 
+  @Test func readsNestedDictionaries() throws {
+    func nested(_ keys: [String], _ name: String) -> [UInt8] {
+      let inner = [0x7D] + Pickle.text(name) + Pickle.tensor() + [0x73]
+      return keys.reversed().reduce(inner) { [0x7D] + Pickle.text($1) + $0 + [0x73] }
+    }
+    for (keys, expected) in [
+      (["state_dict", "module"], "w"), (["model", "state_dict", "module"], "w"),
+      (["ema", "module"], "ema.w"),
+    ] {
+      let bytes = ZipBuilder(pickle: Pickle.file(nested(keys, "w"))).bytes
+      #expect(try open(bytes).tensors.map(\.name) == [expected], "\(keys)")
+    }
+    let deep = ZipBuilder(pickle: Pickle.file(nested(.init(repeating: "model", count: 6), "w"))).bytes
+    #expect(throws: BenbenError.self) { try open(deep) }
+  }
+
   @Test func readsWhatTheBuilderWrites() throws {
     let tensors = try open(ZipBuilder(pickle: Pickle.stateDictionary()).bytes).tensors
     #expect(tensors.map(\.name) == ["w"] && tensors[0].shape == [4] && tensors[0].strides == nil)

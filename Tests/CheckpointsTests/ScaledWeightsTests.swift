@@ -115,4 +115,21 @@ struct ScaledWeightsTests {
       #expect(throws: BenbenError.self, "\(index)") { try WeightFiles.open(path) }
     }
   }
+
+  /// Taken as they stand, weights whose scales are gone would be wrong by any factor.
+  @Test func weightsWithoutTheirScalesAreRefused() throws {
+    let weight = (name: "a.weight", dtype: "F8_E4M3", shape: "[1,2]", bytes: [UInt8(0x38), 0x40])
+    let format = Array(#"{"format": "float8_e4m3fn"}"#.utf8)
+    let scale = (name: "a.scale_weight", dtype: "F32", shape: "[]", bytes: Self.number(2))
+    let marker = (name: "scaled_fp8", dtype: "F8_E4M3", shape: "[0]", bytes: [UInt8]())
+    #expect(try floats(WeightFiles.open(file([weight])).tensors[0]) == [1, 2])
+    #expect(try floats(WeightFiles.open(file([weight, scale, marker])).tensors[0]) == [2, 4])
+    for beside in [marker, (name: "a.comfy_quant", dtype: "U8", shape: "[\(format.count)]", bytes: format)] {
+      let error = try #require(throws: BenbenError.self) { try WeightFiles.open(file([weight, beside])) }
+      #expect(error.description.contains("missing"), "\(error)")
+    }
+    // What belongs to a tensor is used, and not among what is left out.
+    let rules = try WeightFiles.open(file([weight, scale])).absorbed.map(\.rule)
+    #expect(rules == ["belongs to a.weight: its scale"])
+  }
 }
