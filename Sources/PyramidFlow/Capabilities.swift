@@ -26,6 +26,8 @@ package struct Capabilities {
   let uses: [Use]
   /// Why the components cannot work together, judged by their configs; nil when nothing speaks against it.
   let misfit: String?
+  /// Why tokenizers that are there cannot be read, a sentence each.
+  let tokenizerFaults: [String]
 
   /// Determines the uses of the weights inspected at a path.
   package init(_ inspection: Inspection, at path: String) {
@@ -36,7 +38,10 @@ package struct Capabilities {
       }
     }
     let prefix = ModelFamily.transformerPrefix
-    let variants = names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    // In a folder of loose files, a component is called like its file.
+    let variants = names.filter { $0.hasPrefix(prefix) }.map {
+      String($0.dropFirst(prefix.count).prefix { $0 != "." })
+    }
     let recognized = parts.compactMap(\.recognized.family).first.flatMap(ModelFamily.named)
     let clips = parts.count { $0.recognized.role == .clip }
     let family =
@@ -52,10 +57,16 @@ package struct Capabilities {
     misfit = family.flatMap { family in
       Self.misplaced(parts, in: family) ?? (try? family.misfit(of: inspection.configs))
     }
+    let folder = try? CheckpointFolder(path: path)
+    tokenizerFaults =
+      inspection.provenance == nil
+      ? family.flatMap { family in
+        folder.map { ReleaseImporter.tokenizerFaults($0, family) }
+      } ?? [] : []
     uses =
       family.map { family in
         let tokenizers =
-          (try? CheckpointFolder(path: path)).map { ReleaseImporter.presentTokenizerFiles($0, family) } ?? []
+          folder.map { ReleaseImporter.presentTokenizerFiles($0, family) } ?? []
         return Self.uses(
           of: family, inspection, variants: variants, roles: parts.map(\.recognized.role),
           tokenizers: Set(inspection.auxiliaryFiles + tokenizers))
@@ -124,6 +135,7 @@ package struct Capabilities {
         }),
       "others": .array(
         others.map { ["component": .string($0.component), "what": .string($0.what)] }),
+      "tokenizerFaults": .array(tokenizerFaults.map(JSONValue.string)),
       "misfit": misfit.map(JSONValue.string) ?? .null,
       "uses": .array(
         uses.map { use in
@@ -155,6 +167,7 @@ package struct Capabilities {
     for other in others {
       lines.append((other.component.isEmpty ? "" : "\(other.component): ") + other.what)
     }
+    lines += tokenizerFaults
     if let misfit { lines.append("the components do not fit together: \(misfit)") }
     let whole = misfit == nil ? "complete" : "not with these components"
     for use in uses {

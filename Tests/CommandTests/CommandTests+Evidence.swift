@@ -61,6 +61,10 @@ extension CommandTests {
       try contents("there/evidence/card.md")
         == String(contentsOfFile: Self.evidence + "/card.md", encoding: .utf8))
     #expect(try run("check", "there", "--quiet").code == 0)
+    // It goes on with the model: the very pack comes out again.
+    #expect(try run("pack", "there", "--output", "again.zst", "--quiet").code == 0)
+    let packs = ["m.zst", "again.zst"].map { FileManager.default.contents(atPath: folder + "/" + $0) }
+    #expect(packs[0] != nil && packs[0] == packs[1])
     // The evidence does not stand in the way of the next version of the model.
     #expect(try run("unpack", "m.zst", "--output", "there", "--force", "--quiet").code == 0)
     let other = try run(

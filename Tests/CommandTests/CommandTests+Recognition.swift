@@ -56,14 +56,16 @@ extension CommandTests {
     ("tokenizer/vocab.json", "{\"a\": 1", "vocab.json"),
     ("tokenizer/merges.txt", "#version: 0.2\na b c\n", "no pair"),
     ("tokenizer_2/spiece.model", "x", "spiece.model"),
+    ("tokenizer/merges.txt", "#version: 0.2\nr e\n", "cut short"),
   ])
   func damagedTokenizersAreNoticed(file: String, content: String, words: String) throws {
     let checkpoint = try copy("miniflux")
     try Data(content.utf8).write(to: URL(fileURLWithPath: "\(checkpoint)/\(file)"))
     let result = try run("convert", checkpoint, "--output", "m", "--quiet")
     #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
-    let uses = try #require(try run("inspect", checkpoint, "--json").json?["uses"]?.array)
-    #expect(uses.allSatisfy { $0["possible"] == false })
+    let inspected = try #require(try run("inspect", checkpoint, "--json").json)
+    #expect(try #require(inspected["uses"]?.array).allSatisfy { $0["possible"] == false })
+    #expect(inspected["tokenizerFaults"]?.array?.first?.string?.contains(words) == true)
   }
 
   /// A pointer beside a missing file is no reason to name the pointer.

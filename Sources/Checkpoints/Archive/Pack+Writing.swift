@@ -75,7 +75,7 @@ extension Pack {
     return (files.reduce(0) { $0 + $1.count }, position)
   }
 
-  /// Returns the files of evidence, with their paths in the pack.
+  /// Returns the files of evidence, with their paths in the pack, by which they are sorted.
   private static func evidenceFiles(
     _ paths: [String], beside model: NativeModel
   ) throws -> [(path: String, source: InputFile)] {
@@ -97,7 +97,7 @@ extension Pack {
             "\(ByteSize.text(source.size)) are more than the \(ByteSize.text(maximumEvidence)) of evidence")
       }
       return (name, source)
-    }
+    }.sorted { $0.path < $1.path }
   }
 
   /// Returns the blocks of a file: those of its tensors, and those of the bytes between them.

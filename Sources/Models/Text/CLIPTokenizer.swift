@@ -40,6 +40,13 @@ package struct CLIPTokenizer {
     }
     self.vocabulary = vocabulary
     merges = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
+    // Bytes at a word's end and elsewhere, the marks of start and end, and what a merge makes, one entry each.
+    let made = vocabulary.count - 2 * 256 - 2
+    guard merges.ranks.count >= made * 9 / 10 else {
+      throw tokenizerFault(
+        folder + "/merges.txt",
+        "it holds \(merges.ranks.count) merges for \(made) entries of the vocabulary: it is cut short")
+    }
 
     let config = try Self.parse(try required("tokenizer_config.json"), folder + "/tokenizer_config.json")
     let map = try file("special_tokens_map.json").map {

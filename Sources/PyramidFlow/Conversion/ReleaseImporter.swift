@@ -155,6 +155,23 @@ enum ReleaseImporter {
     }
   }
 
+  /// Returns why tokenizers of a folder cannot be read, a sentence each; what is missing is told otherwise.
+  static func tokenizerFaults(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
+    family.tokenizers.compactMap { name, files in
+      do {
+        let found = try files.compactMap { file in
+          do {
+            return try tokenizerFile(file, of: files, in: name, folder)
+          } catch let error as BenbenError where error.kind == .missing { return nil }
+        }
+        if found.count == files.count { try requireTokenizer(name, found, family) }
+        return nil
+      } catch let error as BenbenError where error.kind == .malformed {
+        return "\(name)/\(FileSystem.lastComponent(error.subject)): \(error.what): \(error.why)"
+      } catch { return nil }
+    }
+  }
+
   private static func requireTokenizer(
     _ name: String, _ files: [CheckpointFolder.AuxiliaryFile], _ family: ModelFamily
   ) throws {

@@ -23,7 +23,7 @@ struct PackModel: ParsableCommand {
   var sign: String?
 
   @Option(
-    help: "Pack this beside the model: a report of it (.json, .html), or a card (.md) (repeatable).",
+    help: "A report of it (.json, .html) or a card (.md) to pack; or what was unpacked with it (repeatable).",
     completion: .file())
   var evidence: [String] = []
 
@@ -31,6 +31,7 @@ struct PackModel: ParsableCommand {
 
   mutating func run() throws {
     let native = try NativeModel(path: model)
+    if evidence.isEmpty { evidence = native.evidence }
     if !evidence.isEmpty { try VideoModel(at: model).requireEvidence(evidence) }
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("packing \(model)")
