@@ -10,7 +10,7 @@ public struct VerificationOptions: Sendable {
   public var stopsAtFirstFailure: Bool
   /// How many of the transformer's calls are compared one by one.
   public var sample: CallSample
-  /// A file to keep what the model computed in, for ``TraceComparison``; nil for none.
+  /// A file to keep what the model computed in, for `TraceComparison`; nil for none.
   public var runTrace: String?
   /// A command that repeats the verification, for the report; nil where a program runs it.
   public var command: String?

@@ -136,7 +136,9 @@ public enum ClipWriter {
 
   /// Throws unless an output can be created at the path; called before long work.
   ///
-  /// - Parameter mayReplace: whether a clip may stand there already.
+  /// - Parameters:
+  ///   - path: the file, or the folder of PNGs.
+  ///   - mayReplace: whether a clip may stand there already.
   public static func requireWritable(_ path: String, mayReplace: Bool = true) throws {
     try requireReplaceable(path)
     if Format(path: path) == .folder {

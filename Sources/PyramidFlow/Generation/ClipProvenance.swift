@@ -50,8 +50,13 @@ public struct ClipProvenance: Equatable, Sendable {
   /// Creates the provenance of a clip that a model makes.
   ///
   /// - Parameters:
+  ///   - request: what was generated.
+  ///   - model: the model that generated it.
+  ///   - variant: which of the model's transformers.
+  ///   - noise: where the noise came from.
   ///   - image: the first frame at the clip's size, where the request starts from one.
   ///   - fit: how it was brought to that size.
+  ///   - framesPerSecond: the clip's speed.
   /// - Throws: `BenbenError` when the model has no transformer of the variant.
   public init(
     of request: GenerationRequest, model: VideoModel, variant: String? = nil, noise: Noise,

@@ -21,7 +21,7 @@ public struct GenerationSettings: Equatable, Sendable {
   /// Returns the request that the settings make.
   ///
   /// - Parameters:
-  ///   - variant: the variant of the transformer, which has its own defaults and its own greatest length.
+  ///   - name: the variant of the transformer, which has its own defaults and its own greatest length.
   ///   - other: a request that what is nil is taken from.
   ///   - startsFromImage: whether the first frame is given.
   ///   - isPicture: whether, unless something else was chosen, one frame is wanted.

@@ -60,6 +60,8 @@ public actor VideoModel {
   /// Returns an estimate of what a run needs on this machine, the time from parts of it that are run.
   ///
   /// - Parameters:
+  ///   - request: what would be generated.
+  ///   - variant: which of the model's transformers; nil where it has one.
   ///   - image: the first frame, of the clip's size, when the request starts from an image.
   ///   - historyCaching: what the run would keep of finished latents.
   ///   - onEvent: receives progress on the model's thread; an error that it throws ends the measurement and is rethrown.

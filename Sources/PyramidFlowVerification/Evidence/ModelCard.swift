@@ -21,6 +21,7 @@ public struct ModelCard: Sendable {
   /// Creates the card of a model.
   ///
   /// - Parameters:
+  ///   - model: the model.
   ///   - checks: the reports, which must be evidence for the model.
   ///   - title: the title; nil for one that is made of family and type.
   ///   - baseModel: the repository of the checkpoint that the model was made from, such as
