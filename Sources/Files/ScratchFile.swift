@@ -24,7 +24,7 @@ package final class ScratchFile: Sendable {
         FilePath(name), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
         permissions: [.ownerReadWrite])
     } catch let error as Errno { throw BenbenError.cannotCreate(name, error) }
-    unlink(name)
+    if unlink(name) != 0 { unlink(name) }
   }
 
   deinit { try? descriptor.close() }

@@ -7,7 +7,7 @@ import Tensors
 /// What a model computed in a verification, as a file: the datasets of a golden trace, in a group for each mode.
 ///
 /// Two of them tell how two models, modes or machines differ (``TraceComparison``), with no golden at hand. The file appears
-/// under its name only when it is complete.
+/// under its name only when it is complete; until then it is in memory, twice in the end.
 package final class RunTrace {
   private static let schema = "benben.run/1"
 
@@ -24,15 +24,14 @@ package final class RunTrace {
       throw BenbenError(
         .cannotCreate, "the output exists", at: path, because: "it is not what another verification kept")
     }
-    let staged = try StagedFile(destination: path, mayReplace: true)
-    self.staged = staged
+    staged = try StagedFile(destination: path, mayReplace: true)
     file = try HDF5Library.locked {
-      // The file is locked already, by us.
+      // In memory: HDF5 does not survive a disk that is full.
       let access = try HDF5Handle(
         H5Pcreate(bb_h5p_file_access()), close: { H5Pclose($0) }, "properties", at: path)
-      H5Pset_file_locking(access.id, false, true)
+      H5Pset_fapl_core(access.id, 1 << 22, false)
       return try HDF5Handle(
-        H5Fcreate(staged.file.path, bb_h5f_truncate(), bb_h5p_default(), access.id), close: { H5Fclose($0) },
+        H5Fcreate(path, bb_h5f_truncate(), bb_h5p_default(), access.id), close: { H5Fclose($0) },
         "file", at: path)
     }
   }
@@ -87,6 +86,12 @@ package final class RunTrace {
         guard H5Awrite(attribute.id, type.id, Array(text.utf8)) >= 0 else { throw failure }
       }
       guard H5Fflush(file.id, H5F_SCOPE_GLOBAL) >= 0 else { throw failure }
+      let size = H5Fget_file_image(file.id, nil, 0)
+      guard size > 0 else { throw failure }
+      let image = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
+      defer { image.deallocate() }
+      guard H5Fget_file_image(file.id, image.baseAddress, size) == size else { throw failure }
+      try staged.file.write(UnsafeRawBufferPointer(image), at: 0)
     }
     try staged.commit()
   }
