@@ -191,16 +191,10 @@ extension CommandTests {
   /// What comes to the output while a clip is made is not replaced, and the clip is not lost.
   @Test(arguments: ["clip.mp4", "frames"]) func aFinishedClipIsKept(output: String) throws {
     let model = try convert("shapes", "int8")
-    let generating = Process()
-    generating.executableURL = Self.program
-    generating.arguments = [
+    let (generating, errors) = try start([
       "generate", model, "--prompt", "a red ball", "--output", output, "--width", "128", "--height", "128",
       "--temp", "1", "--steps", "40,40,40", "--json", "started.json",
-    ]
-    generating.currentDirectoryURL = URL(fileURLWithPath: folder)
-    let errors = Pipe()
-    generating.standardError = errors
-    try generating.run()
+    ])
     // The plan is told before the work begins.
     _ = try errors.fileHandleForReading.read(upToCount: 1)
     let precious = folder + "/" + output
@@ -218,21 +212,27 @@ extension CommandTests {
   /// Signals of schedulers and closed terminals end like Ctrl-C, and leave nothing.
   @Test(arguments: [SIGTERM, SIGHUP]) func signalsEndARun(number: Int32) throws {
     let model = try convert("shapes", "int8")
-    let generating = Process()
-    generating.executableURL = Self.program
-    generating.arguments = [
+    let (generating, errors) = try start([
       "generate", model, "--prompt", "a red ball", "--output", "clip.mp4", "--width", "128", "--height",
       "128",
       "--temp", "2", "--steps", "1,1,1", "--video-steps", "500,500,500",
-    ]
-    generating.currentDirectoryURL = URL(fileURLWithPath: folder)
-    let errors = Pipe()
-    generating.standardError = errors
-    try generating.run()
+    ])
     _ = try errors.fileHandleForReading.read(upToCount: 1)
     kill(generating.processIdentifier, number)
     let elapsed = ContinuousClock().measure { generating.waitUntilExit() }
     #expect(generating.terminationStatus == 128 + number && generating.terminationReason == .exit)
     #expect(elapsed < .seconds(3) && entries == ["model"])
+  }
+
+  /// Starts the program and goes on; what it says is read from the pipe.
+  private func start(_ arguments: [String]) throws -> (process: Process, errors: Pipe) {
+    let process = Process()
+    process.executableURL = Self.program
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let errors = Pipe()
+    process.standardError = errors
+    try process.run()
+    return (process, errors)
   }
 }

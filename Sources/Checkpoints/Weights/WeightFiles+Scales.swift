@@ -19,7 +19,7 @@ extension WeightFiles {
   private static let knownFormats: Set = ["float8_e4m3fn", "float8_e5m2", "int8_tensorwise"]
   private static let maximumFormatLength = 65536
   /// How the rule of an entry begins that is used, as a part of a tensor.
-  static let joinedRule = "belongs to "
+  package static let joinedRule = "belongs to "
 
   /// Returns the weights with their scales joined to them.
   ///

@@ -42,7 +42,8 @@ public struct ModelCard: Sendable {
   /// Throws when what stands at a path is no card of this kind, and would be lost.
   public static func requireReplaceable(_ path: String) throws {
     guard path != "-", FileSystem.exists(path), !FileSystem.isFolder(path) else { return }
-    let head = try InputFile(path: path).bytes(at: 0, count: min(InputFile(path: path).size, 40))
+    let file = try InputFile(path: path)
+    let head = try file.bytes(at: 0, count: min(file.size, 40))
     guard head.isEmpty || String(decoding: head, as: UTF8.self).hasPrefix("---\nlibrary_name: benben\n")
     else {
       throw BenbenError(
@@ -124,7 +125,7 @@ public struct ModelCard: Sendable {
     if let recipe = plan["recipe"]?.string { choices.append("recipe \(recipe)") }
     choices += (plan["tensorTypes"]?.array ?? []).compactMap(\.string)
     let ignored = (manifest["ignored"]?.array ?? []).count {
-      $0["rule"]?.string?.hasPrefix("belongs to ") != true
+      $0["rule"]?.string?.hasPrefix(WeightFiles.joinedRule) != true
     }
     let lost = (manifest["sourceRounding"]?.array ?? []).map { rounding in
       let types = (rounding["tensorCounts"]?.object ?? [:]).sorted { $0.key < $1.key }
