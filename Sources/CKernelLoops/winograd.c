@@ -1,56 +1,115 @@
 #include "loops.h"
 
-// Transforms some channels. The compiler should know that they fill a vector; copies in local arrays alias nothing.
-static inline __attribute__((always_inline)) void winograd_input(const void *const pixels[16], int rounded,
-                                                                 uint16_t *out, size_t stride, size_t first,
-                                                                 size_t count) {
-  float d[16][LANES], rows[16][LANES];
-  for (int i = 0; i < 16; i++)
-    for (size_t k = 0; k < count; k++) {
-      union {
-        uint32_t bits;
-        float value;
-      } wide = {rounded ? (uint32_t)((const uint16_t *)pixels[i])[first + k] << 16 : 0};
-      d[i][k] = rounded ? wide.value : ((const float *)pixels[i])[first + k];
+// Winograd's F(2, 3) in time, around a transform in space: four frames d become four of products, which become two.
+// Each of the four is a sum or difference of two frames, so the transform in space takes pairs.
+
+typedef float lanes[LANES];
+
+#define EACH_LANE for (size_t k = 0; k < LANES; k++)
+
+static const float TIME_WEIGHTS[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
+
+// Copies `count` numbers, and zeros to fill the lanes.
+static inline __attribute__((always_inline)) void load_lanes(const float *x, size_t count, lanes out) {
+  if (count == LANES)
+    EACH_LANE out[k] = x[k];
+  else
+    EACH_LANE out[k] = k < count ? x[k] : 0;
+}
+
+static inline __attribute__((always_inline)) void load_bfloat16_lanes(const uint16_t *x, size_t count, lanes out) {
+  EACH_LANE {
+    union {
+      uint32_t bits;
+      float value;
+    } wide = {count == LANES || k < count ? (uint32_t)x[k] << 16 : 0};
+    out[k] = wide.value;
+  }
+}
+
+// Computes the products of one frame, the earlier or the later of the two, from those of the four in time, which are
+// `step` apart.
+static inline __attribute__((always_inline)) void combine_times(const float *x, size_t step, int later, int has_middle,
+                                                                size_t count, lanes out) {
+  lanes end, near = {0}, far = {0};
+  load_lanes(x + (later ? 3 * step : 0), count, end);
+  if (has_middle) {
+    load_lanes(x + step, count, near);
+    load_lanes(x + 2 * step, count, far);
+  }
+  if (later)
+    EACH_LANE out[k] = near[k] - far[k] - end[k];
+  else
+    EACH_LANE out[k] = near[k] + far[k] + end[k];
+}
+
+// Writes a pixel's result, or adds it to the pixel; the bias has been loaded.
+static inline __attribute__((always_inline)) void store_lanes(const lanes result, const lanes bias, size_t count, int adds,
+                                                              float *restrict pixel) {
+  for (size_t k = 0; k < (count == LANES ? LANES : count); k++) {
+    float value = result[k] + bias[k];
+    pixel[k] = adds ? pixel[k] + value : value;
+  }
+}
+
+// F(2×2, 3×3) in bfloat16.
+
+// Rounds sums of bfloat16 numbers: the payload of a NaN among them is short enough to need no care.
+static inline __attribute__((always_inline)) uint16_t bfloat16_of_sum(float x) {
+  union {
+    float value;
+    uint32_t bits;
+  } pattern = {x};
+  return (uint16_t)(nearest_bfloat16(pattern.bits) >> 16);
+}
+
+static inline __attribute__((always_inline)) void winograd_input(const void *const a[16], const void *const b[16],
+                                                                 float sign, uint16_t *out, size_t stride, size_t first,
+                                                                 size_t count, size_t next) {
+  lanes d[16], rows[16];
+  for (int i = 0; i < 16; i++) {
+    lanes other;
+    if (i % 4 >= 2) {
+      __builtin_prefetch((const uint16_t *)a[i] + first + next);
+      __builtin_prefetch((const uint16_t *)b[i] + first + next);
     }
+    load_bfloat16_lanes((const uint16_t *)a[i] + first, count, d[i]);
+    load_bfloat16_lanes((const uint16_t *)b[i] + first, count, other);
+    EACH_LANE d[i][k] += sign * other[k];
+  }
   for (int x = 0; x < 4; x++)
-    for (size_t k = 0; k < count; k++) {
+    EACH_LANE {
       rows[x][k] = d[x][k] - d[8 + x][k];
       rows[4 + x][k] = d[4 + x][k] + d[8 + x][k];
       rows[8 + x][k] = d[8 + x][k] - d[4 + x][k];
       rows[12 + x][k] = d[4 + x][k] - d[12 + x][k];
     }
   for (int y = 0; y < 4; y++) {
-    float(*row)[LANES] = rows + 4 * y;
+    lanes *row = rows + 4 * y;
     uint16_t *target = out + 4 * y * stride + first;
-    for (size_t k = 0; k < count; k++) target[k] = bfloat16(row[0][k] - row[2][k]);
-    for (size_t k = 0; k < count; k++) target[stride + k] = bfloat16(row[1][k] + row[2][k]);
-    for (size_t k = 0; k < count; k++) target[2 * stride + k] = bfloat16(row[2][k] - row[1][k]);
-    for (size_t k = 0; k < count; k++) target[3 * stride + k] = bfloat16(row[1][k] - row[3][k]);
+    for (size_t k = 0; k < count; k++) target[k] = bfloat16_of_sum(row[0][k] - row[2][k]);
+    for (size_t k = 0; k < count; k++) target[stride + k] = bfloat16_of_sum(row[1][k] + row[2][k]);
+    for (size_t k = 0; k < count; k++) target[2 * stride + k] = bfloat16_of_sum(row[2][k] - row[1][k]);
+    for (size_t k = 0; k < count; k++) target[3 * stride + k] = bfloat16_of_sum(row[1][k] - row[3][k]);
   }
 }
 
-static inline __attribute__((always_inline)) void winograd_inputs(const void *const pixels[16], int rounded,
-                                                                  uint16_t *out, size_t stride, size_t channels) {
+BEST void bb_winograd_input(const void *const a[16], const void *const b[16], float sign, uint16_t *out,
+                            size_t stride, size_t channels) {
   size_t c = 0;
-  for (; c + LANES <= channels; c += LANES) winograd_input(pixels, rounded, out, stride, c, LANES);
-  if (c < channels) winograd_input(pixels, rounded, out, stride, c, channels - c);
-}
-
-BEST void bb_winograd_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels) {
-  winograd_inputs(pixels, 0, out, stride, channels);
-}
-
-BEST void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels) {
-  winograd_inputs(pixels, 1, out, stride, channels);
+  for (; c + LANES <= channels; c += LANES) winograd_input(a, b, sign, out, stride, c, LANES, 2 * channels);
+  if (c < channels) winograd_input(a, b, sign, out, stride, c, channels - c, 2 * channels);
 }
 
 BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t count, size_t outputs, size_t inputs,
-                              size_t times, size_t time) {
+                              size_t time) {
+  const float *factors = TIME_WEIGHTS[time];
   for (size_t c = 0; c < inputs; c++)
     for (size_t k = 0; k < count; k++) {
-      const float *g = x + ((k * inputs + c) * times + time) * 9;
-      float rows[12];
+      const float *kernel = x + (k * inputs + c) * 27;
+      float g[9], rows[12];
+      for (int i = 0; i < 9; i++)
+        g[i] = factors[0] * kernel[i] + factors[1] * kernel[9 + i] + factors[2] * kernel[18 + i];
       for (int i = 0; i < 3; i++) {
         float a = g[i], b = g[3 + i], d = g[6 + i];
         rows[i] = a;
@@ -69,39 +128,42 @@ BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t cou
     }
 }
 
-BEST void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
-                             int adds) {
-  for (int y = 0; y < 2; y++) {
-    float *restrict left = pixels[2 * y], *restrict right = pixels[2 * y + 1];
-    const float *m = x + 4 * y * stride;
-    float sign = y ? -1.0f : 1.0f;
-    // The first row of pixels takes rows 0, 1 and 2, the second one 1, −2 and −3.
-    for (size_t c = 0; c < channels; c++) {
-      float columns[4];
-      for (int i = 0; i < 4; i++) {
-        const float *column = m + i * stride + c;
-        columns[i] = column[0] + sign * column[4 * stride] + sign * column[8 * stride];
-      }
-      float a = columns[0] + columns[1] + columns[2] + bias[c], b = columns[1] - columns[2] - columns[3] + bias[c];
-      if (left) left[c] = adds ? left[c] + a : a;
-      if (right) right[c] = adds ? right[c] + b : b;
+static inline __attribute__((always_inline)) void winograd_output(bb_winograd_products x, const float *bias,
+                                                                  float *const *pixels, int later, size_t first,
+                                                                  size_t count, int adds) {
+  lanes m[16], rows[8], results[4], biases;
+  for (int i = 0; i < 16; i++)
+    combine_times(x.values + i * x.stride + first, 16 * x.stride, later, x.has_middle, count, m[i]);
+  for (int i = 0; i < 4; i++)
+    EACH_LANE {
+      rows[i][k] = m[i][k] + m[4 + i][k] + m[8 + i][k];
+      rows[4 + i][k] = m[4 + i][k] - m[8 + i][k] - m[12 + i][k];
+    }
+  for (int y = 0; y < 2; y++)
+    EACH_LANE {
+      results[2 * y][k] = rows[4 * y][k] + rows[4 * y + 1][k] + rows[4 * y + 2][k];
+      results[2 * y + 1][k] = rows[4 * y + 1][k] - rows[4 * y + 2][k] - rows[4 * y + 3][k];
+    }
+  load_lanes(bias + first, count, biases);
+  for (int i = 0; i < 4; i++)
+    if (pixels[i]) store_lanes(results[i], biases, count, adds, pixels[i] + first);
+}
+
+BEST void bb_winograd_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
+                             size_t channels, int adds) {
+  for (size_t c = 0; c < channels; c += LANES) {
+    size_t count = channels - c;
+    if (count >= LANES) {
+      if (earlier) winograd_output(x, bias, earlier, 0, c, LANES, adds);
+      if (later) winograd_output(x, bias, later, 1, c, LANES, adds);
+    } else {
+      if (earlier) winograd_output(x, bias, earlier, 0, c, count, adds);
+      if (later) winograd_output(x, bias, later, 1, c, count, adds);
     }
   }
 }
 
 // F(4×4, 3×3) in single precision. Its transforms multiply by numbers up to 8, which bfloat16 would not survive.
-
-typedef float lanes[LANES];
-
-#define EACH_LANE for (size_t k = 0; k < LANES; k++)
-
-// Copies `count` numbers, and zeros to fill the lanes.
-static inline __attribute__((always_inline)) void load_lanes(const float *x, size_t count, lanes out) {
-  if (count == LANES)
-    EACH_LANE out[k] = x[k];
-  else
-    EACH_LANE out[k] = k < count ? x[k] : 0;
-}
 
 // Transforms six rows, which are `step` apart, to six.
 static inline __attribute__((always_inline)) void winograd4_input(const lanes *d, size_t step, lanes *t, size_t apart) {
@@ -118,11 +180,17 @@ static inline __attribute__((always_inline)) void winograd4_input(const lanes *d
   }
 }
 
-BEST void bb_winograd4_input(const void *const pixels[36], float *out, size_t stride, size_t channels) {
+BEST void bb_winograd4_input(const void *const a[36], const void *const b[36], float sign, float *out, size_t stride,
+                             size_t channels) {
   for (size_t first = 0; first < channels; first += LANES) {
     size_t count = channels - first < LANES ? channels - first : LANES;
     lanes d[36], rows[36], result[36];
-    for (int i = 0; i < 36; i++) load_lanes((const float *)pixels[i] + first, count, d[i]);
+    for (int i = 0; i < 36; i++) {
+      lanes other;
+      load_lanes((const float *)a[i] + first, count, d[i]);
+      load_lanes((const float *)b[i] + first, count, other);
+      EACH_LANE d[i][k] += sign * other[k];
+    }
     for (int x = 0; x < 6; x++) winograd4_input(d + x, 6, rows + x, 6);
     for (int y = 0; y < 6; y++) winograd4_input(rows + 6 * y, 1, result + 6 * y, 1);
     for (int i = 0; i < 36; i++)
@@ -148,13 +216,17 @@ static inline __attribute__((always_inline)) void winograd4_weights(const lanes 
 }
 
 BEST void bb_winograd4_weights(const float *x, float *restrict out, size_t count, size_t outputs, size_t inputs,
-                               size_t times, size_t time) {
+                               size_t time) {
+  const float *factors = TIME_WEIGHTS[time];
   for (size_t first = 0; first < count; first += LANES)
     for (size_t c = 0; c < inputs; c++) {
       size_t valid = count - first < LANES ? count - first : LANES;
       lanes g[9] = {0}, rows[18], result[36];
-      for (size_t k = 0; k < valid; k++)
-        for (int i = 0; i < 9; i++) g[i][k] = x[(((first + k) * inputs + c) * times + time) * 9 + i];
+      for (size_t k = 0; k < valid; k++) {
+        const float *kernel = x + ((first + k) * inputs + c) * 27;
+        for (int i = 0; i < 9; i++)
+          g[i][k] = factors[0] * kernel[i] + factors[1] * kernel[9 + i] + factors[2] * kernel[18 + i];
+      }
       for (int i = 0; i < 3; i++) winograd4_weights(g + i, 3, rows + i, 3);
       for (int y = 0; y < 6; y++) winograd4_weights(rows + 3 * y, 1, result + 6 * y, 1);
       for (size_t i = 0; i < 36; i++) {
@@ -179,21 +251,24 @@ static inline __attribute__((always_inline)) void winograd4_output(const lanes *
   }
 }
 
-BEST void bb_winograd4_output(const float *x, size_t stride, const float *bias, float *const pixels[16],
+static inline __attribute__((always_inline)) void winograd4_outputs(bb_winograd_products x, const float *bias,
+                                                                    float *const *pixels, int later, size_t first,
+                                                                    size_t count, int adds) {
+  lanes m[36], rows[24], results[16], biases;
+  for (int i = 0; i < 36; i++)
+    combine_times(x.values + i * x.stride + first, 36 * x.stride, later, x.has_middle, count, m[i]);
+  for (int c = 0; c < 6; c++) winograd4_output(m + c, 6, rows + c, 6);
+  for (int y = 0; y < 4; y++) winograd4_output(rows + 6 * y, 1, results + 4 * y, 1);
+  load_lanes(bias + first, count, biases);
+  for (int i = 0; i < 16; i++)
+    if (pixels[i]) store_lanes(results[i], biases, count, adds, pixels[i] + first);
+}
+
+BEST void bb_winograd4_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
                               size_t channels, int adds) {
-  for (size_t first = 0; first < channels; first += LANES) {
-    size_t count = channels - first < LANES ? channels - first : LANES;
-    lanes m[36], rows[24], result[16];
-    for (int i = 0; i < 36; i++) load_lanes(x + i * stride + first, count, m[i]);
-    for (int c = 0; c < 6; c++) winograd4_output(m + c, 6, rows + c, 6);
-    for (int y = 0; y < 4; y++) winograd4_output(rows + 6 * y, 1, result + 4 * y, 1);
-    for (int i = 0; i < 16; i++) {
-      if (!pixels[i]) continue;
-      float *restrict pixel = pixels[i] + first;
-      for (size_t k = 0; k < count; k++) {
-        float value = result[i][k] + bias[first + k];
-        pixel[k] = adds ? pixel[k] + value : value;
-      }
-    }
+  for (size_t c = 0; c < channels; c += LANES) {
+    size_t count = channels - c < LANES ? channels - c : LANES;
+    if (earlier) winograd4_outputs(x, bias, earlier, 0, c, count, adds);
+    if (later) winograd4_outputs(x, bias, later, 1, c, count, adds);
   }
 }

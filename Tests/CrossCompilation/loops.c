@@ -158,24 +158,31 @@ static void attention(void) {
 
 static void winograd(void) {
   enum { CHANNELS = 19, MOST = 36 * CHANNELS };
-  float *x = floats(MOST * CHANNELS), *out = zeros(MOST * CHANNELS * 4), *bias = floats(CHANNELS);
-  uint16_t *rounded = zeros(MOST * CHANNELS * 2);
-  const void *pixels[36];
-  float *targets[16];
-  for (int i = 0; i < 36; i++) pixels[i] = x + i * CHANNELS;
-  bb_winograd_input(pixels, rounded, CHANNELS, CHANNELS);
+  float *x = floats(4 * MOST * CHANNELS), *out = zeros(MOST * CHANNELS * 4), *bias = floats(CHANNELS);
+  uint16_t *rounded = zeros(MOST * CHANNELS * 2), *frame = zeros(MOST * 2);
+  const void *pixels[36], *others[36], *rounded_pixels[36], *rounded_others[36];
+  float *targets[32];
+  bb_round_bfloat16(x, frame, MOST);
+  for (int i = 0; i < 36; i++) {
+    pixels[i] = x + i * CHANNELS;
+    others[i] = x + (35 - i) * CHANNELS;
+    rounded_pixels[i] = frame + i * CHANNELS;
+    rounded_others[i] = frame + (35 - i) * CHANNELS;
+  }
+  bb_winograd_input(rounded_pixels, rounded_others, -1, rounded, CHANNELS, CHANNELS);
   close_bfloat16("winograd_input", rounded, 16 * CHANNELS);
-  bb_winograd4_input(pixels, out, CHANNELS, CHANNELS);
+  bb_winograd4_input(pixels, others, 1, out, CHANNELS, CHANNELS);
   CLOSE("winograd4_input", out, MOST);
-  bb_winograd_weights(x, rounded, 3, 3, 4, 2, 1);
+  bb_winograd_weights(x, rounded, 3, 3, 4, 1);
   close_bfloat16("winograd_weights", rounded, 16 * 12);
-  bb_winograd4_weights(x, out, 3, 3, 4, 2, 1);
+  bb_winograd4_weights(x, out, 3, 3, 4, 2);
   CLOSE("winograd4_weights", out, 36 * 12);
-  for (int i = 0; i < 16; i++) targets[i] = out + i * CHANNELS;
-  bb_winograd_output(x, CHANNELS, bias, targets, CHANNELS, 0);
-  CLOSE("winograd_output", out, 4 * CHANNELS);
-  bb_winograd4_output(x, CHANNELS, bias, targets, CHANNELS, 1);
-  CLOSE("winograd4_output", out, 16 * CHANNELS);
+  bb_winograd_products products = {x, CHANNELS, 1};
+  for (int i = 0; i < 32; i++) targets[i] = out + i * CHANNELS;
+  bb_winograd_output(products, bias, targets, targets + 4, CHANNELS, 0);
+  CLOSE("winograd_output", out, 8 * CHANNELS);
+  bb_winograd4_output(products, bias, targets, targets + 16, CHANNELS, 1);
+  CLOSE("winograd4_output", out, 32 * CHANNELS);
 }
 
 int main(void) {

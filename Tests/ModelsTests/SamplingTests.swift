@@ -119,12 +119,6 @@ struct SamplingTests {
     #expect(Resampling.doubled(Tensor([1, 1, 1, 2], [1, 2])).array == [1, 1, 2, 2, 1, 1, 2, 2])
   }
 
-  @Test func chunksAsTheOfficialDecoder() {
-    #expect(CausalVideoVAE.chunks(frameCount: 1, window: 1) == [0..<1])
-    #expect(CausalVideoVAE.chunks(frameCount: 4, window: 1) == [0..<2, 2..<3, 3..<4])
-    #expect(CausalVideoVAE.chunks(frameCount: 6, window: 2) == [0..<3, 3..<5, 5..<6])
-  }
-
   @Test(arguments: [(65, 64, 1), (64, 0, 1), (64, 64, 0), (64, 64, 32), (16384, 64, 1)])
   func refusesImpossibleRequests(width: Int, height: Int, frames: Int) {
     let request = GenerationRequest(

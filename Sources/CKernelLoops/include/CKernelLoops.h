@@ -149,31 +149,38 @@ void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, s
 /// Divides every row of x by its divisor, into rows that are `stride` elements apart.
 void bb_divide_rows(const float *x, const float *divisors, float *out, size_t stride, size_t rows, size_t width);
 
-/// Applies the input transform of Winograd's F(2×2, 3×3) to one tile of 4×4 pixels, each a row of channels, writing
-/// sixteen rows of bfloat16 that are `stride` elements apart.
-void bb_winograd_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
+/// Applies the input transform of Winograd's F(2×2, 3×3) to one tile of 4×4 pixels, each a row of channels in bfloat16, of
+/// the frame a + sign·b, writing sixteen rows of bfloat16 that are `stride` elements apart.
+///
+/// In time, the filter is F(2, 3): of four frames d it needs d₀ − d₂, d₁ + d₂, d₂ − d₁ and d₁ − d₃.
+void bb_winograd_input(const void *const a[16], const void *const b[16], float sign, uint16_t *out, size_t stride,
+                       size_t channels);
 
-/// Applies the input transform of bb_winograd_input to pixels in bfloat16.
-void bb_winograd_rounded_input(const void *const pixels[16], uint16_t *out, size_t stride, size_t channels);
+/// Applies the weight transform to the kernels [count, inputs, 3, 3, 3], writing the first `count` outputs of
+/// [16, inputs, outputs] in bfloat16 for one of the four frames.
+void bb_winograd_weights(const float *x, uint16_t *out, size_t count, size_t outputs, size_t inputs, size_t time);
 
-/// Applies the weight transform to one frame of the kernels [count, inputs, times, 3, 3], writing the first `count`
-/// outputs of [16, inputs, outputs] in bfloat16.
-void bb_winograd_weights(const float *x, uint16_t *out, size_t count, size_t outputs, size_t inputs, size_t times,
-                         size_t time);
+/// The products of one tile: for each of four frames as many rows of channels as a tile has pixels, all of them `stride`
+/// elements apart. Without `has_middle`, the second and the third frame are zero, and not read.
+typedef struct {
+  const float *values;
+  size_t stride;
+  int has_middle;
+} bb_winograd_products;
 
-/// Applies the output transform to sixteen rows of channels that are `stride` elements apart, and adds a bias, writing
-/// four pixels in row-major order; a null pixel is skipped. If adds is not zero, the result is added to the pixels'
-/// previous values.
-void bb_winograd_output(const float *x, size_t stride, const float *bias, float *const pixels[4], size_t channels,
-                        int adds);
+/// Applies the output transform to a tile's products and adds a bias, writing, or adding to, the pixels of the earlier and
+/// of the later frame that are not null; null for a frame that is not wanted. The earlier one does not need the last of
+/// the four frames, and the later one not the first.
+void bb_winograd_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
+                        size_t channels, int adds);
 
 /// The transforms of F(4×4, 3×3) in single precision, in the same way: tiles of 6×6 pixels, 36 rows of channels, which
 /// yield 4×4 pixels.
-void bb_winograd4_input(const void *const pixels[36], float *out, size_t stride, size_t channels);
-void bb_winograd4_weights(const float *x, float *out, size_t count, size_t outputs, size_t inputs, size_t times,
-                          size_t time);
-void bb_winograd4_output(const float *x, size_t stride, const float *bias, float *const pixels[16], size_t channels,
-                         int adds);
+void bb_winograd4_input(const void *const a[36], const void *const b[36], float sign, float *out, size_t stride,
+                        size_t channels);
+void bb_winograd4_weights(const float *x, float *out, size_t count, size_t outputs, size_t inputs, size_t time);
+void bb_winograd4_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
+                         size_t channels, int adds);
 
 /// Deinterleaves x: out = its elements at even indices, other = those at odd indices.
 void bb_deinterleave2(const float *x, float *out, float *other, size_t count);

@@ -18,7 +18,7 @@ package struct Convolution3D {
 
   /// The transform by which it is computed, if the plan asks for bf16 and this convolution has one.
   private var transform: WinogradTransform? {
-    guard weight.activations == .bf16, stride == [1, 1, 1], kernel[1...] == [3, 3] else { return nil }
+    guard weight.activations == .bf16, stride == [1, 1, 1], kernel == [3, 3, 3] else { return nil }
     return KernelContext.multipliesBFloat16 ? .rounded : .wide
   }
 
@@ -52,7 +52,9 @@ package struct Convolution3D {
     precondition(x.shape.count == 4 && x.shape[3] == channels, "\(x.shape) into \(weight.shape)")
     let padding = [timePadding, kernel[1] / 2, kernel[2] / 2]
     let after = [0, kernel[1] / 2, kernel[2] / 2]
-    let frames = FrameWindow(x, after: memory, length: kernel[0] - stride[0])
+    // All frames that a transform reads are rounded, so that the result does not depend on which are remembered.
+    let read = transform == .rounded ? FrameWindow.rounded(x) : x
+    let frames = FrameWindow(read, after: memory, length: kernel[0] - stride[0])
     let extents = [frames.count] + x.shape[1..<3]
     let outputExtents = (0..<3).map { axis -> Int in
       let padded = extents[axis] + padding[axis] + after[axis]
@@ -66,14 +68,14 @@ package struct Convolution3D {
     precondition(residual.map { $0.shape == shape } ?? true)
     defer {
       count(outputExtents, timePadding: timePadding, in: context)
-      memory?.remember(x, isRounded: transform == .rounded)
+      memory?.remember(read)
     }
     if let transform {
       let output = residual ?? Tensor(shape)
-      // Taps that see only the zeros in front are left out.
-      let taps = min(kernel[0], max(0, timePadding + 1 - outputExtents[0]))..<kernel[0]
-      try forEachWinograd(transform, taps: taps, in: context) {
-        try $0(frames, timePadding: timePadding, bias: bias, into: output, adds: residual != nil, in: context)
+      let pairs = FramePair.pairs(
+        count: outputExtents[0], earlier: frames.earlierCount, timePadding: timePadding)
+      try forEachWinograd(transform, pairs, in: context) {
+        try $0(frames, pairs, bias: bias, into: output, adds: residual != nil, in: context)
       }
       context.magnitudes?.record(weight.name, x, output)
       return output
@@ -93,7 +95,7 @@ package struct Convolution3D {
 
   /// Calls `body` with the Winograd convolutions that together compute all output channels.
   private func forEachWinograd(
-    _ transform: WinogradTransform, taps: Range<Int>, in context: KernelContext,
+    _ transform: WinogradTransform, _ pairs: [FramePair], in context: KernelContext,
     _ body: (WinogradConvolution) throws -> Void
   ) throws {
     let outputs = weight.shape[0]
@@ -106,10 +108,11 @@ package struct Convolution3D {
       return try body(winograd)
     }
     let outputsAtOnce = max(1, Self.maximumKernels / (size / outputs))
+    let times = (pairs.map(\.times.lowerBound).min() ?? 0)..<WinogradTransform.times
     for start in Swift.stride(from: 0, to: outputs, by: outputsAtOnce) {
       try body(
         WinogradConvolution(
-          weight, outputs: start..<min(start + outputsAtOnce, outputs), taps: taps, transform, in: context,
+          weight, outputs: start..<min(start + outputsAtOnce, outputs), times: times, transform, in: context,
           keepingKernelsIn: context.transformedKernels))
     }
   }

@@ -1,12 +1,13 @@
-import CKernelLoops
 import Tensors
 
-/// The last two input frames of a convolution that looks back in time, stored in bf16 if its products are in bf16.
+/// The last two input frames of a convolution that looks back in time, in the type that it reads.
 package final class TemporalContext {
   private static let length = 2
 
-  /// The frames, oldest first; a rounded frame packs two bf16 numbers into each element.
+  /// The frames, oldest first.
   private(set) var frames: [Tensor] = []
+  /// The number of all frames so far.
+  package private(set) var earlierCount = 0
 
   /// Creates a context without frames.
   package init() {}
@@ -14,25 +15,16 @@ package final class TemporalContext {
   /// The number of remembered frames.
   package var count: Int { frames.count }
 
-  /// Copies the last frames of x [time, height, width, channels]; the memory of forgotten frames is reused.
-  func remember(_ x: Tensor, isRounded: Bool) {
-    let lines = x.shape[1]
+  /// Copies the last frames of x, whose first extent is time; the memory of forgotten frames is reused.
+  func remember(_ x: Tensor) {
+    earlierCount += x.shape[0]
     for index in max(0, x.shape[0] - Self.length)..<x.shape[0] {
       let source = x.rows(index..<index + 1)
-      let size = source.count / max(lines, 1)
-      let slot =
-        count == Self.length
-        ? frames.removeFirst() : Tensor(isRounded ? [(source.count + 1) / 2] : source.shape, isLasting: true)
+      let slot = count == Self.length ? frames.removeFirst() : Tensor(source.shape, isLasting: true)
       let (from, to) = (source.address, slot.address)
-      parallelRows(lines) { part in
-        let (start, count) = (part.lowerBound * size, part.count * size)
-        if isRounded {
-          bb_round_bfloat16(
-            (from + start * 4).assumingMemoryBound(to: Float.self),
-            (to + start * 2).assumingMemoryBound(to: UInt16.self), count)
-        } else {
-          (to + start * 4).copyMemory(from: from + start * 4, byteCount: count * 4)
-        }
+      parallelRows(source.count) { part in
+        let start = part.lowerBound * MemoryLayout<Float>.stride
+        (to + start).copyMemory(from: from + start, byteCount: part.count * MemoryLayout<Float>.stride)
       }
       frames.append(slot)
     }

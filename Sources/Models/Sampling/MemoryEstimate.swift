@@ -11,7 +11,7 @@ package struct MemoryEstimate {
   private static let transformerBuffers = 22
   /// The bytes that the VAE's decoder needs for a tile of 256 pixels at 128 channels: for the first latent frame, and
   /// for a later one, which decodes to eight frames.
-  private static let firstTile = 1_700_000_000, laterTile = 2_000_000_000
+  private static let firstTile = 2_000_000_000, laterTile = 2_900_000_000
 
   /// Returns the bytes that a transformer's longest call needs.
   package static func transformer(width: Int, _ request: GenerationRequest) -> Int {
@@ -24,7 +24,7 @@ package struct MemoryEstimate {
 
   /// Returns the bytes that decoding needs, with the clip itself: one byte per value, and f32 for the finished tile.
   package static func decoder(_ config: CausalVideoVAEConfig, _ request: GenerationRequest) -> Int {
-    let side = CausalVideoVAE.Tiling.saveMemory.tileSize ?? max(request.width, request.height)
+    let side = CausalVideoVAE.Tiling.official.tileSize ?? max(request.width, request.height)
     let tilePixels = min(side, request.width) * min(side, request.height)
     let tile = Double(tilePixels) / Double(side * side)
     let channels = Double(config.decoder.channels.first ?? 0) / 128

@@ -11,21 +11,18 @@ package struct CausalVideoVAE {
   private let decoder: Decoder
   private let quantization: CausalConvolution, postQuantization: CausalConvolution
 
-  /// The division of a clip for decoding: into chunks of latent frames, and into overlapping tiles when it is large.
+  /// The division of frames into overlapping tiles.
+  ///
+  /// The official code also divides a clip in time; as the decoder only looks back, that changes nothing.
   package struct Tiling: Equatable, Sendable {
-    /// The number of latent frames in a chunk; the first chunk has one more.
-    package let window: Int
     /// The side of a tile in pixels; nil decodes whole frames.
     package let tileSize: Int?
 
     /// Creates a tiling.
-    package init(window: Int, tileSize: Int?) {
-      self.window = window
-      self.tileSize = tileSize
-    }
+    package init(tileSize: Int?) { self.tileSize = tileSize }
 
-    /// The official `save_memory` path with tiling switched on, as the official demos run it.
-    package static let saveMemory = Tiling(window: 1, tileSize: 256)
+    /// Tiling as the official demos switch it on.
+    package static let official = Tiling(tileSize: 256)
   }
 
   /// Builds the VAE from its weights.
@@ -72,8 +69,8 @@ package struct CausalVideoVAE {
   private struct Decoder {
     /// The largest number of values that a stage takes at once.
     ///
-    /// Larger inputs pass through in runs of frames, so that memory does not grow with the length of a chunk. The
-    /// cached frames make the result the same.
+    /// Larger inputs pass through in runs of frames, two at least, so that memory does not grow with the length of a
+    /// chunk. The cached frames make the result the same.
     private static let maximumValues = 1 << 22
 
     private let input: CausalConvolution
@@ -106,12 +103,16 @@ package struct CausalVideoVAE {
     ) throws -> [Tensor] {
       guard let stage = stages.first else { return [x] }
       let frames = x.shape[0]
-      let framesAtOnce = max(1, Self.maximumValues * frames / max(x.count, 1))
+      // Convolutions compute frames two by two, the first of a clip aside: what is left over comes first.
+      let framesAtOnce = max(1, Self.maximumValues * frames / max(x.count, 1) / 2) * 2
       if frames > framesAtOnce {
-        return try Swift.stride(from: 0, to: frames, by: framesAtOnce).flatMap { start in
-          let piece = x.rows(start..<min(start + framesAtOnce, frames))
-          return try run(stages, piece, cache: cache, in: context)
+        var pieces: [Tensor] = []
+        var end = (frames - 1) % framesAtOnce + 1
+        for start in [0] + Swift.stride(from: end, to: frames, by: framesAtOnce) {
+          pieces += try run(stages, x.rows(start..<end), cache: cache, in: context)
+          end += framesAtOnce
         }
+        return pieces
       }
       return try run(stages.dropFirst(), stage(x, cache: cache, in: context), cache: cache, in: context)
     }
@@ -184,7 +185,8 @@ package struct CausalVideoVAE {
   /// memory than all of decoding.
   ///
   /// - Parameters:
-  ///   - progress: called after every chunk with the number of chunks done and their total number.
+  ///   - progress: called after some latent frames of a tile with the number of those done and their total number, of all
+  ///     tiles together.
   ///   - onPart: receives the regions of the clip, which together cover it exactly once.
   package func decode(
     _ latent: Tensor, tiling: Tiling, in context: KernelContext,
@@ -192,14 +194,9 @@ package struct CausalVideoVAE {
   ) throws {
     let frames = Self.channelsLast(latent)
     let (height, width) = (frames.shape[1], frames.shape[2])
-    let chunks = Self.chunks(frameCount: frames.shape[0], window: tiling.window)
     let scale = CausalVideoVAEConfig.scale
     guard let size = tiling.tileSize.map({ $0 / scale }), height > size || width > size else {
-      var done = 0
-      let decoded = try decode(frames, chunks: chunks, in: context) {
-        done += 1
-        try progress(done, chunks.count)
-      }
+      let decoded = try decode(frames, in: context) { try progress($0, frames.shape[0]) }
       return try onPart(ClipRegion(values: decoded, top: 0, left: 0))
     }
     // Tiles overlap by a quarter of their side.
@@ -211,39 +208,32 @@ package struct CausalVideoVAE {
     for y in rows {
       for x in columns {
         let tile = frames.cropped(y..<min(y + size, height), x..<min(x + size, width))
-        let decoded = try decode(tile, chunks: chunks, in: context) {
-          done += 1
-          try progress(done, rows.count * columns.count * chunks.count)
+        let decoded = try decode(tile, in: context) {
+          try progress(done + $0, rows.count * columns.count * frames.shape[0])
         }
+        done += frames.shape[0]
         try onPart(mosaic.add(decoded, isFirstInRow: x == 0))
       }
     }
   }
 
+  /// Decodes the first latent frame by itself and the others two by two, as convolutions compute them.
   private func decode(
-    _ frames: Tensor, chunks: [Range<Int>], in context: KernelContext, afterChunk: () throws -> Void
+    _ frames: Tensor, in context: KernelContext, progress: (_ latents: Int) throws -> Void
   ) throws -> Tensor {
     let cache = TemporalCache()
     let decoded = Tensor(Self.decodedShape([config.latentChannels] + frames.shape.dropLast()))
     var done = 0
-    for chunk in chunks {
-      let input = try postQuantization(frames.rows(chunk), cache: cache, in: context)
+    for end in stride(from: 1, to: frames.shape[0] + 2, by: 2) {
+      let latents = max(0, end - 2)..<min(end, frames.shape[0])
+      let input = try postQuantization(frames.rows(latents), cache: cache, in: context)
       for piece in try decoder(input, cache: cache, in: context) {
         _ = decoded.rows(done..<done + piece.shape[0]).elements.update(fromContentsOf: piece.elements)
         done += piece.shape[0]
       }
-      try afterChunk()
+      try progress(latents.upperBound)
     }
     return decoded
-  }
-
-  /// Returns the frames of each chunk; the first chunk has one frame more than the others (`chunk_decode`).
-  package static func chunks(frameCount: Int, window: Int) -> [Range<Int>] {
-    var result = [0..<min(window + 1, frameCount)]
-    while let end = result.last?.upperBound, end < frameCount {
-      result.append(end..<min(end + window, frameCount))
-    }
-    return result
   }
 
   /// Converts [channels, frames, height, width] to [frames, height, width, channels].

@@ -31,11 +31,10 @@ private struct SpatialUpsampling: CausalStage {
   func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
     let (frames, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     let result = Tensor([frames, 2 * height, 2 * width, channels])
-    // One frame at a time: the convolution's output is four times as large as its input.
-    for frame in 0..<frames {
+    // Not all at once: the convolution's output is four times as large as its input.
+    for pair in convolution.pairs(frames, cache) {
       Elementwise.pixelShuffle(
-        try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
-        into: result.rows(frame..<frame + 1))
+        try convolution(x.rows(pair), cache: cache, in: context), into: result.rows(pair))
     }
     return result
   }
@@ -49,10 +48,10 @@ private struct TemporalUpsampling: CausalStage {
   func callAsFunction(_ x: Tensor, cache: TemporalCache, in context: KernelContext) throws -> Tensor {
     let isFirst = convolution.hasSeenNothing(cache)
     let result = Tensor([2 * x.shape[0]] + x.shape.dropFirst())
-    for frame in 0..<x.shape[0] {
+    for pair in convolution.pairs(x.shape[0], cache) {
       Elementwise.spreadInTime(
-        try convolution(x.rows(frame..<frame + 1), cache: cache, in: context),
-        into: result.rows(2 * frame..<2 * frame + 2))
+        try convolution(x.rows(pair), cache: cache, in: context),
+        into: result.rows(2 * pair.lowerBound..<2 * pair.upperBound))
     }
     return isFirst ? result.rows(1..<result.shape[0]) : result
   }

@@ -204,7 +204,7 @@ package struct Benchmark: Sendable {
     return try timed(
       shape, ["frames": .integer(8 * numbers[2] - 7), "openSeconds": opening], in: context, onRound
     ) {
-      _ = try vae.decode(latent, tiling: .saveMemory, in: context)
+      _ = try vae.decode(latent, tiling: .official, in: context)
     }
   }
 

@@ -24,8 +24,8 @@ public enum GenerationEvent: Sendable {
   case resumed(units: Int, of: Int, calls: Int, fraction: Double)
   /// A call of the transformer ended; the given share of the sampling is done.
   case called(TransformerCall, of: Int, units: Int, fraction: Double)
-  /// A chunk of the clip was decoded.
-  case decoded(chunk: Int, of: Int)
+  /// So many latent frames were decoded, those of all tiles counted.
+  case decoded(latents: Int, of: Int)
 
   /// The phase that the event belongs to.
   public var phase: Phase {

@@ -72,17 +72,18 @@ extension Pipeline {
     let side = min(Self.measuredSide, request.latentHeight, request.latentWidth)
     let latent = SeededNoise(seed: 0).initial(
       shape: [vae.config.latentChannels, min(Self.measuredFrames, request.latentFrames), side, side])
-    let tiling = CausalVideoVAE.Tiling.saveMemory
-    var ends = [ContinuousClock.now]
-    try vae.decode(latent, tiling: tiling, in: parts.context) { _, _ in
+    let tiling = CausalVideoVAE.Tiling.official
+    let start = ContinuousClock.now
+    var ends: [(latents: Int, time: ContinuousClock.Instant)] = []
+    try vae.decode(latent, tiling: tiling, in: parts.context) { latents, _ in
       try Task.checkCancellation()
-      ends.append(.now)
+      ends.append((latents, .now))
     } onPart: { _ in
     }
-    let chunks = zip(ends.dropFirst(), ends).map { ($0 - $1) / .seconds(1) }
-    guard let first = chunks.first, let later = chunks.last else { return nil }
-    let left = Double(
-      CausalVideoVAE.chunks(frameCount: request.latentFrames, window: tiling.window).count - 1)
+    guard let opening = ends.first, let last = ends.last else { return nil }
+    let first = (opening.time - start) / .seconds(1)
+    let later = (last.time - opening.time) / .seconds(1) / Double(max(1, last.latents - opening.latents))
+    let left = Double(request.latentFrames - 1)
     let area = CausalVideoVAE.decodedArea(
       height: request.latentHeight, width: request.latentWidth, tiling: tiling)
     return (first + left * later) * Double(area) / Double(side * side)

@@ -43,7 +43,7 @@ package struct Pipeline {
   /// - Throws: `BenbenError`, and any error thrown by `onValue` or `onEvent`.
   package func run(
     _ request: GenerationRequest, image: Clip? = nil, noise: any NoiseSource,
-    tiling: CausalVideoVAE.Tiling = .saveMemory, onValue: (Value) throws -> Void = { _ in },
+    tiling: CausalVideoVAE.Tiling = .official, onValue: (Value) throws -> Void = { _ in },
     onEvent: (GenerationEvent) throws -> Void = { _ in }
   ) throws -> Clip {
     let transformer = try parts.transformer(variant: variant)
@@ -191,7 +191,7 @@ package struct Pipeline {
     var clip = Clip(black: shape[0], width: shape[2], height: shape[1])
     try vae.decode(input, tiling: tiling, in: parts.context) { done, total in
       try Task.checkCancellation()
-      try onEvent(.decoded(chunk: done, of: total))
+      try onEvent(.decoded(latents: done, of: total))
     } onPart: { region in
       clip.place(region, shape: shape)
       try onValue(.decoded(region))

@@ -56,7 +56,7 @@ struct ClipVerification {
           + "the trace \(request.frameCount) of \(request.width)×\(request.height)")
     }
     let clip = try Pipeline(parts, variant: try parts.native.variant(options.variant)).run(
-      request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .saveMemory,
+      request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .official,
       onEvent: { try onEvent(.generation($0, request)) })
     var thresholds = try Thresholds.defaults(for: parts.native).against(trace.request)
     if !isLossless {

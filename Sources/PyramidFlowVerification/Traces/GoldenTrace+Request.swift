@@ -94,7 +94,7 @@ extension GoldenTrace {
 
   /// Returns the tiling with which the recorded run decoded, or nil when it did not decode.
   func tiling() throws -> CausalVideoVAE.Tiling? {
-    try decoding().map { CausalVideoVAE.Tiling(window: $0.window, tileSize: $0.tileSize) }
+    try decoding().map { CausalVideoVAE.Tiling(tileSize: $0.tileSize) }
   }
 }
 

@@ -57,7 +57,7 @@ extension TraceVerification {
     var latents: [(path: TracePath, latent: Tensor)] = []
     var decoded = Tensor([0])
     let clip = try Pipeline(parts, variant: try parts.native.variant(options.variant)).run(
-      request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .saveMemory
+      request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .official
     ) {
       switch $0 {
       case .latent(let unit, let stage, let latent):

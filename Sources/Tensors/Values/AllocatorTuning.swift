@@ -11,6 +11,8 @@ public enum AllocatorTuning {
   /// Call it once, before the first model is loaded. The process then holds as much memory as its most demanding phase
   /// needed; ``releaseFreedMemory()`` between phases returns it.
   public static func keepFreedMemory() {
+    // Arenas of other threads than the first cannot hold blocks of 64 MiB, which they would map and unmap.
+    _ = mallopt(M_ARENA_MAX, 1)
     _ = mallopt(M_MMAP_MAX, 0)
     _ = mallopt(M_TRIM_THRESHOLD, -1)
     _ = mallopt(M_TOP_PAD, 64 << 20)
