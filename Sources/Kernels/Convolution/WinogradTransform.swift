@@ -1,9 +1,11 @@
 import CKernelLoops
 import Tensors
 
-/// One of Winograd's minimal filterings F(n×n, 3×3): overlapping tiles of (n + 2)² pixels and the kernels are transformed,
-/// multiplied position by position, and transformed back to n² pixels (Lavin and Gray, "Fast Algorithms for
-/// Convolutional Neural Networks", 2016). In time, F(2, 3) makes two frames of four in the same way.
+/// One of Winograd's minimal filterings F(n×n, 3×3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
+/// 2016).
+///
+/// Overlapping tiles of (n + 2)² pixels and the kernels are transformed, multiplied position by position, and transformed
+/// back to n² pixels. In time, F(2, 3) makes two frames of four in the same way.
 enum WinogradTransform: Hashable {
   /// F(2×2×2, 3×3×3) with products in bf16: 3.4 times fewer multiplications than the definition. It serves wherever bf16
   /// does.

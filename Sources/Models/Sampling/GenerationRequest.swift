@@ -21,12 +21,22 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
   public var guidanceScale: Float, videoGuidanceScale: Float
   /// Whether the first frame is a given image (image-to-video) and not generated.
   public var startsFromImage: Bool
+  /// Whether the VAE works in tiles, as in the official demos, or on whole frames.
+  public var vaeTiling = VAETiling.official
   /// How the times are rounded; a run that was recorded with another version of NumPy has others in the last digit.
   package var scheduleRounding = PyramidFlowSchedule.Rounding.numpy1
 
-  private enum CodingKeys: String, CodingKey {
-    case prompt, negativePrompt, width, height, latentFrames, steps, videoSteps, guidanceScale
-    case videoGuidanceScale, startsFromImage
+  /// How the VAE divides frames.
+  public enum VAETiling: String, Codable, CaseIterable, Sendable {
+    /// Into overlapping tiles of 256 pixels, which are blended: what the official demos do.
+    case official
+    /// Not at all, as the official code does by default: less work and no seams, and memory that grows with the frame.
+    case none
+
+    /// The division that the VAE computes with.
+    package var tiling: CausalVideoVAE.Tiling {
+      self == .official ? .official : CausalVideoVAE.Tiling(tileSize: nil)
+    }
   }
 
   /// A latent frame to be generated.

@@ -9,9 +9,9 @@ package struct MemoryEstimate {
   package static let base = 80_000_000
   /// The number of [tokens, width] buffers that a transformer call holds at a time.
   private static let transformerBuffers = 22
-  /// The bytes that the VAE's decoder needs for a tile of 256 pixels at 128 channels: for the first latent frame, and
-  /// for a later one, which decodes to eight frames.
-  private static let firstTile = 2_000_000_000, laterTile = 2_900_000_000
+  /// The bytes that the VAE's decoder needs at 128 channels: for transformed kernels, for a tile of 256 pixels of the first
+  /// latent frame, and for one of later ones, two of which decode to sixteen frames.
+  private static let kernels = 950_000_000, firstTile = 1_050_000_000, laterTile = 1_950_000_000
 
   /// Returns the bytes that a transformer's longest call needs.
   package static func transformer(width: Int, _ request: GenerationRequest) -> Int {
@@ -24,12 +24,12 @@ package struct MemoryEstimate {
 
   /// Returns the bytes that decoding needs, with the clip itself: one byte per value, and f32 for the finished tile.
   package static func decoder(_ config: CausalVideoVAEConfig, _ request: GenerationRequest) -> Int {
-    let side = CausalVideoVAE.Tiling.official.tileSize ?? max(request.width, request.height)
+    let side = request.vaeTiling.tiling.tileSize ?? max(request.width, request.height)
     let tilePixels = min(side, request.width) * min(side, request.height)
-    let tile = Double(tilePixels) / Double(side * side)
+    let tile = Double(tilePixels) / Double(256 * 256)
     let channels = Double(config.decoder.channels.first ?? 0) / 128
     let bytes = request.latentFrames > 1 ? laterTile : firstTile
-    return Int(Double(bytes) * tile * channels)
+    return Int((Double(kernels) * channels + Double(bytes) * tile) * channels)
       + request.frameCount * 3 * (request.width * request.height + 4 * tilePixels)
   }
 }

@@ -1,12 +1,12 @@
 import Tensors
 
 /// Halving and doubling of latents [channels, frames, height, width].
-enum Resampling {
+package enum Resampling {
   /// Returns the latent at half the height and width, bilinear (`F.interpolate`, corners not aligned): each value is
   /// the mean of four pixels.
   ///
   /// Height and width are even: sizes are checked to be multiples of 64 pixels.
-  static func halved(_ latent: Tensor) -> Tensor {
+  package static func halved(_ latent: Tensor) -> Tensor {
     let (height, width) = (latent.shape[2], latent.shape[3])
     let result = Tensor([latent.shape[0], latent.shape[1], height / 2, width / 2])
     for plane in 0..<latent.shape[0] * latent.shape[1] {

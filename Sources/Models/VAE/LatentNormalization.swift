@@ -33,14 +33,19 @@ package struct LatentNormalization: Equatable, Sendable {
     let result = Tensor([shape[0], latents.count, shape[2], shape[3]])
     let pixels = shape[2] * shape[3]
     for (index, latent) in latents.enumerated() {
-      let (shift, scale) = index == 0 ? (imageShift, imageScale) : (videoShift, videoScale)
+      let input = decoderInput(latent, frame: index)
       for channel in 0..<shape[0] {
-        for pixel in 0..<pixels {
-          result.elements[(channel * latents.count + index) * pixels + pixel] =
-            latent.elements[channel * pixels + pixel] / scale + shift
-        }
+        let target = (channel * latents.count + index) * pixels
+        _ = result.elements[target...].update(
+          fromContentsOf: input.elements[channel * pixels..<(channel + 1) * pixels])
       }
     }
     return result
+  }
+
+  /// Undoes the normalisation of one frame's latent, which is the clip's first frame or a later one.
+  package func decoderInput(_ latent: Tensor, frame index: Int) -> Tensor {
+    let (shift, scale) = index == 0 ? (imageShift, imageScale) : (videoShift, videoScale)
+    return latent.map { $0 / scale + shift }
   }
 }

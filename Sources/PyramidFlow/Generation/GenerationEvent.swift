@@ -1,3 +1,5 @@
+import Clips
+
 /// An event of a generation.
 public enum GenerationEvent: Sendable {
   /// A phase of a generation, in order.
@@ -24,6 +26,8 @@ public enum GenerationEvent: Sendable {
   case resumed(units: Int, of: Int, calls: Int, fraction: Double)
   /// A call of the transformer ended; the given share of the sampling is done.
   case called(TransformerCall, of: Int, units: Int, fraction: Double)
+  /// A finished latent frame was decoded for a look at it: one frame, small and less sharp than the clip.
+  case previewed(Clip, latent: Int, of: Int)
   /// So many latent frames were decoded, those of all tiles counted.
   case decoded(latents: Int, of: Int)
 
@@ -32,7 +36,7 @@ public enum GenerationEvent: Sendable {
     switch self {
     case .began(let phase), .ended(let phase): phase
     case .cut, .encoded: .texts
-    case .resumed, .called: .latents
+    case .resumed, .called, .previewed: .latents
     case .decoded: .decoding
     }
   }
@@ -41,6 +45,7 @@ public enum GenerationEvent: Sendable {
   public var fraction: Double {
     switch self {
     case .began, .cut: 0
+    case .previewed(_, let part, let count): Double(part) / Double(max(count, 1))
     case .ended: 1
     case .resumed(_, _, _, let fraction), .called(_, _, _, let fraction): fraction
     case .encoded(let part, let count), .decoded(let part, let count): Double(part) / Double(max(count, 1))

@@ -29,16 +29,19 @@ public struct GenerationOptions: Sendable {
   public var historyCaching: HistoryCaching
   /// The folder on whose disk it is kept; nil for the system's temporary one.
   public var historyFolder: String?
+  /// Whether every finished latent frame is decoded small at once (``GenerationEvent/previewed(_:latent:of:)``).
+  public var previews: Bool
 
-  /// Creates options, by default without files to keep and without a limit.
+  /// Creates options, by default without files to keep, without a limit and without previews.
   public init(
     embeddings: String? = nil, latents: String? = nil, memoryLimit: Int? = nil,
-    historyCaching: HistoryCaching = .automatic, historyFolder: String? = nil
+    historyCaching: HistoryCaching = .automatic, historyFolder: String? = nil, previews: Bool = false
   ) {
     self.embeddings = embeddings
     self.latents = latents
     self.memoryLimit = memoryLimit
     self.historyCaching = historyCaching
     self.historyFolder = historyFolder
+    self.previews = previews
   }
 }

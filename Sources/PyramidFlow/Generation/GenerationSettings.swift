@@ -14,6 +14,8 @@ public struct GenerationSettings: Equatable, Sendable {
   public var steps: [Int]?, videoSteps: [Int]?
   /// The guidance scale for the first latent frame, and for later ones.
   public var guidanceScale: Float?, videoGuidanceScale: Float?
+  /// How the VAE divides frames.
+  public var vaeTiling: GenerationRequest.VAETiling?
 
   /// Creates settings of which nothing is chosen.
   public init() {}
@@ -47,6 +49,7 @@ public struct GenerationSettings: Equatable, Sendable {
     request.guidanceScale = guidanceScale ?? request.guidanceScale
     request.videoGuidanceScale = videoGuidanceScale ?? request.videoGuidanceScale
     request.startsFromImage = startsFromImage
+    request.vaeTiling = vaeTiling ?? request.vaeTiling
     guard request.latentFrames <= variant.maximumLatentFrames else {
       throw BenbenError(
         .usage, "this length cannot be generated", at: request.latentFramesText,

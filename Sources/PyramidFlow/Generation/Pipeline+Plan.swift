@@ -72,7 +72,7 @@ extension Pipeline {
     let side = min(Self.measuredSide, request.latentHeight, request.latentWidth)
     let latent = SeededNoise(seed: 0).initial(
       shape: [vae.config.latentChannels, min(Self.measuredFrames, request.latentFrames), side, side])
-    let tiling = CausalVideoVAE.Tiling.official
+    let tiling = request.vaeTiling.tiling
     let start = ContinuousClock.now
     var ends: [(latents: Int, time: ContinuousClock.Instant)] = []
     try vae.decode(latent, tiling: tiling, in: parts.context) { latents, _ in

@@ -20,35 +20,38 @@ package struct Pipeline {
   private let resume: ResumeState?
   let historyCaching: HistoryCaching
   private let historyFolder: String?
+  private let showsPreviews: Bool
 
   /// Creates a pipeline over a model.
   package init(
     _ parts: LoadedModel, variant: String, resume: ResumeState? = nil,
-    historyCaching: HistoryCaching = .automatic, historyFolder: String? = nil
+    historyCaching: HistoryCaching = .automatic, historyFolder: String? = nil, showsPreviews: Bool = false
   ) {
     self.parts = parts
     self.variant = variant
     self.resume = resume
     self.historyCaching = historyCaching
     self.historyFolder = historyFolder
+    self.showsPreviews = showsPreviews
   }
 
   /// Generates a clip.
   ///
   /// - Parameters:
   ///   - image: the first frame, when the request starts from one.
-  ///   - tiling: how the VAE decodes, and whether it encodes in tiles.
+  ///   - tiling: how the VAE divides frames; nil for the request's choice.
   ///   - onValue: receives intermediate values.
   ///   - onEvent: receives progress.
   /// - Throws: `BenbenError`, and any error thrown by `onValue` or `onEvent`.
   package func run(
     _ request: GenerationRequest, image: Clip? = nil, noise: any NoiseSource,
-    tiling: CausalVideoVAE.Tiling = .official, onValue: (Value) throws -> Void = { _ in },
+    tiling: CausalVideoVAE.Tiling? = nil, onValue: (Value) throws -> Void = { _ in },
     onEvent: (GenerationEvent) throws -> Void = { _ in }
   ) throws -> Clip {
     let transformer = try parts.transformer(variant: variant)
     let vae = try parts.vae()
     let inputs = transformer.inputs
+    let tiling = tiling ?? request.vaeTiling.tiling
     guard inputs.latentChannels == vae.config.latentChannels else {
       throw mismatch("latents of \(inputs.latentChannels) and of \(vae.config.latentChannels) channels")
     }
@@ -166,6 +169,10 @@ package struct Pipeline {
       if call.endsUnit {
         finished.append(latent)
         try resume?.keep(finished, of: request, image: image)
+        if showsPreviews {
+          let frame = finished.count - 1 + (image == nil ? 0 : 1)
+          try onEvent(.previewed(preview(of: latent, frame: frame), latent: finished.count, of: unitCount))
+        }
       }
     } onCall: { call in
       done += work[call.index]

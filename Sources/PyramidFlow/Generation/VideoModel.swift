@@ -108,7 +108,7 @@ public actor VideoModel {
         variant: variant, family: parts.family)
       return try Pipeline(
         parts, variant: variant, resume: resume, historyCaching: options.historyCaching,
-        historyFolder: options.historyFolder
+        historyFolder: options.historyFolder, showsPreviews: options.previews
       ).run(
         request, image: image, noise: try noise.makeSource(), onEvent: onEvent)
     }

@@ -20,7 +20,7 @@ extension ProgressLine {
       if !quiet { Console.note("note: \(which) is cut: \(encoder) reads its first \(count) tokens only") }
     // A part of the work is over, and the next has other sizes.
     case .ended(.texts), .ended(.latents): AllocatorTuning.releaseFreedMemory()
-    case .began(.image), .ended(.image), .ended(.decoding): break
+    case .began(.image), .ended(.image), .ended(.decoding), .previewed: break
     case .resumed(let units, let count, let calls, let share):
       if !quiet { Console.note("going on after \(units) of \(count) latents") }
       skip(done: calls, share: share)
@@ -28,8 +28,8 @@ extension ProgressLine {
       try update(
         "latent \(call.unit + 1)/\(units), stage \(call.stage + 1)/3, step \(call.index + 1)/\(count)",
         done: call.index + 1, of: count, share: share)
-    case .decoded(let chunk, let count):
-      try update("decoding chunk \(chunk)/\(count)", done: chunk, of: count)
+    case .decoded(let latents, let count):
+      try update("decoding latent \(latents)/\(count)", done: latents, of: count)
     }
     try Interruption.check()
   }

@@ -65,6 +65,13 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Guidance of later latent frames.")
   var videoGuidanceScale: Float?
 
+  @Option(
+    help: """
+      How the VAE divides frames: official (tiles of 256 pixels, as the demos do) or none (less work and no seams, more \
+      memory).
+      """)
+  var vaeTiling: GenerationRequest.VAETiling?
+
   @Flag(help: "Replace an existing output.")
   var force = false
 
@@ -98,6 +105,9 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Refuse to start a run that needs more memory, mapped weights included (such as 8GB).")
   var memoryLimit: ByteCount?
 
+  @Option(help: "Show the newest frame, small, in this PNG after each latent.", completion: .file())
+  var preview: String?
+
   @Flag(help: "Only tell the memory and the time that the run would take, by a minute of measuring.")
   var dryRun = false
 
@@ -125,6 +135,9 @@ struct Generate: AsyncParsableCommand {
     if ClipWriter.Format(path: output) == nil {
       throw ValidationError("--output \(output): use .mp4, .gif, .png, or a folder of PNGs")
     }
+    if let preview, ClipWriter.Format(path: preview) != .png {
+      throw ValidationError("--preview \(preview): a preview is a .png")
+    }
     if prompt == nil, like == nil { throw ValidationError("--prompt is missing; say what to show") }
     if let prompt, prompt.allSatisfy(\.isWhitespace) {
       throw ValidationError("--prompt is empty; say what to show")
@@ -150,6 +163,7 @@ struct Generate: AsyncParsableCommand {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
     try ClipWriter.requireWritable(output, mayReplace: force)
+    if let preview { try ClipWriter.requireWritable(preview, mayReplace: force) }
     try Console.requireWritable(json)
     if let embeddings, !FileSystem.exists(embeddings) { try Console.requireWritable(embeddings) }
     for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
@@ -185,9 +199,15 @@ struct Generate: AsyncParsableCommand {
       options: GenerationOptions(
         embeddings: embeddings, latents: resume ? latentsPath : nil, memoryLimit: memoryLimit?.count,
         historyCaching: caching,
-        historyFolder: historyCache?.folder ?? FileSystem.parent(of: output))
-    ) { [quiet = common.quiet] event in
+        historyFolder: historyCache?.folder ?? FileSystem.parent(of: output), previews: preview != nil)
+    ) { [quiet = common.quiet, preview] event in
       timer.observe(event)
+      if case .previewed(let frame, _, _) = event, let preview {
+        // A look at it is not worth the run.
+        do { try ClipWriter.write(frame, framesPerSecond: 1, to: preview) } catch {
+          Console.note("note: \(error)")
+        }
+      }
       try progress.show(event, of: request, quiet: quiet)
     }
     try ClipWriter.writeOrKeep(
@@ -223,8 +243,10 @@ struct Generate: AsyncParsableCommand {
     (settings.width, settings.height, settings.latentFrames) = (width, height, temp)
     (settings.steps, settings.videoSteps) = (steps?.counts, videoSteps?.counts)
     (settings.guidanceScale, settings.videoGuidanceScale) = (guidanceScale, videoGuidanceScale)
+    settings.vaeTiling = vaeTiling
     return settings
   }
 }
 
 extension Clip.Fit: ExpressibleByArgument {}
+extension GenerationRequest.VAETiling: ExpressibleByArgument {}
