@@ -13,3 +13,12 @@
 // Function-like macros: not imported by Swift.
 static inline int bb_averror_eagain(void) { return AVERROR(EAGAIN); }
 static inline int bb_averror_eof(void) { return AVERROR_EOF; }
+
+// Whether the processor has AVX-512.
+static inline int bb_has_avx512(void) {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512f");
+#else
+  return 0;
+#endif
+}

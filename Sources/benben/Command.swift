@@ -35,15 +35,19 @@ struct Command: AsyncParsableCommand {
       arguments.append(text)
     }
     if arguments.first == "-V" { arguments[0] = "--version" }
-    if let verb = arguments.first == "help" ? arguments.dropFirst().first : arguments.first {
-      try requireVerb(verb)
-    }
+    try requireVerbs(arguments.first == "help" ? arguments.dropFirst() : arguments[...], of: self)
     return arguments
   }
 
-  private static func requireVerb(_ word: String) throws {
-    let verbs = configuration.subcommands.map { $0._commandName } + ["help"]
-    if word.isEmpty || word.hasPrefix("-") || verbs.contains(word) { return }
+  /// Throws unless the first word is a verb of a command or an option, and likewise the next one where that has verbs.
+  private static func requireVerbs(_ words: ArraySlice<String>, of command: any ParsableCommand.Type) throws {
+    let commands = command.configuration.subcommands
+    guard !commands.isEmpty, let word = words.first, !word.isEmpty, !word.hasPrefix("-"), word != "help"
+    else { return }
+    if let next = commands.first(where: { $0._commandName == word }) {
+      return try requireVerbs(words.dropFirst(), of: next)
+    }
+    let verbs = commands.map { $0._commandName } + ["help"]
     let near = verbs.filter { word.editDistance(to: $0) <= min(2, word.count / 2) }
       .min { word.editDistance(to: $0) < word.editDistance(to: $1) }
     throw ValidationError("there is no verb '\(word)'" + (near.map { ". Did you mean '\($0)'?" } ?? ""))

@@ -30,7 +30,7 @@ struct PyTorchArchiveTests {
   /// The twins were written by `safetensors.torch.save_file` from what `torch.load` gave, made contiguous.
   @Test(arguments: [
     "types", "views", "protocol2", "protocol3", "protocol4", "protocol5", "state_dict", "model", "module",
-    "parameter", "nested",
+    "parameter", "nested", "float8",
   ])
   func readsWhatTorchLoadReads(name: String) throws {
     let archive = try PyTorchArchive.open("\(Self.fixtures)/\(name).bin").choosing(nil)
@@ -44,7 +44,8 @@ struct PyTorchArchiveTests {
 
   @Test(arguments: [
     ("legacy", "bare pickle"), ("complex", "ComplexFloatStorage"),
-    ("float8", "_rebuild_tensor_v3"), ("whole-module", "Sequential"), ("script", "compressed"),
+    ("float8-storage", "another"), ("uint16", "torch.uint16"), ("whole-module", "Sequential"),
+    ("script", "compressed"),
     ("number", "no tensor"), ("list", "no dictionary"), ("bomb", "expanded"), ("sparse", "_sparse_"),
     ("big-endian", "little"),
   ])

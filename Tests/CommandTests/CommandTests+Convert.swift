@@ -261,6 +261,10 @@ extension CommandTests {
     #expect(
       result.code == 0 && result.errors.contains("rounded to q8_0 (22 tensors) before"), "\(result.errors)")
     #expect(result.json?["sourceRounding"]?.array?.first?["tensorCounts"]?["q8_0"] == 22)
+    let again = try run(
+      "convert", "t5", "--force", "--type", "f16", "--output", "t5-f16", "--json", "-", "--quiet")
+    #expect(again.code == 0, "\(again.errors)")
+    #expect(again.json?["sourceRounding"] == result.json?["sourceRounding"])
   }
 
   /// The fixture converted without changing a type.

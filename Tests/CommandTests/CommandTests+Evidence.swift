@@ -18,6 +18,8 @@ extension CommandTests {
     #expect(try run("card", model, "--report", report, "--output", "card.md").code == 0)
     #expect(entries.contains("card.md"))
     #expect(try run("card", model).output.contains("Nothing was verified"))
+    let twice = try run("card", model, "--report", report, "--report", report)
+    #expect(twice.code == 64 && twice.errors.contains("given twice"), "\(twice.errors)")
   }
 
   @Test func aReportIsCheckedAgainstAModel() throws {

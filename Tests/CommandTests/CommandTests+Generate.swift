@@ -177,7 +177,7 @@ extension CommandTests {
     for words in [
       "was trained at 640×384", "it is stretched, as in the official example",
       "the prompt is cut: T5 reads its first 128",
-      "the prompt is cut: CLIP reads its first 77",
+      "the prompt is cut: CLIP reads its first 77", "--video-steps does nothing",
     ] {
       #expect(first.errors.contains(words), "\(words): \(first.errors)")
     }

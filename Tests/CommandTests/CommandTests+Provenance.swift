@@ -34,6 +34,28 @@ extension CommandTests {
     #expect(bytes("d.png") != bytes("f.png"))
   }
 
+  /// A frame of more than one tile is another clip without tiles, and that is repeated, too.
+  @Test func decodesWholeFramesAndShowsPreviews() throws {
+    let model = try convert("shapes", "bf16")
+    let small = [
+      "--width", "320", "--height", "64", "--steps", "1,1,1", "--video-steps", "1,1,1", "--temp", "2",
+    ]
+    let tiled = ["--prompt", "x", "--output", "tiled.mp4", "--quiet"] + small
+    #expect(try generate(model, tiled).code == 0)
+    let whole = try generate(
+      model, ["--prompt", "x", "--output", "whole.mp4", "--vae-tiling", "none", "--preview", "p.png"] + small)
+    #expect(whole.code == 0, "\(whole.errors)")
+    #expect(try generate(model, ["--like", "whole.mp4", "--output", "again.mp4", "--quiet"]).code == 0)
+    #expect(bytes("whole.mp4") != nil && bytes("whole.mp4") == bytes("again.mp4"))
+    #expect(bytes("whole.mp4") != bytes("tiled.mp4"))
+    #expect(bytes("p.png")?.starts(with: [0x89, 0x50, 0x4E, 0x47]) == true)
+    let kept = try generate(model, tiled + ["--force", "--preview", "p.png"])
+    #expect(kept.code == 0, "\(kept.errors)")
+    let other = try generate(model, ["--prompt", "x", "--output", "new.mp4", "--preview", "p.png"] + small)
+    #expect(other.code == 73 && !entries.contains("new.mp4"), "\(other.errors)")
+    #expect(try generate(model, ["--prompt", "x", "--output", "new.mp4", "--preview", "p.mp4"]).code == 64)
+  }
+
   @Test func saysWhatCannotBeRepeated() throws {
     let model = try convert("shapes", "bf16")
     let small = ["--width", "64", "--height", "64", "--steps", "1,1,1", "--video-steps", "1,1,1", "--quiet"]

@@ -124,6 +124,8 @@ extension CommandTests {
   @Test func wordsThatAreMisspeltAreAnswered() throws {
     for (arguments, words) in [
       (["convrt"], "Did you mean 'convert'?"), (["help", "foo"], "there is no verb 'foo'"),
+      (["report", "mrge"], "Did you mean 'merge'?"), (["help", "report", "chek"], "Did you mean 'check'?"),
+      (["generate", "m", "--prompt", "x", "--output", "y.mp4", "--seed", "-1"], "'-1' is invalid"),
       (["generate", "m", "--prompt", "x", "--output", "y.mp4", "--temp", "x"], "16 are 5 seconds"),
       (["generate", "m", "--prompt", "x", "--output", "y.mp4", "--steps", "1"], "as A,B,C"),
       (["generate", "m", "--prompt", " ", "--output", "y.mp4"], "--prompt is empty"),

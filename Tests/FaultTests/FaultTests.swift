@@ -42,6 +42,9 @@ struct FaultTests {
         atPath: path + "/checkpoint", withDestinationPath: Fixtures.checkpoint("miniflux"))
       for arguments in [
         ["convert", "checkpoint", "--output", "model", "--type", "bf16", "--quiet"],
+        [
+          "convert", "\(Fixtures.checkpoint("shapes"))", "--output", "shapes", "--type", "int8", "--quiet",
+        ],
         ["pack", "model", "--output", "pack.zst", "--quiet"],
         ["noise", "--shape", "2", "--output", "old.safetensors", "--quiet"],
         [

@@ -83,5 +83,11 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         "verify", "INPUTS/model", "--golden", Fixtures.trace("miniflux"), "--mode", "teacher-forced",
         "--json", "out.json", "--report", "out.html", "--junit", "out.xml", "--quiet",
       ], outputs: [], reports: ["out.json", "out.html", "out.xml"]),
+    Scenario(
+      name: "card",
+      arguments: [
+        "card", "INPUTS/shapes", "--report", "\(Fixtures.path)/evidence/parity.json", "--output", "out.md",
+        "--quiet",
+      ], outputs: ["out.md"]),
   ]
 }

@@ -36,6 +36,18 @@ struct TokenizerTests {
     for item in cases { #expect(try tokenizer(item.text).ids == item.ids, "\(item.text.debugDescription)") }
   }
 
+  /// Ids without an embedding would end a run after its weights were loaded.
+  @Test(arguments: [("clip", "tokenizer"), ("t5_small", "tokenizer_2")])
+  func tokenizersFitTheirEncoders(fixture: String, folder: String) throws {
+    let family = ModelFamily.miniFLUX
+    let fits: JSONValue = ["vocab_size": 49408]
+    try family.requireTokenizer(folder, config: fits, file: Self.file(fixture))
+    let error = try #require(throws: BenbenError.self) {
+      try family.requireTokenizer(folder, config: ["vocab_size": 100], file: Self.file(fixture))
+    }
+    #expect(error.kind == .malformed && error.why.contains("embeddings for 100"), "\(error)")
+  }
+
   @Test func padsAndCounts() throws {
     let tokenizer = try CLIPTokenizer(folder: "clip", file: Self.file("clip"))
     let tokens = tokenizer("a red ball")

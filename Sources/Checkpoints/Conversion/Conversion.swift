@@ -21,6 +21,8 @@ public struct Conversion {
   package let request: QuantizationOptions
   /// The measurements by which types were chosen, for the report; nil when there were none.
   package var calibration: JSONValue?
+  /// What was lost before the source itself was converted, where that is a native model that says it.
+  package var inheritedRounding: [JSONValue] = []
 
   /// Creates a conversion from its plans and files.
   package init(

@@ -58,8 +58,8 @@ enum Manifest {
       "sourceBytes": .integer(conversion.sourceByteCount), "bytes": .integer(conversion.byteCount),
       "ignored": .array(ignored), "tensors": .array(tensors),
     ]
-    let rounded = conversion.plans.compactMap(\.sourceRounding)
-    if !rounded.isEmpty { members["sourceRounding"] = .array(rounded.map(\.json)) }
+    let rounded = conversion.plans.compactMap { $0.sourceRounding?.json } + conversion.inheritedRounding
+    if !rounded.isEmpty { members["sourceRounding"] = .array(rounded) }
     if let calibration = conversion.calibration { members["calibration"] = calibration }
     if let source { members["source"] = .object(source) }
     return .object(members)

@@ -281,8 +281,8 @@ struct PickleReader {
     case .orderedDictionary:
       guard arguments.isEmpty else { throw fault("an OrderedDict is made from arguments") }
       try pushDictionary()
-    case .rebuildTensor:
-      tensors.append(try tensor(arguments))
+    case .rebuildTensor, .rebuildTypedTensor:
+      tensors.append(try tensor(arguments, namesType: callable == .rebuildTypedTensor))
       try push(.tensor(tensors.count - 1))
     case .rebuildParameter:
       // A parameter is its tensor; whether a gradient is wanted, and hooks, do not matter here.
@@ -290,14 +290,18 @@ struct PickleReader {
         case .dictionary = arguments[2]
       else { throw fault("the arguments of a parameter are not those of _rebuild_parameter") }
       try push(arguments[0])
-    case .storage: throw fault("it makes a storage of its own")
+    case .storage, .type: throw fault("it makes a storage of its own")
     }
   }
 
-  /// Returns the tensor that the arguments of `_rebuild_tensor_v2` describe.
+  /// Returns the tensor that the arguments of `_rebuild_tensor_v2`, or of `_rebuild_tensor_v3`, describe.
   ///
-  /// They are storage, offset, size, stride, requires_grad, hooks, and metadata or none.
-  private func tensor(_ arguments: [PickleValue]) throws -> PickleTensor {
+  /// They are storage, offset, size, stride, requires_grad, hooks, for the latter a type, and metadata or none.
+  private func tensor(_ given: [PickleValue], namesType: Bool) throws -> PickleTensor {
+    var (arguments, named) = (given, ElementType?.none)
+    if namesType, arguments.count > 6, case .global(.type(let type)) = arguments.remove(at: 6) {
+      named = type
+    }
     // Before anything is copied: one tuple may stand for many tensors.
     if 4...7 ~= arguments.count, case .tuple(let index) = arguments[2],
       tuples[index].count > Safetensors.maximumRank
@@ -308,14 +312,20 @@ struct PickleReader {
     guard 6...7 ~= arguments.count, case .storage(let storage) = arguments[0],
       case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
       let strides = integers(arguments[3]), case .bool = arguments[4], case .dictionary = arguments[5]
-    else { throw fault("the arguments of a tensor are not those of _rebuild_tensor_v2") }
+    else { throw fault("the arguments of a tensor are not those of _rebuild_tensor_v2 or _v3") }
+    let stored = storages[storage].type
+    guard let type = namesType ? named : stored, !namesType || stored == nil || stored?.size == type.size
+    else {
+      throw fault("a tensor has no type, or its storage has elements of another size")
+    }
     if arguments.count == 7 {
       // A conjugate or negative view would have other values than its storage.
       guard case .dictionary(let metadata) = arguments[6], dictionaries[metadata].isEmpty else {
         throw fault("a tensor has metadata that changes its values")
       }
     }
-    return PickleTensor(storage: storages[storage], offset: offset, shape: shape, strides: strides)
+    return PickleTensor(
+      storage: storages[storage], type: type, offset: offset, shape: shape, strides: strides)
   }
 
   private func integers(_ value: PickleValue) -> [Int]? {

@@ -173,7 +173,7 @@ package enum PyTorchArchive {
     _ name: String, _ tensor: PickleTensor, storage: ZipDirectory.Entry, file: InputFile
   ) throws -> TensorDescriptor {
     func fault(_ why: String) -> BenbenError { malformed("malformed tensor \(quoted(name))", file.path, why) }
-    let (shape, type) = (tensor.shape, tensor.storage.type)
+    let (shape, type) = (tensor.shape, tensor.type)
     guard shape.count == tensor.strides.count, shape.count <= Safetensors.maximumRank else {
       throw fault("it has \(shape.count) dimensions and \(tensor.strides.count) strides")
     }

@@ -149,6 +149,13 @@ public enum ClipWriter {
     }
   }
 
+  /// The instruction sets that x264 may use, where that must be said.
+  ///
+  /// Its functions in AVX-512 (version 164) decide by memory that nobody wrote, so that a clip becomes other bytes from run
+  /// to run. Those in AVX2 do not.
+  private static let instructionSets =
+    bb_has_avx512() != 0 ? ":asm=MMX2,SSE2,SSSE3,SSE4.2,AVX,AVX2" : ""
+
   private static func mp4(
     _ clip: Clip, _ rate: Int, _ quality: Quality, _ comment: String?, _ path: String
   ) throws -> [UInt8] {
@@ -158,7 +165,9 @@ public enum ClipWriter {
       .init(
         container: "mp4", encoder: "libx264", width: width, height: height, framesPerSecond: rate,
         format: AV_PIX_FMT_YUV420P,
-        codecOptions: [("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1")],
+        codecOptions: [
+          ("crf", quality.rateFactor), ("preset", "medium"), ("x264-params", "log=-1" + instructionSets),
+        ],
         // The index stands in front, so that a player can start before it has the whole file: some 24 bytes a frame.
         containerOptions: [("moov_size", String(8192 + 40 * clip.count + (comment?.utf8.count ?? 0)))],
         comment: comment))

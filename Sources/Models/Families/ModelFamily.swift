@@ -84,17 +84,21 @@ package struct ModelFamily: Equatable, Sendable {
       + [(Self.tokenizer(of: t5Component), T5Tokenizer.files)]
   }
 
-  /// Throws when a tokenizer cannot be read from its files.
+  /// Throws when a tokenizer cannot be read from its files, or has ids for which its text encoder has no embedding.
   ///
   /// - Parameters:
   ///   - folder: the tokenizer's folder.
+  ///   - config: the text encoder's config; nil where it is not known.
   ///   - file: returns the content of a file of the folder, or nil when it is not there.
-  package func requireTokenizer(_ folder: String, file: (String) throws -> [UInt8]?) throws {
-    if folder == Self.tokenizer(of: t5Component) {
-      _ = try T5Tokenizer(folder: folder, file: file)
-    } else {
-      _ = try CLIPTokenizer(folder: folder, file: file)
-    }
+  package func requireTokenizer(
+    _ folder: String, config: JSONValue? = nil, file: (String) throws -> [UInt8]?
+  ) throws {
+    let size =
+      folder == Self.tokenizer(of: t5Component)
+      ? try T5Tokenizer(folder: folder, file: file).vocabularySize
+      : try CLIPTokenizer(folder: folder, file: file).vocabularySize
+    guard let rows = config?["vocab_size"]?.integer, size > rows else { return }
+    throw tokenizerFault(folder, "it has \(size) ids, its text encoder embeddings for \(rows)")
   }
 
   /// Returns the role of the component of that name, or nil when the family has no such component.

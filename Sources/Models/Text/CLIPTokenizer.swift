@@ -14,6 +14,8 @@ package struct CLIPTokenizer {
   private let added: AddedTokens
   private let start: Int, end: Int, padding: Int, unknown: Int
   private let length: Int
+  /// One more than the largest id.
+  var vocabularySize: Int { (vocabulary.values.max() ?? -1) + 1 }
 
   /// Reads the tokenizer's files.
   ///

@@ -57,6 +57,9 @@ package struct T5Tokenizer {
     added = AddedTokens(tokens)
   }
 
+  /// The number of pieces, added tokens aside, for which a small encoder need not have embeddings.
+  var vocabularySize: Int { processor.vocabularySize }
+
   /// Tokenizes a text: its ids truncated to fit, end of text, and padding to 128.
   package func callAsFunction(_ text: String) throws -> TokenizedText {
     var ids: [Int] = []

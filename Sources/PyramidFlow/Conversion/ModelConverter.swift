@@ -73,7 +73,21 @@ public struct ModelConverter: Sendable {
         .malformed, "the components do not fit together", at: place, because: misfit,
         remedies: ["Put every encoder into the folder that its release has it in."])
     }
+    try requireEmbeddings(conversion)
     return conversion
+  }
+
+  /// Throws when a tokenizer has ids for which the text encoder has no embedding.
+  private func requireEmbeddings(_ conversion: Conversion) throws {
+    guard let family = ModelFamily.named(conversion.family) else { return }
+    for plan in conversion.plans where [.clip, .t5].contains(family.role(of: plan.component)) {
+      let folder = ModelFamily.tokenizer(of: plan.component)
+      let files = conversion.auxiliary.filter { $0.path.hasPrefix(folder + "/") }
+      guard !files.isEmpty else { continue }
+      try family.requireTokenizer(folder, config: plan.source.config) { name in
+        files.first { $0.path == "\(folder)/\(name)" }?.contents
+      }
+    }
   }
 
   /// The folder or file that errors about the whole source name.

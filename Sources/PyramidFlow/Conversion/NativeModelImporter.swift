@@ -1,5 +1,6 @@
 import Checkpoints
 import Files
+import JSON
 import Models
 import Tensors
 
@@ -32,7 +33,11 @@ enum NativeModelImporter {
     let auxiliary = try model.auxiliaryFileNames.compactMap { name in
       try model.auxiliaryFile(name).map { CheckpointFolder.AuxiliaryFile(path: name, contents: $0) }
     }
-    return Conversion(
+    var conversion = Conversion(
       plans: plans, auxiliary: wanted.isEmpty ? auxiliary : [], family: family.name, request: request)
+    conversion.inheritedRounding = (model.manifest["sourceRounding"]?.array ?? []).filter { rounding in
+      rounding["component"]?.string.map(names.contains) ?? false
+    }
+    return conversion
   }
 }

@@ -17,10 +17,16 @@ extension VideoModel {
   /// Returns what is wrong with tokenizers whose files are as they were written, and no tokenizer.
   private nonisolated func tokenizerIssues() throws -> [IntegrityIssue] {
     guard let family = ModelFamily.named(native.family) else { return [] }
+    let encoders = family.clipComponents + [family.t5Component]
     return try family.tokenizers.compactMap { folder, _ -> IntegrityIssue? in
       guard native.auxiliaryFileNames.contains(where: { $0.hasPrefix(folder + "/") }) else { return nil }
+      let encoder = encoders.first {
+        ModelFamily.tokenizer(of: $0) == folder && native.componentNames.contains($0)
+      }
       do {
-        try family.requireTokenizer(folder) { try native.auxiliaryFile("\(folder)/\($0)") }
+        try family.requireTokenizer(folder, config: encoder.map { try native.component($0).config }) {
+          try native.auxiliaryFile("\(folder)/\($0)")
+        }
         return nil
       } catch let error as BenbenError where error.kind == .malformed || error.kind == .missing {
         return IntegrityIssue(file: error.subject, tensor: nil, why: error.why)

@@ -26,11 +26,19 @@ public struct ModelCard: Sendable {
   ///   - title: the title; nil for one that is made of family and type.
   ///   - baseModel: the repository of the checkpoint that the model was made from, such as
   ///     `rain1011/pyramid-flow-miniflux`.
-  /// - Throws: `BenbenError` of kind malformed when a report is no evidence for the model.
+  /// - Throws: `BenbenError` of kind malformed when a report is no evidence for the model, of kind usage when one is given
+  ///   twice.
   public init(
     of model: VideoModel, reports checks: [ReportCheck], title: String? = nil, baseModel: String? = nil
   ) throws {
     for check in checks { try check.requireEvidence() }
+    let texts = try checks.map { try $0.evidence.report.json.canonicalText }
+    for (index, check) in checks.enumerated() {
+      guard let twin = texts[..<index].firstIndex(of: texts[index]) else { continue }
+      throw BenbenError(
+        .usage, "a report is given twice", at: check.evidence.path,
+        because: "\(checks[twin].evidence.path) is the same, and evidence counts once")
+    }
     manifest = model.native.manifest
     family = model.family
     variants = model.variants

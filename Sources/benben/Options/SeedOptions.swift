@@ -4,7 +4,7 @@ import PyramidFlow
 
 /// A seed, and what draws from it.
 struct SeedOptions: ParsableArguments {
-  @Option(help: "The seed of the noise. (default: 0)")
+  @Option(parsing: .unconditional, help: "The seed of the noise. (default: 0)")
   var seed: UInt64?
 
   @Option(help: "Draw as PyTorch does on this device: torch-cpu or torch-cuda. (default: torch-cpu)")

@@ -168,7 +168,9 @@ struct Generate: AsyncParsableCommand {
     if let embeddings, !FileSystem.exists(embeddings) { try Console.requireWritable(embeddings) }
     for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
     if let remark = noise.remark { common.say(remark) }
-    for remark in request.remarks(variant: ReleasedVariant.named(variant)) { common.say("note: \(remark)") }
+    for remark in idleOptions(request) + request.remarks(variant: ReleasedVariant.named(variant)) {
+      common.say("note: \(remark)")
+    }
     let noise = try noise.chosen(like: repeated)
     let fit = fit ?? repeated?.image?.fit ?? .stretch
     let first = try firstFrame(request, fit)
@@ -217,6 +219,18 @@ struct Generate: AsyncParsableCommand {
     if resume, FileSystem.exists(latentsPath) { try FileManager.default.removeItem(atPath: latentsPath) }
     if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }
     common.say("\(output): \(clip.count) frames of \(clip.width)×\(clip.height)")
+  }
+
+  /// What was asked for in vain.
+  private func idleOptions(_ request: GenerationRequest) -> [String] {
+    let later = videoSteps != nil || videoGuidanceScale != nil
+    return [
+      fit != nil && image == nil ? "--fit does nothing without --image" : nil,
+      noise.noise != nil && noise.seeded.seed != nil ? "--seed does nothing beside --noise" : nil,
+      image != nil && videoSteps != nil
+        ? "--video-steps does nothing: from an image, all frames have --steps" : nil,
+      image == nil && request.latentFrames == 1 && later ? "--video-… does nothing: there is one frame" : nil,
+    ].compactMap(\.self)
   }
 
   /// Where finished latent frames stand until the clip is written.
