@@ -12,6 +12,7 @@ static inline hid_t bb_h5t_uint8(void) { return H5T_NATIVE_UINT8; }
 static inline hid_t bb_h5t_string(void) { return H5T_C_S1; }
 static inline hid_t bb_h5p_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t bb_h5p_link_create(void) { return H5P_LINK_CREATE; }
+static inline hid_t bb_h5p_dataset_create(void) { return H5P_DATASET_CREATE; }
 static inline unsigned bb_h5f_truncate(void) { return H5F_ACC_TRUNC; }
 static inline hid_t bb_h5p_default(void) { return H5P_DEFAULT; }
 static inline hid_t bb_h5s_all(void) { return H5S_ALL; }

@@ -84,6 +84,12 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         "--json", "out.json", "--report", "out.html", "--junit", "out.xml", "--quiet",
       ], outputs: [], reports: ["out.json", "out.html", "out.xml"]),
     Scenario(
+      name: "verify, the run kept",
+      arguments: [
+        "verify", "INPUTS/model", "--golden", Fixtures.trace("miniflux"), "--mode", "free-running",
+        "--trace-out", "out.h5", "--quiet",
+      ], outputs: ["out.h5"]),
+    Scenario(
       name: "card",
       arguments: [
         "card", "INPUTS/shapes", "--report", "\(Fixtures.path)/evidence/parity.json", "--output", "out.md",

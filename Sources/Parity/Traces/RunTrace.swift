@@ -62,8 +62,12 @@ package final class RunTrace {
       let links = try HDF5Handle(
         H5Pcreate(bb_h5p_link_create()), close: { H5Pclose($0) }, "properties", at: self.path)
       H5Pset_create_intermediate_group(links.id, 1)
+      let creation = try HDF5Handle(
+        H5Pcreate(bb_h5p_dataset_create()), close: { H5Pclose($0) }, "properties", at: self.path)
+      // The same values are the same bytes, whenever they are written.
+      H5Pset_obj_track_times(creation.id, false)
       let dataset = try HDF5Handle(
-        H5Dcreate2(file.id, name, type, space.id, links.id, bb_h5p_default(), bb_h5p_default()),
+        H5Dcreate2(file.id, name, type, space.id, links.id, creation.id, bb_h5p_default()),
         close: { H5Dclose($0) }, "dataset", at: self.path)
       let status = H5Dwrite(
         dataset.id, type, bb_h5s_all(), bb_h5s_all(), bb_h5p_default(), bytes.baseAddress)
