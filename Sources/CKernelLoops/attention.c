@@ -20,14 +20,6 @@ static inline __attribute__((always_inline)) uint32_t rounded_exponential(float 
   return nearest_bfloat16(p.bits) & 0xFFFF0000;
 }
 
-static inline __attribute__((always_inline)) float from_bits(uint32_t bits) {
-  union {
-    uint32_t bits;
-    float value;
-  } pattern = {bits};
-  return pattern.value;
-}
-
 static inline __attribute__((always_inline)) float largest_value(const float *x, size_t width) {
   float lanes[LANES], largest = -INFINITY;
   for (size_t k = 0; k < LANES; k++) lanes[k] = -INFINITY;

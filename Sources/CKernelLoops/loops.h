@@ -41,6 +41,14 @@ static inline __attribute__((always_inline)) float exponential(float x) {
   return p * power.value;
 }
 
+static inline __attribute__((always_inline)) float from_bits(uint32_t bits) {
+  union {
+    uint32_t bits;
+    float value;
+  } pattern = {bits};
+  return pattern.value;
+}
+
 // The bits of a float after rounding to bfloat16, ties to even, in the upper half; not for NaN.
 static inline __attribute__((always_inline)) uint32_t nearest_bfloat16(uint32_t bits) {
   return bits + 0x7FFF + (bits >> 16 & 1);

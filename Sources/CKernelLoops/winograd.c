@@ -18,13 +18,7 @@ static inline __attribute__((always_inline)) void load_lanes(const float *x, siz
 }
 
 static inline __attribute__((always_inline)) void load_bfloat16_lanes(const uint16_t *x, size_t count, lanes out) {
-  EACH_LANE {
-    union {
-      uint32_t bits;
-      float value;
-    } wide = {count == LANES || k < count ? (uint32_t)x[k] << 16 : 0};
-    out[k] = wide.value;
-  }
+  EACH_LANE out[k] = from_bits(count == LANES || k < count ? (uint32_t)x[k] << 16 : 0);
 }
 
 // Computes the products of one frame, the earlier or the later of the two, from those of the four in time, which are
@@ -43,12 +37,26 @@ static inline __attribute__((always_inline)) void combine_times(const float *x, 
     EACH_LANE out[k] = near[k] + far[k] + end[k];
 }
 
-// Writes a pixel's result, or adds it to the pixel; the bias has been loaded.
-static inline __attribute__((always_inline)) void store_lanes(const lanes result, const lanes bias, size_t count, int adds,
-                                                              float *restrict pixel) {
-  for (size_t k = 0; k < (count == LANES ? LANES : count); k++) {
-    float value = result[k] + bias[k];
-    pixel[k] = adds ? pixel[k] + value : value;
+// Loads some channels of a tile's products for one of its frames, one row for each position.
+static inline __attribute__((always_inline)) void load_products(bb_winograd_products x, int positions, int later,
+                                                                size_t first, size_t count, lanes *m) {
+  for (int i = 0; i < positions; i++)
+    combine_times(x.values + i * x.stride + first, positions * x.stride, later, x.has_middle, count, m[i]);
+}
+
+// Writes the results of a tile's pixels with their bias, or adds them to the pixels.
+static inline __attribute__((always_inline)) void store_pixels(const lanes *results, int size, const float *bias,
+                                                               float *const *pixels, size_t first, size_t count,
+                                                               int adds) {
+  lanes biases;
+  load_lanes(bias + first, count, biases);
+  for (int i = 0; i < size; i++) {
+    if (!pixels[i]) continue;
+    float *restrict pixel = pixels[i] + first;
+    for (size_t k = 0; k < (count == LANES ? LANES : count); k++) {
+      float value = results[i][k] + biases[k];
+      pixel[k] = adds ? pixel[k] + value : value;
+    }
   }
 }
 
@@ -131,9 +139,8 @@ BEST void bb_winograd_weights(const float *x, uint16_t *restrict out, size_t cou
 static inline __attribute__((always_inline)) void winograd_output(bb_winograd_products x, const float *bias,
                                                                   float *const *pixels, int later, size_t first,
                                                                   size_t count, int adds) {
-  lanes m[16], rows[8], results[4], biases;
-  for (int i = 0; i < 16; i++)
-    combine_times(x.values + i * x.stride + first, 16 * x.stride, later, x.has_middle, count, m[i]);
+  lanes m[16], rows[8], results[4];
+  load_products(x, 16, later, first, count, m);
   for (int i = 0; i < 4; i++)
     EACH_LANE {
       rows[i][k] = m[i][k] + m[4 + i][k] + m[8 + i][k];
@@ -144,9 +151,7 @@ static inline __attribute__((always_inline)) void winograd_output(bb_winograd_pr
       results[2 * y][k] = rows[4 * y][k] + rows[4 * y + 1][k] + rows[4 * y + 2][k];
       results[2 * y + 1][k] = rows[4 * y + 1][k] - rows[4 * y + 2][k] - rows[4 * y + 3][k];
     }
-  load_lanes(bias + first, count, biases);
-  for (int i = 0; i < 4; i++)
-    if (pixels[i]) store_lanes(results[i], biases, count, adds, pixels[i] + first);
+  store_pixels(results, 4, bias, pixels, first, count, adds);
 }
 
 BEST void bb_winograd_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
@@ -254,14 +259,11 @@ static inline __attribute__((always_inline)) void winograd4_output(const lanes *
 static inline __attribute__((always_inline)) void winograd4_outputs(bb_winograd_products x, const float *bias,
                                                                     float *const *pixels, int later, size_t first,
                                                                     size_t count, int adds) {
-  lanes m[36], rows[24], results[16], biases;
-  for (int i = 0; i < 36; i++)
-    combine_times(x.values + i * x.stride + first, 36 * x.stride, later, x.has_middle, count, m[i]);
+  lanes m[36], rows[24], results[16];
+  load_products(x, 36, later, first, count, m);
   for (int c = 0; c < 6; c++) winograd4_output(m + c, 6, rows + c, 6);
   for (int y = 0; y < 4; y++) winograd4_output(rows + 6 * y, 1, results + 4 * y, 1);
-  load_lanes(bias + first, count, biases);
-  for (int i = 0; i < 16; i++)
-    if (pixels[i]) store_lanes(results[i], biases, count, adds, pixels[i] + first);
+  store_pixels(results, 16, bias, pixels, first, count, adds);
 }
 
 BEST void bb_winograd4_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,

@@ -40,10 +40,8 @@ package struct SourceRounding: Equatable, Sendable {
   private static func typeName(_ source: TensorDescriptor) -> String? {
     if let blocks = source.blocks { return blocks.rawValue }
     // What a native model rounded, its own manifest says.
-    if source.type == .i8, source.scaleOffset ?? source.uniformScale.map({ _ in 0 }) != nil, !source.isRounded
-    {
-      return "int8_tensorwise"
-    }
+    let isScaled = source.scaleOffset != nil || source.uniformScale != nil
+    if source.type == .i8, isScaled, !source.isRounded { return "int8_tensorwise" }
     guard source.type.isFloat8 else { return nil }
     return source.type.rawValue + (source.uniformScale == nil ? "" : " scaled")
   }

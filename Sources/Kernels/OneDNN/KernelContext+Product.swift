@@ -56,24 +56,21 @@ extension KernelContext {
   /// oneDNN divides the work among threads when it creates a primitive, and keeps scratch memory per thread; this
   /// primitive is therefore created for one thread and takes its scratch memory as an argument.
   ///
-  /// - Parameters:
-  ///   - reordered: the layout of the right factor, if it was reordered.
-  ///   - adds: whether the product is added to the previous values of the output.
+  /// - Parameter reordered: the layout of the right factor, if it was reordered.
   func serialProduct(
     _ left: Layout, _ right: Layout, _ output: Layout,
-    reordered: LayoutDescriptor? = nil, adds: Bool = false
+    reordered: LayoutDescriptor? = nil
   ) throws -> Primitive {
     let key = PrimitiveKey.serialProduct(
-      left: left, right: right, output: output, isReordered: reordered != nil, adds: adds)
-    return try serialProduct(
-      key, left, weights: try reordered ?? right.descriptor(), output, after: adds ? [.accumulate] : [])
+      left: left, right: right, output: output, isReordered: reordered != nil)
+    return try serialProduct(key, left, weights: try reordered ?? right.descriptor(), output)
   }
 
   /// Returns the layout that a product on one thread prefers for its right factor; it does not depend on the number of
   /// rows of the left one.
   func reorderedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> LayoutDescriptor {
     let primitive = try serialProduct(
-      .unpacked(right), left, weights: try right.openDescriptor(), output, after: [])
+      .unpacked(right), left, weights: try right.openDescriptor(), output)
     guard let wanted = primitive.layout(of: dnnl_query_weights_md) else {
       throw BenbenError(.internalDefect, "oneDNN failed", at: "matrix product", because: "no weights layout")
     }
@@ -81,7 +78,7 @@ extension KernelContext {
   }
 
   private func serialProduct(
-    _ key: PrimitiveKey, _ left: Layout, weights: LayoutDescriptor, _ output: Layout, after: [PostOperation]
+    _ key: PrimitiveKey, _ left: Layout, weights: LayoutDescriptor, _ output: Layout
   ) throws -> Primitive {
     // oneDNN asks for the number of threads when the descriptor is made, and again when the primitive is.
     let threads = KernelContext.threads
@@ -89,7 +86,7 @@ extension KernelContext {
     defer { omp_set_num_threads(Int32(threads)) }
     return try primitive(key, "matrix product") { engine, result in
       let (source, destination) = (try left.descriptor(), try output.descriptor())
-      return try Self.withAttributes(after, ownsScratch: true) {
+      return try Self.withAttributes([], ownsScratch: true) {
         bb_matmul_create(&result, engine, source.handle, weights.handle, nil, destination.handle, $0)
       }
     }

@@ -5,7 +5,7 @@ import Tensors
 /// An operation with its post-operations; equal keys share one primitive.
 enum PrimitiveKey: Hashable {
   case product(left: Layout, right: Layout, output: Layout, hasBias: Bool, after: [PostOperation])
-  case serialProduct(left: Layout, right: Layout, output: Layout, isReordered: Bool, adds: Bool)
+  case serialProduct(left: Layout, right: Layout, output: Layout, isReordered: Bool)
   case unpacked(Layout)
   case reordering(Layout)
   case convolution(ConvolutionGeometry)

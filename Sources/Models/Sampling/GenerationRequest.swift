@@ -22,9 +22,20 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
   /// Whether the first frame is a given image (image-to-video) and not generated.
   public var startsFromImage: Bool
   /// Whether the VAE works in tiles, as in the official demos, or on whole frames.
-  public var vaeTiling = VAETiling.official
+  public var vaeTiling: VAETiling {
+    get { otherTiling ?? .official }
+    set { otherTiling = newValue == .official ? nil : newValue }
+  }
+  /// Only a tiling of its own is written, and a request without one has the official.
+  private var otherTiling: VAETiling?
   /// How the times are rounded; a run that was recorded with another version of NumPy has others in the last digit.
   package var scheduleRounding = PyramidFlowSchedule.Rounding.numpy1
+
+  private enum CodingKeys: String, CodingKey {
+    case prompt, negativePrompt, width, height, latentFrames, steps, videoSteps, guidanceScale
+    case videoGuidanceScale, startsFromImage
+    case otherTiling = "vaeTiling"
+  }
 
   /// How the VAE divides frames.
   public enum VAETiling: String, Codable, CaseIterable, Sendable {

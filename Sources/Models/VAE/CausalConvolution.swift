@@ -44,8 +44,6 @@ struct CausalConvolution {
 
   /// Divides frames into those that are best computed together: the first of a clip, then two by two.
   func pairs(_ frames: Int, _ cache: TemporalCache) -> [Range<Int>] {
-    let single = min(frames, 1 - cache[name].earlierCount % 2)
-    let rest = stride(from: single, to: frames, by: 2).map { $0..<min($0 + 2, frames) }
-    return single > 0 ? [0..<single] + rest : rest
+    FramePair.ranges(count: frames, earlier: cache[name].earlierCount)
   }
 }

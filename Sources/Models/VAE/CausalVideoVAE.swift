@@ -224,8 +224,7 @@ package struct CausalVideoVAE {
     let cache = TemporalCache()
     let decoded = Tensor(Self.decodedShape([config.latentChannels] + frames.shape.dropLast()))
     var done = 0
-    for end in stride(from: 1, to: frames.shape[0] + 2, by: 2) {
-      let latents = max(0, end - 2)..<min(end, frames.shape[0])
+    for latents in FramePair.ranges(count: frames.shape[0], earlier: 0) {
       let input = try postQuantization(frames.rows(latents), cache: cache, in: context)
       for piece in try decoder(input, cache: cache, in: context) {
         _ = decoded.rows(done..<done + piece.shape[0]).elements.update(fromContentsOf: piece.elements)

@@ -54,6 +54,7 @@ public struct ModelConverter: Sendable {
   /// - Throws: `BenbenError` that names what is missing, malformed, or cannot be converted.
   public func plan(_ options: QuantizationOptions) throws -> Conversion {
     let conversion = try planned(options)
+    try requireTokenizers(conversion)
     if trainedWeights == .ema, !conversion.plans.contains(where: { $0.source.weights.isAverage }) {
       throw BenbenError(
         .missing, "there is no moving average", at: place,
@@ -73,18 +74,17 @@ public struct ModelConverter: Sendable {
         .malformed, "the components do not fit together", at: place, because: misfit,
         remedies: ["Put every encoder into the folder that its release has it in."])
     }
-    try requireEmbeddings(conversion)
     return conversion
   }
 
-  /// Throws when a tokenizer has ids for which the text encoder has no embedding.
-  private func requireEmbeddings(_ conversion: Conversion) throws {
+  /// Throws when a tokenizer that is taken over cannot be read, or does not fit its text encoder.
+  private func requireTokenizers(_ conversion: Conversion) throws {
     guard let family = ModelFamily.named(conversion.family) else { return }
-    for plan in conversion.plans where [.clip, .t5].contains(family.role(of: plan.component)) {
-      let folder = ModelFamily.tokenizer(of: plan.component)
+    for (folder, _) in family.tokenizers {
       let files = conversion.auxiliary.filter { $0.path.hasPrefix(folder + "/") }
       guard !files.isEmpty else { continue }
-      try family.requireTokenizer(folder, config: plan.source.config) { name in
+      let encoder = conversion.plans.first { ModelFamily.tokenizer(of: $0.component) == folder }
+      try family.requireTokenizer(folder, config: encoder?.source.config) { name in
         files.first { $0.path == "\(folder)/\(name)" }?.contents
       }
     }

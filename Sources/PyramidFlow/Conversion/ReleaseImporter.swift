@@ -134,14 +134,12 @@ enum ReleaseImporter {
 
   /// Returns the tokenizer files of a folder that holds them as a release does.
   ///
-  /// - Throws: `BenbenError` when one is missing, or no tokenizer can be read from them.
+  /// - Throws: `BenbenError` when one is missing. Whether a tokenizer can be read from them, ``ModelConverter`` looks.
   static func tokenizerFiles(
     _ folder: CheckpointFolder, _ family: ModelFamily
   ) throws -> [CheckpointFolder.AuxiliaryFile] {
     try family.tokenizers.flatMap { name, files in
-      let found = try files.map { try tokenizerFile($0, of: files, in: name, folder) }
-      try requireTokenizer(name, found, family)
-      return found
+      try files.map { try tokenizerFile($0, of: files, in: name, folder) }
     }
   }
 

@@ -45,10 +45,10 @@ public enum GenerationEvent: Sendable {
   public var fraction: Double {
     switch self {
     case .began, .cut: 0
-    case .previewed(_, let part, let count): Double(part) / Double(max(count, 1))
     case .ended: 1
     case .resumed(_, _, _, let fraction), .called(_, _, _, let fraction): fraction
-    case .encoded(let part, let count), .decoded(let part, let count): Double(part) / Double(max(count, 1))
+    case .encoded(let part, let count), .decoded(let part, let count), .previewed(_, let part, let count):
+      Double(part) / Double(max(count, 1))
     }
   }
 }
