@@ -4,7 +4,7 @@ import Parity
 
 /// A recording of results of the official implementation, in one of its stored forms.
 public enum Golden: Sendable {
-  /// A trace of a run (`.h5`).
+  /// A trace of a run (HDF5).
   case trace(GoldenTrace)
   /// A bundle: a trace, its clip, and a manifest with their hashes.
   case bundle(GoldenBundle)
@@ -30,7 +30,7 @@ public enum Golden: Sendable {
   public init(at path: String, trace: String? = nil) throws {
     if let suite = try GoldenSuite(folder: path) {
       self = .suite(suite)
-    } else if path.lowercased().hasSuffix(".h5") || path.lowercased().hasSuffix(".hdf5") {
+    } else if GoldenTrace.isTrace(path) {
       self = .trace(try GoldenTrace(at: path))
     } else if let bundle = try GoldenBundle(folder: path) {
       self = .bundle(bundle)

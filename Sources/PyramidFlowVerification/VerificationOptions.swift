@@ -1,4 +1,5 @@
 import Parity
+import PyramidFlow
 
 /// The options of a verification: which comparisons to make, and how strictly.
 public struct VerificationOptions: Sendable {
@@ -10,6 +11,8 @@ public struct VerificationOptions: Sendable {
   public var stopsAtFirstFailure: Bool
   /// How many of the transformer's calls are compared one by one.
   public var sample: CallSample
+  /// What the model approximates, to be judged.
+  public var approximation: Approximation
   /// A file to keep what the model computed in, for `TraceComparison`; nil for none.
   public var runTrace: String?
   /// A command that repeats the verification, for the report; nil where a program runs it.
@@ -20,14 +23,15 @@ public struct VerificationOptions: Sendable {
   /// Creates options, by default for both modes with the thresholds derived from the model and the golden.
   public init(
     modes: Set<ComparisonMode> = Set(ComparisonMode.allCases), variant: String? = nil,
-    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, runTrace: String? = nil,
-    command: String? = nil,
+    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, approximation: Approximation = .off,
+    runTrace: String? = nil, command: String? = nil,
     adjustThresholds: @escaping @Sendable (inout Thresholds) -> Void = { _ in }
   ) {
     self.modes = modes
     self.variant = variant
     self.stopsAtFirstFailure = stopsAtFirstFailure
     self.sample = sample
+    self.approximation = approximation
     self.runTrace = runTrace
     self.command = command
     self.adjustThresholds = adjustThresholds

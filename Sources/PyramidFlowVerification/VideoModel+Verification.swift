@@ -1,4 +1,5 @@
 import Files
+import Models
 import Parity
 import PyramidFlow
 
@@ -20,7 +21,7 @@ extension VideoModel {
   ) throws -> ParityReport {
     try withParts { parts in
       try TraceVerification(parts, trace: trace, bundle: nil, options: options, onEvent: onEvent).run()
-    }.made(by: run(options))
+    }.made(by: run(options), approximating: options.approximation)
   }
 
   /// Verifies the model against a single golden: a trace, a bundle, or a clip.
@@ -42,11 +43,11 @@ extension VideoModel {
         try TraceVerification(
           $0, trace: GoldenTrace(at: bundle.tracePath), bundle: bundle, options: options, onEvent: onEvent
         ).run()
-      }.made(by: run(options))
+      }.made(by: run(options), approximating: options.approximation)
     case .clip(let path, let trace):
       return try withParts {
         try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
-      }.made(by: run(options))
+      }.made(by: run(options), approximating: options.approximation)
     case .suite(let suite):
       throw BenbenError(
         .usage, "not a single golden", at: suite.path, because: "it is a suite of \(suite.names.count)")
@@ -72,7 +73,9 @@ extension VideoModel {
     options.adjustThresholds(&thresholds)
     var report = SuiteReport(
       suite: suite.names, model: subject,
-      basis: .init(version: Benben.version, suiteSha256: suite.sha256, thresholds: thresholds))
+      basis: .init(
+        version: Benben.version, suiteSha256: suite.sha256, thresholds: thresholds,
+        approximation: options.approximation.reported))
     let names = shard?.part(of: suite.names) ?? suite.names
     guard !names.isEmpty else {
       throw BenbenError(
@@ -109,9 +112,15 @@ extension VideoModel {
 }
 
 extension ParityReport {
-  fileprivate func made(by run: RunSubject) -> ParityReport {
+  fileprivate func made(by run: RunSubject, approximating approximation: Approximation) -> ParityReport {
     var report = self
     report.run = run
+    report.approximation = approximation.reported
     return report
   }
+}
+
+extension Approximation {
+  /// How reports name it; nil for the exact computation.
+  fileprivate var reported: String? { self == .off ? nil : rawValue }
 }

@@ -76,5 +76,8 @@ extension CommandTests {
     #expect(!entries.contains("n.zst"))
     let odd = try run("pack", model, "--output", "n.zst", "--evidence", "\(Fixtures.path)/shapes/golden.h5")
     #expect(odd.code == 65, "\(odd.errors)")
+    let note = try run("pack", model, "--output", "n.zst", "--evidence", "\(Fixtures.path)/README.md")
+    #expect(note.code == 65 && note.errors.contains("not a model card"), "\(note.errors)")
+    #expect(!entries.contains("n.zst"))
   }
 }

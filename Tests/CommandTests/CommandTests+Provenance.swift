@@ -56,6 +56,49 @@ extension CommandTests {
     #expect(try generate(model, ["--prompt", "x", "--output", "new.mp4", "--preview", "p.mp4"]).code == 64)
   }
 
+  /// An approximation is another clip, says so, and is repeated; reports name it, and exact models fail by it.
+  @Test func approximatesTheHistory() throws {
+    let model = try convert("shapes", "bf16")
+    let small = [
+      "--prompt", "x", "--width", "64", "--height", "64", "--steps", "2,1,1", "--video-steps", "3,3,3",
+      "--temp", "3", "--seed", "1",
+    ]
+    #expect(try generate(model, small + ["--output", "exact.mp4", "--quiet"]).code == 0)
+    let fast = try generate(model, small + ["--output", "fast.mp4", "--approximate", "history=2"])
+    #expect(fast.code == 0 && fast.errors.contains("history=2 is an approximation"), "\(fast.errors)")
+    #expect(bytes("fast.mp4") != nil && bytes("fast.mp4") != bytes("exact.mp4"))
+    #expect(try generate(model, ["--like", "fast.mp4", "--output", "again.mp4", "--quiet"]).code == 0)
+    #expect(bytes("again.mp4") == bytes("fast.mp4"))
+    let off = ["--like", "fast.mp4", "--approximate", "off", "--output", "off.mp4", "--quiet"]
+    #expect(try generate(model, off).code == 0)
+    #expect(bytes("off.mp4") == bytes("exact.mp4"))
+    for wrong in ["history=1", "history=", "histories", "history=4=4"] {
+      #expect(try generate(model, small + ["--output", "x.mp4", "--approximate", wrong]).code == 64)
+    }
+    let image = try generate(
+      model, small + ["--temp", "1", "--output", "i.png", "--approximate", "history"])
+    #expect(image.code == 0 && image.errors.contains("--approximate does nothing"), "\(image.errors)")
+
+    // A trace is known by its first bytes, whatever it is called.
+    let golden = "\(folder)/recorded"
+    try FileManager.default.copyItem(atPath: "\(Fixtures.path)/shapes/golden.h5", toPath: golden)
+    let verified = try run(
+      "verify", model, "--golden", golden, "--approximate", "history=3", "--json", "report.json")
+    #expect(verified.code == 1 && verified.output.contains("the model approximated: history=3"))
+    let report = try JSONValue(parsing: Array(bytes("report.json") ?? Data()))
+    #expect(report["approximation"]?.string == "history=3" && report["passed"]?.bool == false)
+    #expect(report["run"]?["command"]?.string?.contains("--approximate history=3") == true)
+    #expect(report["firstDivergence"]?.string?.hasPrefix("dit/unit1/stage0/") == true)
+    let coarse = try run(
+      "convert", "\(Fixtures.path)/shapes/checkpoint", "--output", "coarse", "--type", "int8", "--quiet")
+    #expect(coarse.code == 0, "\(coarse.errors)")
+    let allowed = try run(
+      "verify", "coarse", "--golden", golden, "--approximate", "history=6", "--json", "coarse.json")
+    #expect(allowed.code == 0, "\(allowed.output)")
+    let checked = try run("report", "check", "coarse", "coarse.json")
+    #expect(checked.code == 0 && checked.output.contains("approximated (history=6)"), "\(checked.output)")
+  }
+
   @Test func saysWhatCannotBeRepeated() throws {
     let model = try convert("shapes", "bf16")
     let small = ["--width", "64", "--height", "64", "--steps", "1,1,1", "--video-steps", "1,1,1", "--quiet"]

@@ -127,6 +127,10 @@ static void quantization(void) {
   float *wide = zeros(COUNT * 4);
   bb_widen_bfloat16(rounded, wide, COUNT);
   CLOSE("widen_bfloat16", wide, COUNT);
+  bb_add_scaled_bfloat16(rounded, 0.3f, wide, COUNT);
+  CLOSE("add_scaled_bfloat16", wide, COUNT);
+  bb_add_scaled(x, -0.7f, wide, COUNT);
+  CLOSE("add_scaled", wide, COUNT);
   bb_dequantize_bfloat16(weights, scale, rounded, COUNT);
   close_bfloat16("dequantize_bfloat16", rounded, COUNT);
 }

@@ -48,6 +48,41 @@ struct PictureTests {
     }
   }
 
+  /// A picture beyond the limit is answered with the limit, and not only with FFmpeg's "invalid data".
+  @Test func saysWhichPicturesAreRead() throws {
+    // A TIFF of one sample of f32, and the head of a PNG of 40000×40000.
+    func number(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 255) } }
+    let entries = [
+      (256, 1), (257, 1), (258, 32), (259, 1), (262, 1), (273, 200), (277, 1), (278, 1), (279, 4), (339, 3),
+    ]
+    let directory = entries.reduce(into: number(entries.count, 2)) {
+      $0 += number($1.0, 2) + number(4, 2) + number(1, 4) + number($1.1, 4)
+    }
+    let tiff = Array("II".utf8) + number(42, 2) + number(8, 4) + directory
+    let png: [UInt8] =
+      [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13] + Array("IHDR".utf8)
+      + [0, 0, 0x9C, 0x40, 0, 0, 0x9C, 0x40, 8, 2, 0, 0, 0, 0, 0, 0, 0]
+    for bytes in [tiff + [UInt8](repeating: 0, count: 204), png] {
+      let path = NSTemporaryDirectory() + "benben-picture-" + UUID().uuidString
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      let error = try #require(throws: BenbenError.self) { try ClipReader.read(path) }
+      #expect(error.kind == .malformed && error.remedies.contains { $0.contains("8 or 16 bits") }, "\(error)")
+    }
+  }
+
+  /// Every scan goes over the whole picture: many over a large one are refused before the first.
+  @Test func refusesManyScansOfALargePicture() throws {
+    let frame: [UInt8] = [0xFF, 0xC2, 0, 11, 8, 0x1F, 0x40, 0x1F, 0x40, 1, 1, 0x11, 0]
+    let scan: [UInt8] = [0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 0, 0]
+    let bytes = [0xFF, 0xD8] + frame + (0..<25).flatMap { _ in scan } + [0xFF, 0xD9]
+    let path = NSTemporaryDirectory() + "benben-picture-" + UUID().uuidString + ".jpg"
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let error = try #require(throws: BenbenError.self) { try ClipReader.read(path) }
+    #expect(error.why.contains("8000×8000 in 25 scans"), "\(error)")
+  }
+
   @Test func refusesWhatIsNoPictureOfItsKind() throws {
     let error = try #require(throws: BenbenError.self) {
       try ClipReader.read("\(Self.pictures)/cmyk.jpg")

@@ -77,6 +77,10 @@ int bb_is_finite32(const void *x, uint32_t exponent, size_t count);
 /// out = the bfloat16 numbers x, which need not be aligned.
 void bb_widen_bfloat16(const void *x, float *out, size_t count);
 
+/// out += factor · x, of bfloat16 numbers x, which need not be aligned, or of float ones.
+void bb_add_scaled_bfloat16(const void *x, float factor, float *out, size_t count);
+void bb_add_scaled(const float *x, float factor, float *out, size_t count);
+
 /// q = x / scale rounded to the nearest integer, ties to even, with scale = max|x| / 127, which is returned; x must be
 /// finite.
 float bb_quantize_weights(const float *x, size_t width, int8_t *q);

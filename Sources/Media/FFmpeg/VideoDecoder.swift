@@ -80,6 +80,9 @@ final class VideoDecoder {
     return found
   }
 
+  /// Whether a file is a single image of a kind that FFmpeg decodes, by its first bytes.
+  static func isPicture(_ path: String) -> Bool { imageFormat(path) != nil }
+
   /// Returns the demuxer for a single image, by the file's first bytes; FFmpeg's own choice would read other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
     let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 12)) ?? Data()

@@ -132,6 +132,20 @@ public enum ClipReader {
   ) throws -> (clip: Clip, codec: String?) {
     try requireReadable(path)
     if JPEGPicture.isOne(path) { return (try JPEGPicture.read(path), nil) }
+    do {
+      return try decodeFrames(path, maximumFrames: maximumFrames, size: expected)
+    } catch let error as BenbenError where error.kind == .malformed && VideoDecoder.isPicture(path) {
+      throw BenbenError(
+        error.kind, error.what, at: error.subject, because: error.why,
+        remedies: [
+          "Of pictures, still ones with up to \(maximumPixels >> 20) × 2²⁰ pixels of 8 or 16 bits are read: save it as PNG or JPEG."
+        ])
+    }
+  }
+
+  private static func decodeFrames(
+    _ path: String, maximumFrames: Int, size expected: (width: Int, height: Int)?
+  ) throws -> (clip: Clip, codec: String?) {
     let decoder = try VideoDecoder(path)
     var frames: [UInt8] = []
     var count = 0

@@ -19,6 +19,11 @@ extension GenerationRequest {
     if !(1...15 ~= guidanceScale) {
       remarks.append("guidance of \(guidanceScale) is outside of what was tried (7 to 9)")
     }
+    if approximation != .off {
+      remarks.append(
+        "\(approximation.rawValue) is an approximation: another clip than the exact one, by about what int8 changes; a "
+          + "verification can measure it")
+    }
     return remarks
   }
 }

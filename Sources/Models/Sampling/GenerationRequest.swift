@@ -28,6 +28,13 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
   }
   /// Only a tiling of its own is written, and a request without one has the official.
   private var otherTiling: VAETiling?
+  /// What is approximated, to be faster.
+  public var approximation: Approximation {
+    get { otherApproximation ?? .off }
+    set { otherApproximation = newValue == .off ? nil : newValue }
+  }
+  /// Only an approximation is written.
+  private var otherApproximation: Approximation?
   /// How the times are rounded; a run that was recorded with another version of NumPy has others in the last digit.
   package var scheduleRounding = PyramidFlowSchedule.Rounding.numpy1
 
@@ -35,6 +42,7 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
     case prompt, negativePrompt, width, height, latentFrames, steps, videoSteps, guidanceScale
     case videoGuidanceScale, startsFromImage
     case otherTiling = "vaeTiling"
+    case otherApproximation = "approximation"
   }
 
   /// How the VAE divides frames.

@@ -7,8 +7,8 @@ import Tensors
 /// Latents of a unit are [channels, 1, height, width]. Each step is a separate function, so that it can run on recorded
 /// inputs and be compared in isolation.
 package struct PyramidSampler {
-  private let transformer: any PyramidTransformer
-  private let context: KernelContext
+  let transformer: any PyramidTransformer
+  let context: KernelContext
   /// The schedule of times and noise levels.
   private let schedule = PyramidFlowSchedule()
 
@@ -48,7 +48,7 @@ package struct PyramidSampler {
     return Elementwise.combine(Resampling.doubled(latent), alpha, noise, beta)
   }
 
-  /// The number of tokens of a sample beyond which samples are computed one after the other.
+  /// The number of a sample's tokens to compute beyond which samples are computed one after the other.
   ///
   /// Products of so many rows are as fast as of twice as many, and take half the memory.
   package static let tokensTogether = 2000
@@ -56,20 +56,18 @@ package struct PyramidSampler {
   /// Returns the transformer's raw predictions, one per text.
   package func predict(
     latent: Tensor, history: [Tensor], timestep: Double, texts: [TextEmbedding],
-    cached: HistoryCache.Call? = nil, observer: (any ActivationObserver)? = nil
+    cached: (any CallHistory)? = nil, observer: (any ActivationObserver)? = nil
   ) throws -> [Tensor] {
     let samples = texts.map {
       TransformerSample(
         text: $0.tokens, pooled: $0.pooled, clips: history + [latent], timestep: Float(timestep))
     }
-    let tokens = samples.map { sample in
-      sample.text.shape[0] + sample.clips.reduce(0) { $0 + Patches.extents($1).tokenCount }
-    }
-    guard observer == nil, tokens.max() ?? 0 > Self.tokensTogether else {
+    let rows = samples.map { $0.tokenCount(after: cached?.knownFrames ?? 0) }
+    guard observer == nil, rows.max() ?? 0 > Self.tokensTogether else {
       return try transformer(samples, history: cached, observer: observer, in: context)
     }
     return try samples.enumerated().flatMap { index, sample in
-      try transformer([sample], history: cached?.alone(index), observer: nil, in: context)
+      try transformer([sample], history: cached?.starting(at: index), observer: nil, in: context)
     }
   }
 
@@ -103,12 +101,14 @@ package struct PyramidSampler {
   ///   - image: the latent of a given first frame [channels, 1, height, width], or nil.
   ///   - resumed: the latents of the first units, when an earlier run finished them.
   ///   - cache: the cache of keys and values of this run; nil to compute them all in every call.
+  ///   - approximation: how the history's keys and values are approximated; nil to compute them for every call.
   ///   - onLatent: receives the latent of every stage as it ends.
   ///   - onCall: called after every computed call; an error that it throws ends the run.
   /// - Returns: the latents of all frames, including the image's.
   package func generate(
     _ calls: [TransformerCall], texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
     resumed: [Tensor] = [], noise: any NoiseSource, cache: HistoryCache? = nil,
+    approximation: HistoryApproximation? = nil,
     onLatent: (TransformerCall, Tensor) throws -> Void, onCall: (TransformerCall) throws -> Void
   ) throws -> [Tensor] {
     let starts = startingPoints(initial)
@@ -116,6 +116,7 @@ package struct PyramidSampler {
     var finished = image.map { [$0] } ?? []
     var history: [[Tensor]] = []
     var latent = initial
+    var nodes: HistoryNodes?
     for call in calls {
       let isResumed = call.unit < resumed.count
       if call.startsUnit {
@@ -130,9 +131,15 @@ package struct PyramidSampler {
         if call.endsUnit { finished.append(resumed[finished.count - imageCount]) }
         continue
       }
-      let cached = cache?.call(call)
+      if call.startsStage, let approximation {
+        nodes = try historyNodes(
+          approximation, of: calls[call.index..<call.index + call.stepCount], history: history[call.stage],
+          texts: texts, cache: cache)
+      }
+      let cached = nodes == nil ? cache?.call(call) : nil
       let predictions = try predict(
-        latent: latent, history: history[call.stage], timestep: call.timestep, texts: texts, cached: cached)
+        latent: latent, history: history[call.stage], timestep: call.timestep, texts: texts,
+        cached: nodes?.interpolated(at: call.timestep) ?? cached)
       if let cached { cache?.finish(cached, of: call) }
       latent = step(latent, along: guided(predictions, scale: call.guidanceScale), of: call)
       // `onCall` may end the run, so the latents that the call finished are reported before it.

@@ -49,10 +49,13 @@ public struct TransformerCall: Equatable, Sendable {
   private var coarseExtents: [Int] { latentShape.suffix(2).map { $0 >> stage } }
 
   /// The number of latent tokens in one sample, without text tokens.
-  public var latentTokens: Int {
-    (historyShapes + [latentShape]).reduce(0) { sum, shape in
-      sum + shape.dropFirst().reduce(1, *) / (Patches.side * Patches.side)
-    }
+  public var latentTokens: Int { historyShapes.reduce(noisyTokens) { $0 + Self.tokens($1) } }
+
+  /// The number of tokens of the noisy latent in one sample.
+  var noisyTokens: Int { Self.tokens(latentShape) }
+
+  private static func tokens(_ shape: Shape) -> Int {
+    shape.dropFirst().reduce(1, *) / (Patches.side * Patches.side)
   }
 }
 

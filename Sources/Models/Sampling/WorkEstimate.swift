@@ -19,8 +19,10 @@ package struct WorkEstimate {
 
   /// Returns the work of each call of a run.
   ///
-  /// - Parameter reusesHistory: whether the keys and values of finished latents are kept (``HistoryCache``).
-  package func work(of calls: [TransformerCall], reusesHistory: Bool) -> [Double] {
+  /// - Parameters:
+  ///   - reusesHistory: whether the keys and values of finished latents are kept (``HistoryCache``).
+  ///   - historyNodes: the number of nodes of the approximation (``HistoryNodes``); nil for none.
+  package func work(of calls: [TransformerCall], reusesHistory: Bool, historyNodes: Int? = nil) -> [Double] {
     // What a call knows is what the call of the same stage and step of the latent before has kept.
     struct Key: Hashable { let stage: Int, step: Int, stepCount: Int }
     var kept: [Key: Int] = [:]
@@ -28,15 +30,21 @@ package struct WorkEstimate {
       let key = Key(stage: call.stage, step: call.step, stepCount: call.stepCount)
       let known = reusesHistory ? kept[key] ?? 0 : 0
       kept[key] = call.coarseFrames
-      return work(of: call, knownFrames: known)
+      let nodes = call.historyShapes.isEmpty ? nil : historyNodes
+      return textCounts.reduce(0) { sum, text in
+        let tokens = text + call.latentTokens
+        let knownTokens = known == 0 ? 0 : text + known * call.coarseFrameTokens
+        guard let nodes else { return sum + work(of: tokens - knownTokens, among: tokens) }
+        let prefix = tokens - call.noisyTokens
+        let ofNodes = call.startsStage ? Double(min(nodes, call.stepCount)) : 0
+        return sum + work(of: call.noisyTokens, among: tokens)
+          + ofNodes * work(of: prefix - knownTokens, among: prefix)
+      }
     }
   }
 
-  private func work(of call: TransformerCall, knownFrames: Int) -> Double {
-    textCounts.reduce(0) { sum, text in
-      let tokens = text + call.latentTokens
-      let known = knownFrames == 0 ? 0 : text + knownFrames * call.coarseFrameTokens
-      return sum + Double(tokens - known) * Double(6 * width + tokens)
-    }
+  /// The work of computing some tokens of a sequence, each of which attends to all.
+  private func work(of computed: Int, among tokens: Int) -> Double {
+    Double(computed) * Double(6 * width + tokens)
   }
 }

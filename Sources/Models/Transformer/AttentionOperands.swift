@@ -30,8 +30,9 @@ struct AttentionOperands {
           tensor, cosines: rotary.cosines.rows(rows), sines: rotary.sines.rows(rows), heads: settings.heads)
       }
     }
-    history?.store(self, layout)
+    try history?.store(self, layout)
     let output = Tensor(query.shape)
+    if output.count == 0 { return output }
     for (sample, keys) in layout.keyRows.enumerated() {
       try context.attention(
         AttentionInput(

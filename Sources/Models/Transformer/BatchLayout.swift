@@ -19,8 +19,12 @@ struct BatchLayout {
   private let knownFrames: Int
   /// The number of text tokens of the whole sequence, in each sample.
   private let allTextCounts: [Int]
-  /// Whether only the rows of the last clip are queries, since nothing reads what becomes of the others.
-  private var hasLastQueriesOnly = false
+  private var queries = Queries.all
+
+  /// The rows that are queries: nothing reads what becomes of the others.
+  enum Queries {
+    case all, lastClip, none
+  }
 
   /// Creates the layout of a batch whose samples have clips of the same shapes.
   init(_ batch: [TransformerSample], axes: [Int], knownFrames: Int = 0) {
@@ -72,27 +76,39 @@ struct BatchLayout {
     }
   }
 
-  /// The layout of a block after which only the last clip is read.
-  var lastClipOnly: BatchLayout {
+  /// Returns the layout of a block after which only some rows are read.
+  func with(_ queries: Queries) -> BatchLayout {
     var layout = self
-    layout.hasLastQueriesOnly = true
+    layout.queries = queries
     return layout
+  }
+
+  /// Whether anything reads what becomes of the rows.
+  var hasQueries: Bool { queries != .none }
+
+  /// Returns the number of a sample's queries among `rows` that include those of its last clip.
+  private func queryCount(of rows: Int) -> Int {
+    switch queries {
+    case .all: rows
+    case .lastClip: lastClipTokenCount
+    case .none: 0
+    }
   }
 
   /// The rows of each sample's queries among all queries.
   var queryRows: [Range<Int>] {
-    Self.runs(textCounts.map { hasLastQueriesOnly ? lastClipTokenCount : $0 + imageCount })
+    Self.runs(textCounts.map { queryCount(of: $0 + imageCount) })
   }
   /// The rows in the joint sequence of each sample's queries, which are its last ones.
   var jointQueryRows: [Range<Int>] { Self.ends(of: jointRows, counts: queryRows.map(\.count)) }
   /// The rows of each sample's image that are queries, in the image stream and among all queries.
   var imageQueryRows: [Range<Int>] {
-    Self.ends(of: imageRows, counts: imageRows.map { hasLastQueriesOnly ? lastClipTokenCount : $0.count })
+    Self.ends(of: imageRows, counts: imageRows.map { queryCount(of: $0.count) })
   }
   var imageQueryPlaces: [Range<Int>] { Self.ends(of: queryRows, counts: imageQueryRows.map(\.count)) }
   /// The rows of each sample's text that are queries, in the text stream and among all queries.
   var textQueryRows: [Range<Int>] {
-    textRows.map { hasLastQueriesOnly ? $0.lowerBound..<$0.lowerBound : $0 }
+    textRows.map { queries == .all ? $0 : $0.lowerBound..<$0.lowerBound }
   }
   var textQueryPlaces: [Range<Int>] {
     zip(queryRows, textQueryRows).map { $0.lowerBound..<$0.lowerBound + $1.count }

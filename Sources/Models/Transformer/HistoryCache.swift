@@ -10,7 +10,7 @@ import Tensors
 /// rotation, in the type in which attention reads them, in a file that the system keeps in memory as far as there is room.
 package final class HistoryCache {
   /// The prefix of one call's sequence that is known, and the longer one that the next unit will know.
-  package final class Call {
+  package final class Call: CallHistory {
     fileprivate let cache: HistoryCache
     /// The latent frames whose keys and values are known, together with the text's; 0 when nothing is.
     package let knownFrames: Int
@@ -42,11 +42,20 @@ package final class HistoryCache {
       capacities = cache.textCounts.map { $0 + frames * frameTokens }
     }
 
-    /// Returns the part of one sample, for a batch of that one.
-    func alone(_ sample: Int) -> Call {
+    /// Returns the part of the samples from one on, for a batch that starts with it.
+    package func starting(at sample: Int) -> any CallHistory {
       Call(
         cache, knownFrames: knownFrames, keptFrames: keptFrames, place: place, frames: frames,
         frameTokens: frameTokens, firstSample: sample, isWritten: isWritten)
+    }
+
+    package func load(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
+      try cache.load(self, layer: layer, sample: firstSample + sample, key: key, value: value)
+    }
+
+    /// Keeps what the next unit knows; where that fails, it computes it.
+    package func store(layer: Int, sample: Int, key: Tensor, value: Tensor) {
+      cache.store(self, layer: layer, sample: firstSample + sample, key: key, value: value)
     }
 
     /// Returns the tokens of a sample's prefix.
@@ -57,7 +66,7 @@ package final class HistoryCache {
     /// The offset of a sample's keys in a layer, and of its values behind them.
     fileprivate func offset(layer: Int, sample: Int) -> Int {
       let before = layer * capacities.reduce(0, +) + capacities[..<sample].reduce(0, +)
-      return place + 2 * before * cache.rowSize
+      return place + 2 * before * cache.shape.rowSize
     }
   }
 
@@ -78,7 +87,7 @@ package final class HistoryCache {
   }
 
   private let file: ScratchFile
-  private let shape: HistoryShape
+  fileprivate let shape: HistoryShape
   fileprivate let textCounts: [Int]
   /// The most bytes that are kept.
   private let budget: Int
@@ -112,8 +121,6 @@ package final class HistoryCache {
   /// The bytes that are kept so far.
   package var byteCount: Int { end }
 
-  fileprivate var rowSize: Int { shape.width * (shape.isRounded ? 2 : 4) }
-
   /// Returns what is known for a call, and where it keeps what the next unit needs; nil for a call that neither has nor keeps
   /// anything.
   package func call(_ call: TransformerCall) -> Call? {
@@ -123,7 +130,7 @@ package final class HistoryCache {
     let frameTokens = call.coarseFrameTokens
     if entries[key] == nil, kept > 0 {
       let tokens = textCounts.reduce(0) { $0 + $1 + frames * frameTokens }
-      let size = 2 * shape.layers * tokens * rowSize
+      let size = 2 * shape.layers * tokens * shape.rowSize
       // Stages come from coarse to fine, so that what saves most is kept first.
       guard end + size <= budget else { return nil }
       entries[key] = Entry(place: end)
@@ -141,13 +148,12 @@ package final class HistoryCache {
     if call.isWritten.isSound { entries[key]?.frames = call.keptFrames } else { entries[key] = nil }
   }
 
-  /// Reads the known keys and values of a sample in a layer into the first rows of tensors [tokens, width].
   fileprivate func load(_ call: Call, layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
     let count = call.tokens(call.knownFrames, sample: sample)
     let offset = call.offset(layer: layer, sample: sample)
-    for (tensor, offset) in [(key, offset), (value, offset + call.capacities[sample] * rowSize)] {
+    for (tensor, offset) in [(key, offset), (value, offset + call.capacities[sample] * shape.rowSize)] {
       try HistoryRows.read(count, of: tensor, isRounded: shape.isRounded) {
-        try file.read(at: offset + $0 * rowSize, into: $1)
+        try file.read(at: offset + $0 * shape.rowSize, into: $1)
       }
     }
   }
@@ -158,9 +164,9 @@ package final class HistoryCache {
     guard call.isWritten.isSound, !rows.isEmpty else { return }
     let offset = call.offset(layer: layer, sample: sample)
     do {
-      for (tensor, offset) in [(key, offset), (value, offset + call.capacities[sample] * rowSize)] {
+      for (tensor, offset) in [(key, offset), (value, offset + call.capacities[sample] * shape.rowSize)] {
         try HistoryRows.write(tensor.rows(rows), isRounded: shape.isRounded) {
-          try file.write($1, at: offset + (rows.lowerBound + $0) * rowSize)
+          try file.write($1, at: offset + (rows.lowerBound + $0) * shape.rowSize)
         }
       }
     } catch {
@@ -178,35 +184,7 @@ package struct HistoryShape: Equatable, Sendable {
   let width: Int
   /// Whether attention rounds keys and values to bf16 in every layer, so that nothing is lost by keeping them so.
   let isRounded: Bool
-}
 
-/// A layer's part of what a call knows and keeps.
-struct LayerHistory {
-  let call: HistoryCache.Call
-  let layer: Int
-
-  init?(_ call: HistoryCache.Call?, layer: Int) {
-    guard let call else { return nil }
-    self.call = call
-    self.layer = layer
-  }
-
-  /// Reads the known keys and values into the first rows of every sample's.
-  func load(into operands: AttentionOperands, _ layout: BatchLayout) throws {
-    guard call.knownFrames > 0 else { return }
-    for (sample, rows) in layout.keyRows.enumerated() {
-      try call.cache.load(
-        call, layer: layer, sample: call.firstSample + sample, key: operands.key.rows(rows),
-        value: operands.value.rows(rows))
-    }
-  }
-
-  /// Writes what the next unit knows.
-  func store(_ operands: AttentionOperands, _ layout: BatchLayout) {
-    for (sample, rows) in layout.keyRows.enumerated() {
-      call.cache.store(
-        call, layer: layer, sample: call.firstSample + sample, key: operands.key.rows(rows),
-        value: operands.value.rows(rows))
-    }
-  }
+  /// The bytes of a token's key, or of its value.
+  var rowSize: Int { width * (isRounded ? 2 : 4) }
 }

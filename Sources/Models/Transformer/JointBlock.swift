@@ -87,6 +87,7 @@ struct JointBlock {
     let attended = LinearInput(
       try operands.attend(
         layout, settings, isRounded: attendsRounded, history: history, in: context))
+    guard layout.hasQueries else { return }
     try image.update?(
       imageStream, attended: attended, attendedRows: layout.imageQueryPlaces, modulation: imageModulation,
       rows: layout.imageQueryRows, in: context)

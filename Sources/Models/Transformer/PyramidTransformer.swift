@@ -15,9 +15,12 @@ package protocol PyramidTransformer {
   ///   - history: the keys and values that are known, and kept for the next unit; nil to compute all of them.
   ///   - observer: receives the activations of every token, which needs all of them to be computed.
   func callAsFunction(
-    _ batch: [TransformerSample], history: HistoryCache.Call?, observer: (any ActivationObserver)?,
+    _ batch: [TransformerSample], history: (any CallHistory)?, observer: (any ActivationObserver)?,
     in context: KernelContext
   ) throws -> [Tensor]
+
+  /// Computes the keys and values of every sample's text and clips, for `history` to keep.
+  func remember(_ batch: [TransformerSample], in history: any CallHistory, in context: KernelContext) throws
 }
 
 extension ActivationObserver {

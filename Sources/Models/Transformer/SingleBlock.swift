@@ -41,6 +41,7 @@ struct SingleBlock {
       input, queries: (queries, places), keys: (rows, layout.keys(of: rows)), into: operands, in: context)
     let attended = try operands.attend(
       layout, settings, isRounded: attendsRounded, history: history, in: context)
+    guard layout.hasQueries else { return }
     try output(
       LinearInput(sideBySide: [attended, hidden]),
       gatedResidual(of: places, to: stream, rows: queries, gates: modulation.gates), in: context)

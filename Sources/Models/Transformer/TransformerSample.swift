@@ -19,4 +19,10 @@ package struct TransformerSample {
     self.clips = clips
     self.timestep = timestep
   }
+
+  /// Returns the number of tokens behind those of the first frames and the text; all of them for 0 frames.
+  func tokenCount(after frames: Int) -> Int {
+    let sizes = clips.map(Patches.extents).flatMap { Array(repeating: $0.tokensPerFrame, count: $0.frames) }
+    return sizes.dropFirst(frames).reduce(frames == 0 ? text.shape[0] : 0, +)
+  }
 }

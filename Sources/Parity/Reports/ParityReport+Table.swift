@@ -35,6 +35,7 @@ extension ParityReport {
         "the golden was recorded from other files than the model's \(others.joined(separator: ", ").printable)"
       )
     }
+    if let approximation { lines.append("the model approximated: \(approximation.printable)") }
     if let callsInRun {
       lines.append("\(callsCompared) of \(callsInRun) calls of the transformer were compared")
     }

@@ -28,6 +28,8 @@ public struct ParityReport: Equatable, Sendable {
   public let model: ModelSubject
   /// The program and the machine; nil in reports of versions before 0.2.0.
   public package(set) var run: RunSubject?
+  /// What the model approximated, such as `history=5`; nil for the exact computation.
+  public package(set) var approximation: String?
   /// The clips that a report shows: those of the free run, if there was one.
   ///
   /// Not part of the JSON.
@@ -75,8 +77,9 @@ extension ParityReport: Codable {
   package static let schema = "benben.parity/1"
 
   private enum Keys: String, CodingKey {
-    case schema, passed, firstDivergence, golden, model, run, callsCompared, callsInRun, stages, frames,
-      framesByMode
+    case schema, passed, firstDivergence, golden, model, run, approximation, callsCompared, callsInRun,
+      stages,
+      frames, framesByMode
   }
 
   /// Reads a report; the verdict follows from its comparisons.
@@ -91,6 +94,7 @@ extension ParityReport: Codable {
     golden = try members.decode(GoldenSubject.self, forKey: .golden)
     model = try members.decode(ModelSubject.self, forKey: .model)
     run = try members.decodeIfPresent(RunSubject.self, forKey: .run)
+    approximation = try members.decodeIfPresent(String.self, forKey: .approximation)
     callsCompared = try members.decode(Int.self, forKey: .callsCompared)
     callsInRun = try members.decodeIfPresent(Int.self, forKey: .callsInRun)
     tensors = try members.decode([TensorComparison].self, forKey: .stages)
@@ -107,6 +111,7 @@ extension ParityReport: Codable {
     try members.encode(golden, forKey: .golden)
     try members.encode(model, forKey: .model)
     try members.encodeIfPresent(run, forKey: .run)
+    try members.encodeIfPresent(approximation, forKey: .approximation)
     try members.encode(callsCompared, forKey: .callsCompared)
     try members.encodeIfPresent(callsInRun, forKey: .callsInRun)
     try members.encode(tensors, forKey: .stages)

@@ -44,9 +44,14 @@ public struct SuiteReport: Sendable {
     public let suiteSha256: String?
     /// The model's thresholds after all changes, by their names.
     public let thresholds: [String: Double]
+    /// What the model approximated; nil for the exact computation.
+    public let approximation: String?
 
     /// Creates the basis of a verification.
-    package init(version: String, suiteSha256: String?, thresholds: Thresholds) {
+    package init(
+      version: String, suiteSha256: String?, thresholds: Thresholds, approximation: String? = nil
+    ) {
+      self.approximation = approximation
       self.version = version
       self.suiteSha256 = suiteSha256
       self.thresholds = [
@@ -147,7 +152,8 @@ public struct SuiteReport: Sendable {
       guard report.suite == suite else { throw fault("it is of another suite than \(first.path)") }
       guard report.model == model else { throw fault("it is of another model than \(first.path)") }
       guard report.basis == basis else {
-        throw fault("its version, thresholds or list of goldens are others than those of \(first.path)")
+        throw fault(
+          "its version, thresholds, approximation or list of goldens are others than those of \(first.path)")
       }
       for entry in report.entries {
         if let known = byName.updateValue((path, entry), forKey: entry.name) {

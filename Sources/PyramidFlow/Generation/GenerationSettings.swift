@@ -16,6 +16,8 @@ public struct GenerationSettings: Equatable, Sendable {
   public var guidanceScale: Float?, videoGuidanceScale: Float?
   /// How the VAE divides frames.
   public var vaeTiling: GenerationRequest.VAETiling?
+  /// What is approximated.
+  public var approximation: Approximation?
 
   /// Creates settings of which nothing is chosen.
   public init() {}
@@ -50,6 +52,7 @@ public struct GenerationSettings: Equatable, Sendable {
     request.videoGuidanceScale = videoGuidanceScale ?? request.videoGuidanceScale
     request.startsFromImage = startsFromImage
     request.vaeTiling = vaeTiling ?? request.vaeTiling
+    request.approximation = approximation ?? request.approximation
     guard request.latentFrames <= variant.maximumLatentFrames else {
       throw BenbenError(
         .usage, "this length cannot be generated", at: request.latentFramesText,

@@ -35,14 +35,17 @@ extension Pipeline {
     if let image {
       _ = try phase(.image) { try vae.encode(image.encoderInput, isTiled: true, in: parts.context) }
     }
-    seconds[.latents] = try phase(.latents) { try measureCalls(calls, of: transformer, texts: texts) }
+    seconds[.latents] = try phase(.latents) {
+      try measureCalls(calls, of: request, with: transformer, texts: texts)
+    }
     seconds[.decoding] = try phase(.decoding) { try measureDecoder(vae, request) }
     return (calls.count, seconds)
   }
 
   /// Returns the time of all calls, from that of one.
   private func measureCalls(
-    _ calls: [TransformerCall], of transformer: any PyramidTransformer, texts: [TextEmbedding]
+    _ calls: [TransformerCall], of request: GenerationRequest, with transformer: any PyramidTransformer,
+    texts: [TextEmbedding]
   ) throws -> Double? {
     let sampler = PyramidSampler(transformer, in: parts.context)
     let noise = SeededNoise(seed: 0)
@@ -63,7 +66,8 @@ extension Pipeline {
     let opening = try measure(smallest)
     let one = try measure(typical)
     let estimate = try workEstimate(texts)
-    let work = estimate.work(of: calls, reusesHistory: historyCaching != .off)
+    let work = estimate.work(
+      of: calls, reusesHistory: historyCaching != .off, historyNodes: request.approximation.historyNodes)
     return opening + one * work.reduce(0, +) / estimate.work(of: [typical], reusesHistory: false)[0]
   }
 

@@ -154,7 +154,8 @@ package struct Pipeline {
       historyCaching == .off
       ? nil
       : try? sampler.makeCache(calls, texts: texts, in: historyFolder, budget: historyCaching.budget)
-    let work = try workEstimate(texts).work(of: calls, reusesHistory: cache != nil)
+    let work = try workEstimate(texts).work(
+      of: calls, reusesHistory: cache != nil, historyNodes: request.approximation.historyNodes)
     let allWork = work.reduce(0, +)
     let resumed = calls.prefix { $0.unit < finished.count }.count
     var done = work[..<resumed].reduce(0, +)
@@ -162,8 +163,12 @@ package struct Pipeline {
       try onEvent(
         .resumed(units: finished.count, of: unitCount, calls: resumed, fraction: done / allWork))
     }
+    let approximation = try request.approximation.historyNodes.map {
+      try sampler.makeApproximation(nodes: $0, calls, texts: texts, in: historyFolder)
+    }
     return try sampler.generate(
-      calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise, cache: cache
+      calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise, cache: cache,
+      approximation: approximation
     ) { call, latent in
       try onValue(.latent(unit: call.unit, stage: call.stage, latent))
       if call.endsUnit {

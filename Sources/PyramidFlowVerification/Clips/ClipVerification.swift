@@ -35,7 +35,9 @@ struct ClipVerification {
         .malformed, "this run cannot be repeated", at: trace.path,
         because: "the trace lacks the image it started from")
     }
-    request = try GenerationRequest(trace, family: parts.family.name)
+    var request = try GenerationRequest(trace, family: parts.family.name)
+    request.approximation = options.approximation
+    self.request = request
     try request.requireFit(parts, variant: options.variant, at: trace)
     self.trace = trace
     self.parts = parts

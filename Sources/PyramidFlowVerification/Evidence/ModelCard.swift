@@ -50,14 +50,18 @@ public struct ModelCard: Sendable {
   /// Throws when what stands at a path is no card of this kind, and would be lost.
   public static func requireReplaceable(_ path: String) throws {
     guard path != "-", FileSystem.exists(path), !FileSystem.isFolder(path) else { return }
-    let file = try InputFile(path: path)
-    let head = try file.bytes(at: 0, count: min(file.size, 40))
-    guard head.isEmpty || String(decoding: head, as: UTF8.self).hasPrefix("---\nlibrary_name: benben\n")
-    else {
+    guard try InputFile(path: path).size == 0 || isOne(path) else {
       throw BenbenError(
         .cannotCreate, "the output exists", at: path, because: "it is no card that was made here",
         remedies: ["Move it away, or name another file."])
     }
+  }
+
+  /// Returns whether a file starts as every card of this kind does.
+  static func isOne(_ path: String) throws -> Bool {
+    let start = Array("---\nlibrary_name: benben\n".utf8)
+    let file = try InputFile(path: path)
+    return try file.bytes(at: 0, count: min(file.size, start.count)) == start
   }
 
   /// The card, in Markdown with front matter.

@@ -79,6 +79,9 @@ public struct ReportCheck: Sendable {
       if golden.golden.sha256 == nil {
         remarks.append("it does not say which \(file) it is about: no SHA-256")
       }
+      if let approximation = golden.approximation {
+        remarks.append("\(file): the model approximated (\(approximation))")
+      }
       if let count = golden.callsInRun {
         remarks.append("\(file): \(golden.callsCompared) of \(count) calls of the transformer were compared")
       }

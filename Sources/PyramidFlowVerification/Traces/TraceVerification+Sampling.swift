@@ -1,3 +1,4 @@
+import Files
 import Models
 import Parity
 import Tensors
@@ -30,6 +31,10 @@ extension TraceVerification {
     let clock = ContinuousClock()
     let start = clock.now
     var chosen: Set<Int> = [0]
+    let approximation = try request.approximation.historyNodes.map {
+      try sampler.makeApproximation(nodes: $0, calls, texts: texts)
+    }
+    var nodes: HistoryNodes?
     for call in calls {
       if call.startsUnit {
         history = PyramidSampler.history(finished)
@@ -37,9 +42,18 @@ extension TraceVerification {
       } else if call.startsStage, let before = latent {
         latent = try entered(sampler, call, from: before)
       }
-      if call.startsStage { try verifySchedule(call) }
+      if call.startsStage {
+        try verifySchedule(call)
+        nodes = nil
+      }
       if chosen.contains(call.index) {
-        latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts)
+        latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts) {
+          guard let approximation else { return nil }
+          let stage = calls[call.index - call.step..<call.index - call.step + call.stepCount]
+          nodes =
+            try nodes ?? sampler.historyNodes(approximation, of: stage, history: $0, texts: texts)
+          return nodes?.interpolated(at: call.timestep)
+        }
       } else {
         latent = nil
       }
@@ -80,10 +94,11 @@ extension TraceVerification {
 
   /// Compares one call's inputs and prediction, and takes the Euler step with the golden's prediction.
   ///
+  /// - Parameter approximated: returns the approximated keys and values of the golden's history; nil for exact ones.
   /// - Returns: the latent after the step, or nil when it does not follow from what was recorded.
   private mutating func verify(
     _ sampler: PyramidSampler, _ call: TransformerCall, latent: Tensor?, history: [Tensor],
-    texts: [TextEmbedding]
+    texts: [TextEmbedding], approximated: ([Tensor]) throws -> (any CallHistory)?
   ) throws -> Tensor? {
     let step = call.traced
     if let golden = try trace.tensor(.timestep(step), shape: [texts.count]) {
@@ -99,10 +114,14 @@ extension TraceVerification {
     guard let inputs = try trace.inputs(of: call, texts: texts.count), let input = inputs.last,
       let golden = try trace.tensor(.prediction(step), shape: [texts.count] + call.latentShape)
     else { return nil }
-    let observer = ActivationComparison(trace, call: call.index, threshold: thresholds.teacherForced)
+    let past = Array(inputs.dropLast())
+    let known = try approximated(past)
+    // Activations are of all tokens, of which an approximation computes the latent's only.
+    let observer =
+      known == nil
+      ? ActivationComparison(trace, call: call.index, threshold: thresholds.teacherForced) : nil
     let predictions = try sampler.predict(
-      latent: input, history: Array(inputs.dropLast()), timestep: call.timestep, texts: texts,
-      observer: observer)
+      latent: input, history: past, timestep: call.timestep, texts: texts, cached: known, observer: observer)
     for result in try observer?.finish() ?? [] { try add(result) }
     report.callsCompared += 1
     try compare(.prediction(step), .concatenated(predictions), golden)

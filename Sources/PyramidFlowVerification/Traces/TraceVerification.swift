@@ -27,7 +27,9 @@ struct TraceVerification {
     _ parts: LoadedModel, trace: GoldenTrace, bundle: GoldenBundle?, options: VerificationOptions,
     onEvent: @escaping (VerificationEvent) throws -> Void
   ) throws {
-    request = try GenerationRequest(trace, family: parts.family.name, bundle: bundle)
+    var request = try GenerationRequest(trace, family: parts.family.name, bundle: bundle)
+    request.approximation = options.approximation
+    self.request = request
     try request.requireFit(parts, variant: options.variant, at: trace)
     self.parts = parts
     self.trace = trace

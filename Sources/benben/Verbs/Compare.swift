@@ -27,7 +27,7 @@ struct Compare: ParsableCommand {
     try Console.requireWritable(json)
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("comparing")
-    if [first, second].allSatisfy({ $0.lowercased().hasSuffix(".h5") }) {
+    if [first, second].allSatisfy(GoldenTrace.isTrace) {
       let comparison = try TraceComparison(first, reference: second) {
         try progress.update("comparing", done: $0, of: $1) { "\(Int($0)) datasets/s" }
       }

@@ -72,6 +72,9 @@ struct Generate: AsyncParsableCommand {
       """)
   var vaeTiling: GenerationRequest.VAETiling?
 
+  @Option(help: "Be faster at a measured cost: history[=NODES], or off. (default: off)")
+  var approximate: Approximation?
+
   @Flag(help: "Replace an existing output.")
   var force = false
 
@@ -230,6 +233,8 @@ struct Generate: AsyncParsableCommand {
       image != nil && videoSteps != nil
         ? "--video-steps does nothing: from an image, all frames have --steps" : nil,
       image == nil && request.latentFrames == 1 && later ? "--video-… does nothing: there is one frame" : nil,
+      image == nil && request.latentFrames == 1 && approximate != nil
+        ? "--approximate does nothing: the first frame has no history" : nil,
     ].compactMap(\.self)
   }
 
@@ -257,10 +262,11 @@ struct Generate: AsyncParsableCommand {
     (settings.width, settings.height, settings.latentFrames) = (width, height, temp)
     (settings.steps, settings.videoSteps) = (steps?.counts, videoSteps?.counts)
     (settings.guidanceScale, settings.videoGuidanceScale) = (guidanceScale, videoGuidanceScale)
-    settings.vaeTiling = vaeTiling
+    (settings.vaeTiling, settings.approximation) = (vaeTiling, approximate)
     return settings
   }
 }
 
 extension Clip.Fit: ExpressibleByArgument {}
 extension GenerationRequest.VAETiling: ExpressibleByArgument {}
+extension Approximation: ExpressibleByArgument {}

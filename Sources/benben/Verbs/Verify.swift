@@ -44,6 +44,9 @@ struct Verify: AsyncParsableCommand {
   @Option(help: "Compare only as many of the transformer's calls as take about so long (90s, 10min, 2h).")
   var budget: TimeSpan?
 
+  @Option(help: "Judge what `generate --approximate` makes: history[=NODES].")
+  var approximate: Approximation?
+
   @Option(help: "Keep what the model computed, for `benben compare`.", completion: .file(extensions: ["h5"]))
   var traceOut: String?
 
@@ -90,8 +93,8 @@ struct Verify: AsyncParsableCommand {
     let changes = try thresholdChanges()
     let options = VerificationOptions(
       modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast,
-      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all, runTrace: traceOut,
-      command: command
+      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all,
+      approximation: approximate ?? .off, runTrace: traceOut, command: command
     ) { thresholds in for change in changes { change.apply(to: &thresholds) } }
     let progress = ProgressLine(isQuiet: common.quiet)
     let common = common
@@ -120,6 +123,7 @@ struct Verify: AsyncParsableCommand {
     if mode != .both { words += ["--mode", mode.rawValue] }
     if let calls { words += ["--calls", String(calls)] }
     if let budget { words += ["--budget", "\(Int(budget.seconds))s"] }
+    if let approximate { words += ["--approximate", approximate.rawValue] }
     words += threshold.flatMap { ["--threshold", $0] }
     return words.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
   }

@@ -1,0 +1,81 @@
+import Files
+import Kernels
+import Tensors
+
+/// How a run approximates the keys and values of its history; see ``HistoryNodes``.
+package struct HistoryApproximation {
+  /// The number of a stage's timesteps at which they are computed.
+  let nodes: Int
+  /// What holds them, a stage's after another's.
+  let file: ScratchFile
+}
+
+extension PyramidSampler {
+  /// Creates the approximation of a run.
+  ///
+  /// - Parameters:
+  ///   - nodes: the number of a stage's timesteps at which keys and values are computed.
+  ///   - calls: the calls of the run.
+  ///   - texts: the embeddings that the calls are made with.
+  ///   - folder: a folder on the disk to use; nil for the system's temporary one.
+  /// - Throws: `BenbenError` of kind cannotCreate when what the longest stage needs is not free there.
+  package func makeApproximation(
+    nodes: Int, _ calls: [TransformerCall], texts: [TextEmbedding], in folder: String? = nil
+  ) throws -> HistoryApproximation {
+    let file = try ScratchFile(in: folder)
+    let shape = transformer.historyShape
+    let tokens = calls.map { call in
+      texts.reduce(0) { $0 + $1.tokens.shape[0] + call.latentTokens - call.noisyTokens }
+        * min(nodes, call.stepCount)
+    }
+    let bytes = 2 * shape.layers * shape.rowSize * (tokens.max() ?? 0)
+    guard bytes <= file.freeSpace else {
+      throw BenbenError(
+        .cannotCreate, "too little space for the approximation", at: file.folder,
+        because:
+          "keys and values take up to \(ByteSize.text(bytes)), and \(ByteSize.text(file.freeSpace)) are free",
+        remedies: ["Free space, take fewer nodes, or run without the approximation."])
+    }
+    return HistoryApproximation(nodes: nodes, file: file)
+  }
+
+  /// Computes the keys and values of the texts and the history at some of a stage's timesteps.
+  ///
+  /// - Parameters:
+  ///   - approximation: the number of nodes, and what holds their keys and values until the next stage's are computed.
+  ///   - stage: the calls of one stage of a unit.
+  ///   - cache: what finished units have left.
+  /// - Returns: nil where there is no history, whose stages are computed exactly.
+  package func historyNodes(
+    _ approximation: HistoryApproximation, of stage: ArraySlice<TransformerCall>, history: [Tensor],
+    texts: [TextEmbedding], cache: HistoryCache? = nil
+  ) throws -> HistoryNodes? {
+    guard !history.isEmpty else { return nil }
+    let calls = HistoryNodes.steps(approximation.nodes, of: stage.count).map { stage[stage.startIndex + $0] }
+    let tokens = history.reduce(0) { $0 + Patches.extents($1).tokenCount }
+    let nodes = HistoryNodes(
+      timesteps: calls.map(\.timestep), frames: history.reduce(0) { $0 + $1.shape[1] },
+      tokenCounts: texts.map { $0.tokens.shape[0] + tokens }, shape: transformer.historyShape,
+      in: approximation.file)
+    let cached = calls.map { cache?.call($0) }
+    let recording = nodes.recording(over: cached)
+    let samples = calls.flatMap { call in
+      texts.map {
+        TransformerSample(
+          text: $0.tokens, pooled: $0.pooled, clips: history, timestep: Float(call.timestep))
+      }
+    }
+    // As many at a time as products need to be fast, and no more than there is memory for.
+    let computed = samples.map { $0.tokenCount(after: recording.knownFrames) }.max() ?? 1
+    let all = samples.map { $0.tokenCount(after: 0) }.max() ?? 1
+    let together = max(1, min(Self.tokensTogether / computed, Self.keysTogether / all))
+    for first in stride(from: 0, to: samples.count, by: together) {
+      let batch = samples[first..<min(first + together, samples.count)]
+      try transformer.remember(Array(batch), in: recording.starting(at: first), in: context)
+    }
+    for case (let call, let cached?) in zip(calls, cached) { cache?.finish(cached, of: call) }
+    return nodes
+  }
+  /// The number of tokens whose keys are in memory at a time where several samples are computed together.
+  private static let keysTogether = 10000
+}
