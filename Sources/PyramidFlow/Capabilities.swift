@@ -28,6 +28,8 @@ package struct Capabilities {
   let misfit: String?
   /// Why tokenizers that are there cannot be read, a sentence each.
   let tokenizerFaults: [String]
+  /// Whether the weights are packed, so that nothing is known of them but the names of files.
+  private let isPacked: Bool
 
   /// Determines the uses of the weights inspected at a path.
   package init(_ inspection: Inspection, at path: String) {
@@ -48,6 +50,7 @@ package struct Capabilities {
       recognized ?? (clips > 1 || names.contains(ModelFamily.sd3.t5Component) ? .sd3 : nil)
       ?? (inspection.provenance?["family"]?.string).flatMap(ModelFamily.named)
     self.parts = parts
+    isPacked = !inspection.packedFiles.isEmpty
     others = names.compactMap { name in
       guard !parts.contains(where: { $0.component == name }) else { return nil }
       return RecognizedWeights.foreign(in: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
@@ -155,6 +158,8 @@ package struct Capabilities {
       lines.append("family: \(family.name)\(made)")
     } else if !parts.isEmpty {
       lines.append("family: either (no transformer tells)")
+    } else if isPacked {
+      lines.append("family: told when it is unpacked")
     } else {
       lines.append("family: none (no tensors of Pyramid Flow)")
     }

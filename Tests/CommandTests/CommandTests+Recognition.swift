@@ -162,6 +162,13 @@ extension CommandTests {
       "--quiet")
     #expect(result.code == 0, "\(result.errors)")
     #expect(try run("inspect", "models--x--clip/snapshots/0123").code == 0)
+    // The cache itself is answered with the snapshot, by whatever wants a model.
+    for arguments in [
+      ["check", "models--x--clip"], ["export", "models--x--clip", "--output", "e.safetensors"],
+    ] {
+      let refused = try run(arguments)
+      #expect([65, 66].contains(refused.code) && refused.errors.contains("give its snapshot, "), "\(refused.errors)")
+    }
   }
 
   /// What stands in a file's place is named, whatever reads it.

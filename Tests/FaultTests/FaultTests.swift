@@ -40,6 +40,11 @@ struct FaultTests {
         ["-shared", "-fPIC", "-O1", "-o", folder.path + "/interposer.so", source, "-ldl"])
       try FileManager.default.createSymbolicLink(
         atPath: path + "/checkpoint", withDestinationPath: Fixtures.checkpoint("miniflux"))
+      try FileManager.default.createDirectory(atPath: path + "/suite", withIntermediateDirectories: true)
+      for name in ["a", "b"] {
+        try FileManager.default.copyItem(
+          atPath: Fixtures.path + "/bundle", toPath: "\(path)/suite/\(name)")
+      }
       for arguments in [
         ["convert", "checkpoint", "--output", "model", "--type", "bf16", "--quiet"],
         [
@@ -51,6 +56,8 @@ struct FaultTests {
           "generate", "model", "--prompt", "y", "--width", "64", "--height", "64", "--temp", "1", "--steps",
           "1,1,1", "--output", "frames", "--quiet",
         ],
+        ["verify", "shapes", "--golden", "suite", "--shard", "1/2", "--json", "first.json", "--quiet"],
+        ["verify", "shapes", "--golden", "suite", "--shard", "2/2", "--json", "second.json", "--quiet"],
       ] { try Self.run(Program.path, arguments, in: path) }
     }
 

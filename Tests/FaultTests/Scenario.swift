@@ -95,5 +95,17 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         "card", "INPUTS/shapes", "--report", "\(Fixtures.path)/evidence/parity.json", "--output", "out.md",
         "--quiet",
       ], outputs: ["out.md"]),
+    Scenario(
+      name: "report merge",
+      arguments: [
+        "report", "merge", "INPUTS/first.json", "INPUTS/second.json", "--json", "out.json", "--report",
+        "out.html", "--junit", "out.xml", "--quiet",
+      ], outputs: ["out.json", "out.html", "out.xml"]),
+    Scenario(
+      name: "bench",
+      arguments: [
+        "bench", "dit", "INPUTS/shapes", "--shape", "64x64:1:1", "--repeat", "1", "--json", "out.json",
+        "--quiet",
+      ], outputs: [], reports: ["out.json"]),
   ]
 }

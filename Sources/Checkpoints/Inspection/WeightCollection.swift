@@ -44,7 +44,9 @@ package struct WeightCollection {
       let names = folder.subfolders.filter { FileSystem.exists("\(path)/\($0)/config.json") }
         .filter { !$0.hasPrefix("tokenizer") }
       guard !names.isEmpty else {
-        throw malformed("not a checkpoint", path, "no sub-folder holds a config.json")
+        throw BenbenError(
+          .malformed, "not a checkpoint", at: path, because: "no sub-folder holds a config.json",
+          remedies: HubCache.advice(on: path).map { [$0] } ?? [])
       }
       items = try names.flatMap { name in
         try folder.weights(of: name).tensors.map { Item(component: name, tensor: $0) }

@@ -76,6 +76,7 @@ extension PyramidSampler {
     for case (let call, let cached?) in zip(calls, cached) { cache?.finish(cached, of: call) }
     return nodes
   }
+
   /// The number of tokens whose keys are in memory at a time where several samples are computed together.
   private static let keysTogether = 10000
 }

@@ -137,7 +137,7 @@ struct Convert: ParsableCommand {
     if let json, json != "-" { try StagedFile.requireWritable(json) }
     let plan = try converter.plan(quantization)
     let conversion = try calibrated(dryRun ? plan.audited() : plan)
-    for remark in conversion.remarks { common.say("note: \(remark)") }
+    for remark in conversion.remarks + conversion.gaps { common.say("note: \(remark)") }
     var report = try carryOut(conversion)
     if dryRun {
       let memory = try MemoryPlan(conversion)
