@@ -14,6 +14,7 @@ private let systemCompiler = ["/usr/bin/cc", "/usr/bin/gcc", "/usr/bin/clang"].f
 /// it is and leaves nothing.
 ///
 /// A few calls of each kind are tried; with `BENBEN_ALL_FAULTS=1` in the environment, every one.
+/// `BENBEN_FAULT_SCENARIOS=verify,report` takes only scenarios whose names start so.
 @Suite(.serialized, .enabled(if: systemCompiler != nil))
 struct FaultTests {
   enum Kind: String, CaseIterable, Sendable {
@@ -144,7 +145,17 @@ struct FaultTests {
     }
   }
 
-  @Test(arguments: Scenario.all)
+  /// The scenarios that are asked for.
+  private static var scenarios: [Scenario] {
+    guard let names = ProcessInfo.processInfo.environment["BENBEN_FAULT_SCENARIOS"] else {
+      return Scenario.all
+    }
+    return Scenario.all.filter { scenario in
+      names.split(separator: ",").contains { scenario.name.hasPrefix($0) }
+    }
+  }
+
+  @Test(arguments: scenarios)
   func survives(_ scenario: Scenario) throws {
     let inputs = try Self.inputs.get()
     let whole = try Run(scenario, inputs)
