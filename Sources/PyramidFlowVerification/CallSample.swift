@@ -20,12 +20,14 @@ public enum CallSample: Equatable, Sendable {
       })
   }
 
-  /// Returns the calls to compare, once the first took so many seconds.
-  func chosen(of calls: [TransformerCall], firstTook seconds: Double) -> Set<Int> {
+  /// Returns the calls to compare, once the first took so many seconds; before it did, where it is one of them, that one at
+  /// least.
+  func chosen(of calls: [TransformerCall], firstTook seconds: Double?) -> Set<Int> {
     switch self {
     case .all: return Set(calls.indices)
     case .calls(let count): return Self.spread(count, of: calls.count)
     case .seconds(let budget):
+      guard let seconds else { return [0] }
       let tokens = calls.map { Double($0.latentTokens) }
       guard let first = tokens.first, seconds > 0 else { return Set(calls.indices) }
       let mean = tokens.reduce(0, +) / Double(tokens.count) / first * seconds

@@ -11,6 +11,9 @@ public struct VerificationOptions: Sendable {
   public var stopsAtFirstFailure: Bool
   /// How many of the transformer's calls are compared one by one.
   public var sample: CallSample
+  /// The part of a golden's calls to verify, and with the first one what is around them, with the last one the free run; nil
+  /// for all. The reports of all parts make that of a whole verification (``MergedReport``).
+  public var part: SuiteShard?
   /// What the model approximates, to be judged.
   public var approximation: Approximation
   /// A file to keep what the model computed in, for `TraceComparison`; nil for none.
@@ -23,7 +26,8 @@ public struct VerificationOptions: Sendable {
   /// Creates options, by default for both modes with the thresholds derived from the model and the golden.
   public init(
     modes: Set<ComparisonMode> = Set(ComparisonMode.allCases), variant: String? = nil,
-    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, approximation: Approximation = .off,
+    stopsAtFirstFailure: Bool = false, sample: CallSample = .all, part: SuiteShard? = nil,
+    approximation: Approximation = .off,
     runTrace: String? = nil, command: String? = nil,
     adjustThresholds: @escaping @Sendable (inout Thresholds) -> Void = { _ in }
   ) {
@@ -31,6 +35,7 @@ public struct VerificationOptions: Sendable {
     self.variant = variant
     self.stopsAtFirstFailure = stopsAtFirstFailure
     self.sample = sample
+    self.part = part
     self.approximation = approximation
     self.runTrace = runTrace
     self.command = command

@@ -44,6 +44,10 @@ extension VideoModel {
           $0, trace: GoldenTrace(at: bundle.tracePath), bundle: bundle, options: options, onEvent: onEvent
         ).run()
       }.made(by: run(options), approximating: options.approximation)
+    case .clip(let path, _) where options.part != nil:
+      throw BenbenError(
+        .usage, "a clip has no parts", at: path,
+        because: "it is generated as a whole; traces and suites are shared")
     case .clip(let path, let trace):
       return try withParts {
         try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
@@ -69,6 +73,9 @@ extension VideoModel {
     options: VerificationOptions = VerificationOptions(),
     onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
   ) throws -> SuiteReport {
+    // A shard of a suite is of whole goldens.
+    var options = options
+    options.part = nil
     var thresholds = try Thresholds.defaults(for: native)
     options.adjustThresholds(&thresholds)
     var report = SuiteReport(

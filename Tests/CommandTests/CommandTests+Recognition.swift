@@ -167,7 +167,9 @@ extension CommandTests {
       ["check", "models--x--clip"], ["export", "models--x--clip", "--output", "e.safetensors"],
     ] {
       let refused = try run(arguments)
-      #expect([65, 66].contains(refused.code) && refused.errors.contains("give its snapshot, "), "\(refused.errors)")
+      #expect(
+        [65, 66].contains(refused.code) && refused.errors.contains("give its snapshot, "), "\(refused.errors)"
+      )
     }
   }
 

@@ -52,7 +52,44 @@ extension CommandTests {
       #expect(refused.code == 65, "\(refused.errors)")
       #expect(refused.errors.contains("bundle"))
     }
-    #expect(try run("verify", model, "--golden", bundle, "--shard", "1/2").code == 64)
+  }
+
+  /// The calls of one golden in three parts give what one run gives, to the byte, in any order.
+  @Test func partsOfAGoldenMergeToOneReport() throws {
+    let model = try convert("miniflux")
+    let golden = "\(Fixtures.path)/miniflux/golden.h5"
+    func verify(_ name: String, _ more: String...) throws -> Outcome {
+      try run(
+        [
+          "verify", model, "--golden", golden, "--json", name + ".json", "--report", name + ".html",
+          "--junit",
+        ]
+          + [name + ".xml"] + more)
+    }
+    let whole = try verify("whole")
+    #expect(whole.code == 0, "\(whole.errors)")
+    let parts = try (1...3).map { try verify("part\($0)", "--shard", "\($0)/3") }
+    #expect(parts.map(\.code) == [0, 0, 0], "\(parts.map(\.output))")
+    #expect(parts[1].output.contains("part 2 of 3") && parts[1].output.contains(" calls of the transformer"))
+    for kind in ["html", "json"] {
+      let shards = [3, 1, 2].map { "part\($0).\(kind)" }
+      let merged = try run(
+        ["report", "merge"] + shards + ["--json", "all.json", "--report", "all.html", "--junit", "all.xml"])
+      #expect(merged.code == 0 && merged.output == whole.output, "\(merged.errors)")
+      #expect(try contents("all.json") == contents("whole.json"))
+      #expect(try contents("all.xml") == contents("whole.xml"))
+      #expect(try (contents("all.html") == contents("whole.html")) == (kind == "html"))
+    }
+    #expect(try run("report", "check", model, "all.json").code == 0)
+    let alone = try run("report", "check", model, "part2.json")
+    #expect(alone.code == 1 && alone.output.contains("part 2 of 3"), "\(alone.output)")
+    #expect(try run("report", "merge", "part1.json", "part3.json").code == 66)
+    #expect(try run("report", "merge", "part1.json", "part2.json", "part2.json", "part3.json").code == 65)
+    #expect(try run("report", "merge", "part1.json", "whole.json").code == 65)
+    // A clip is generated as a whole, and a sample of calls is not all of them.
+    let clip = "\(Fixtures.path)/miniflux/golden.mp4"
+    #expect(try run("verify", model, "--golden", clip, "--shard", "1/2").code == 64)
+    #expect(try verify("odd", "--shard", "1/2", "--calls", "3").code == 64)
   }
 
   /// One that the recorder wrote, of a run in bf16.

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Kernels
 import Models
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -110,6 +111,30 @@ struct HistoryApproximationTests {
     #expect(time < 0.73 && abs(time - other) < 0.01)
     // Measured: 4e-4 and 2.5e-3.
     #expect(approximated < 1e-3 && approximated > 1e-6 && approximated < fewer / 3)
+  }
+
+  /// Progress never goes back, tells of the nodes before a stage's first call, and ends with all of the work.
+  @Test func progressKnowsTheNodes() async throws {
+    let model = try VideoModel(at: try self.model(.int8).path, threads: 1)
+    var request = Self.request()
+    (request.latentFrames, request.steps, request.videoSteps) = (3, [1, 1, 1], [4, 3, 1])
+    request.approximation = .history(nodes: 3)
+    let seen = Mutex<[GenerationEvent]>([])
+    _ = try await model.generate(request) { event in seen.withLock { $0.append(event) } }
+    let sampling = seen.withLock { $0 }.filter {
+      switch $0 {
+      case .approximated, .called: true
+      default: false
+      }
+    }
+    let shares = sampling.map(\.fraction)
+    #expect(shares == shares.sorted() && abs((shares.last ?? 0) - 1) < 1e-9)
+    var nodes: [[Int]] = []
+    for case .approximated(let call, _, _, let share) in sampling {
+      #expect(call.startsStage && share < 1)
+      if nodes.last != [call.unit, call.stage] { nodes.append([call.unit, call.stage]) }
+    }
+    #expect(nodes == [[1, 0], [1, 1], [1, 2], [2, 0], [2, 1], [2, 2]])
   }
 
   /// Prints the table of the manual's page on performance.

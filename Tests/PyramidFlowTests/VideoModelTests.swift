@@ -135,6 +135,24 @@ struct VideoModelTests {
     await #expect(throws: BenbenError.self) { try await model.generate(request, image: small) }
   }
 
+  /// A weight that is no number ends the run at the first stage, and not in a black clip.
+  @Test func noNumbersEndTheRun() async throws {
+    let folder = try TestFolder()
+    for component in ["diffusion_transformer_384p", "causal_video_vae"] {
+      let copy = folder.path + "/" + component
+      try FileManager.default.copyItem(atPath: path, toPath: copy)
+      let handle = try FileHandle(forUpdating: URL(fileURLWithPath: "\(copy)/\(component).benben"))
+      try handle.seek(toOffset: try handle.seekToEnd() - 4)
+      try handle.write(contentsOf: [0xFF, 0xFF, 0xFF, 0xFF])
+      try handle.close()
+      let error = try await #require(throws: BenbenError.self) {
+        try await VideoModel(at: copy).generate(.small)
+      }
+      let place = component == "causal_video_vae" ? "decoded clip" : "latent 1, stage 1"
+      #expect(error.what == "the clip would be black" && error.why.contains(place), "\(error)")
+    }
+  }
+
   /// One flipped byte of a weight is found, and its tensor named.
   @Test func damageIsNamed() throws {
     let folder = try TestFolder()

@@ -3,7 +3,7 @@ public enum Approximation: Equatable, Sendable {
   /// Nothing.
   case off
   /// The keys and values of text and finished latents are computed at so many timesteps of every stage, and interpolated
-  /// between them (``HistoryNodes``).
+  /// between them (`HistoryNodes`).
   case history(nodes: Int)
 
   /// The number of nodes where none is named: of those that beat fewer steps of the same time by far, the least (the manual's

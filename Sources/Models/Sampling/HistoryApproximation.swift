@@ -45,10 +45,11 @@ extension PyramidSampler {
   ///   - approximation: the number of nodes, and what holds their keys and values until the next stage's are computed.
   ///   - stage: the calls of one stage of a unit.
   ///   - cache: what finished units have left.
+  ///   - onPart: called with the share of it that is computed; an error that it throws ends the run.
   /// - Returns: nil where there is no history, whose stages are computed exactly.
   package func historyNodes(
     _ approximation: HistoryApproximation, of stage: ArraySlice<TransformerCall>, history: [Tensor],
-    texts: [TextEmbedding], cache: HistoryCache? = nil
+    texts: [TextEmbedding], cache: HistoryCache? = nil, onPart: (Double) throws -> Void = { _ in }
   ) throws -> HistoryNodes? {
     guard !history.isEmpty else { return nil }
     let calls = HistoryNodes.steps(approximation.nodes, of: stage.count).map { stage[stage.startIndex + $0] }
@@ -62,7 +63,8 @@ extension PyramidSampler {
     let samples = calls.flatMap { call in
       texts.map {
         TransformerSample(
-          text: $0.tokens, pooled: $0.pooled, clips: history, timestep: Float(call.timestep))
+          text: $0.tokens, pooled: $0.pooled, clips: history, timestep: Float(call.timestep),
+          isPredicted: false)
       }
     }
     // As many at a time as products need to be fast, and no more than there is memory for.
@@ -70,8 +72,10 @@ extension PyramidSampler {
     let all = samples.map { $0.tokenCount(after: 0) }.max() ?? 1
     let together = max(1, min(Self.tokensTogether / computed, Self.keysTogether / all))
     for first in stride(from: 0, to: samples.count, by: together) {
-      let batch = samples[first..<min(first + together, samples.count)]
-      try transformer.remember(Array(batch), in: recording.starting(at: first), in: context)
+      let end = min(first + together, samples.count)
+      _ = try transformer(
+        Array(samples[first..<end]), history: recording.starting(at: first), observer: nil, in: context)
+      try onPart(Double(end) / Double(samples.count))
     }
     for case (let call, let cached?) in zip(calls, cached) { cache?.finish(cached, of: call) }
     return nodes

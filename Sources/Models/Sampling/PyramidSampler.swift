@@ -102,6 +102,7 @@ package struct PyramidSampler {
   ///   - resumed: the latents of the first units, when an earlier run finished them.
   ///   - cache: the cache of keys and values of this run; nil to compute them all in every call.
   ///   - approximation: how the history's keys and values are approximated; nil to compute them for every call.
+  ///   - onHistory: called before the first call of a stage, with the share of the approximation's nodes that are computed.
   ///   - onLatent: receives the latent of every stage as it ends.
   ///   - onCall: called after every computed call; an error that it throws ends the run.
   /// - Returns: the latents of all frames, including the image's.
@@ -109,6 +110,7 @@ package struct PyramidSampler {
     _ calls: [TransformerCall], texts: [TextEmbedding], initial: Tensor, image: Tensor? = nil,
     resumed: [Tensor] = [], noise: any NoiseSource, cache: HistoryCache? = nil,
     approximation: HistoryApproximation? = nil,
+    onHistory: (TransformerCall, Double) throws -> Void = { _, _ in },
     onLatent: (TransformerCall, Tensor) throws -> Void, onCall: (TransformerCall) throws -> Void
   ) throws -> [Tensor] {
     let starts = startingPoints(initial)
@@ -134,7 +136,7 @@ package struct PyramidSampler {
       if call.startsStage, let approximation {
         nodes = try historyNodes(
           approximation, of: calls[call.index..<call.index + call.stepCount], history: history[call.stage],
-          texts: texts, cache: cache)
+          texts: texts, cache: cache, onPart: { try onHistory(call, $0) })
       }
       let cached = nodes == nil ? cache?.call(call) : nil
       let predictions = try predict(

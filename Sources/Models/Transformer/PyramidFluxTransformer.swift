@@ -37,42 +37,14 @@ package struct PyramidFluxTransformer: PyramidTransformer {
     ending = try TransformerHead(width: settings.width, outputWidth: config.inputWidth, scope)
   }
 
-  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
+  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each; nothing where none is to
+  /// be predicted.
   package func callAsFunction(
     _ batch: [TransformerSample], history: (any CallHistory)? = nil,
     observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
-    guard let last = batch.first?.clips.last else { return [] }
-    let layout = layout(batch, history)
-    // Only the last clip's tokens are read in the end, unless all are observed.
-    let lastLayout = observer == nil ? layout.with(.lastClip) : layout
-    let (joint, condition) = try streams(
-      batch, layout, lastLayout: lastLayout, history: history, observer: observer, in: context)
-    let rows = zip(layout.jointRows, lastLayout.imageQueryRows).map {
-      $0.upperBound - $1.count..<$0.upperBound
-    }
-    return try ending(
-      joint, rows: rows, condition: condition, layout: layout, shape: last.shape, observer: observer,
-      in: context)
-  }
-
-  package func remember(
-    _ batch: [TransformerSample], in history: any CallHistory, in context: KernelContext
-  ) throws {
-    let layout = layout(batch, history)
-    _ = try streams(
-      batch, layout, lastLayout: layout.with(.none), history: history, observer: nil, in: context)
-  }
-
-  private func layout(_ batch: [TransformerSample], _ history: (any CallHistory)?) -> BatchLayout {
-    BatchLayout(batch, axes: config.rotaryAxes, knownFrames: history?.knownFrames ?? 0)
-  }
-
-  /// Computes the joint stream after all blocks, of which the last has a layout of its own, and the condition.
-  private func streams(
-    _ batch: [TransformerSample], _ layout: BatchLayout, lastLayout: BatchLayout,
-    history: (any CallHistory)?, observer: (any ActivationObserver)?, in context: KernelContext
-  ) throws -> (joint: Tensor, condition: Tensor) {
+    guard let first = batch.first, let last = first.clips.last else { return [] }
+    let layout = BatchLayout(batch, axes: config.rotaryAxes, knownFrames: history?.knownFrames ?? 0)
     let (textRows, imageRows, jointRows) = (layout.textRows, layout.imageRows, layout.jointRows)
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
     let image = try latentEmbedder(
@@ -88,6 +60,8 @@ package struct PyramidFluxTransformer: PyramidTransformer {
     }
     let joint = Tensor.concatenated(
       layout.samples.flatMap { [text.rows(textRows[$0]), image.rows(imageRows[$0])] })
+    // Only the last clip's tokens are read in the end, unless all are observed.
+    let lastLayout = observer == nil ? layout.with(first.isPredicted ? .lastClip : .none) : layout
     for (index, block) in singleBlocks.enumerated() {
       try Task.checkCancellation()
       try block(
@@ -97,6 +71,12 @@ package struct PyramidFluxTransformer: PyramidTransformer {
         "single_transformer_blocks.\(index)", 0, .textThenImage(textCounts: layout.textCounts), joint,
         rows: jointRows)
     }
-    return (joint, condition)
+    guard lastLayout.hasQueries else { return [] }
+    let rows = zip(layout.jointRows, lastLayout.imageQueryRows).map {
+      $0.upperBound - $1.count..<$0.upperBound
+    }
+    return try ending(
+      joint, rows: rows, condition: condition, layout: layout, shape: last.shape, observer: observer,
+      in: context)
   }
 }

@@ -40,40 +40,16 @@ package struct PyramidMMDiT: PyramidTransformer {
       width: settings.width, outputWidth: config.inputs.latentChannels * Patches.side * Patches.side, scope)
   }
 
-  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
+  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each; nothing where none is to
+  /// be predicted.
   package func callAsFunction(
     _ batch: [TransformerSample], history: (any CallHistory)? = nil,
     observer: (any ActivationObserver)? = nil, in context: KernelContext
   ) throws -> [Tensor] {
-    guard let last = batch.first?.clips.last else { return [] }
-    let layout = layout(batch, history)
-    // Only the last clip's tokens are read in the end, unless all are observed.
-    let lastLayout = observer == nil ? layout.with(.lastClip) : layout
-    let (image, condition) = try streams(
-      batch, layout, lastLayout: lastLayout, history: history, observer: observer, in: context)
-    return try ending(
-      image, rows: lastLayout.imageQueryRows, condition: condition, layout: layout, shape: last.shape,
-      observer: observer, in: context)
-  }
-
-  package func remember(
-    _ batch: [TransformerSample], in history: any CallHistory, in context: KernelContext
-  ) throws {
-    let layout = layout(batch, history)
-    _ = try streams(
-      batch, layout, lastLayout: layout.with(.none), history: history, observer: nil, in: context)
-  }
-
-  private func layout(_ batch: [TransformerSample], _ history: (any CallHistory)?) -> BatchLayout {
+    guard let first = batch.first, let last = first.clips.last else { return [] }
     // The only axis is time; text has time 0, like the first frame.
-    BatchLayout(batch, axes: [config.attention.headDim], knownFrames: history?.knownFrames ?? 0)
-  }
-
-  /// Computes the image stream after all blocks, of which the last has a layout of its own, and the condition.
-  private func streams(
-    _ batch: [TransformerSample], _ layout: BatchLayout, lastLayout: BatchLayout,
-    history: (any CallHistory)?, observer: (any ActivationObserver)?, in context: KernelContext
-  ) throws -> (image: Tensor, condition: Tensor) {
+    let layout = BatchLayout(
+      batch, axes: [config.attention.headDim], knownFrames: history?.knownFrames ?? 0)
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
     let all = positions(layout.clips)
     let image = Tensor.concatenated(
@@ -81,6 +57,8 @@ package struct PyramidMMDiT: PyramidTransformer {
     try latentEmbedder(
       LinearInput(.concatenated(batch.map { layout.imageTokens(of: $0, order: .channelsFirst) })),
       into: image, then: [.residual], in: context)
+    // Only the last clip's tokens are read in the end, unless all are observed.
+    let lastLayout = observer == nil ? layout.with(first.isPredicted ? .lastClip : .none) : layout
     for (index, block) in blocks.enumerated() {
       try Task.checkCancellation()
       try block(
@@ -92,6 +70,9 @@ package struct PyramidMMDiT: PyramidTransformer {
       }
       try observer?.observe("transformer_blocks.\(index)", 1, .image, image, rows: layout.imageRows)
     }
-    return (image, condition)
+    guard lastLayout.hasQueries else { return [] }
+    return try ending(
+      image, rows: lastLayout.imageQueryRows, condition: condition, layout: layout, shape: last.shape,
+      observer: observer, in: context)
   }
 }

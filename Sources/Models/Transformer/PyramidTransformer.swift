@@ -9,7 +9,8 @@ package protocol PyramidTransformer {
   /// What a cache of this transformer's keys and values holds.
   var historyShape: HistoryShape { get }
 
-  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each.
+  /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each; nothing where none is to
+  /// be predicted.
   ///
   /// - Parameters:
   ///   - history: the keys and values that are known, and kept for the next unit; nil to compute all of them.
@@ -18,9 +19,6 @@ package protocol PyramidTransformer {
     _ batch: [TransformerSample], history: (any CallHistory)?, observer: (any ActivationObserver)?,
     in context: KernelContext
   ) throws -> [Tensor]
-
-  /// Computes the keys and values of every sample's text and clips, for `history` to keep.
-  func remember(_ batch: [TransformerSample], in history: any CallHistory, in context: KernelContext) throws
 }
 
 extension ActivationObserver {

@@ -57,13 +57,6 @@ public enum ParityPage {
     return Set(spread.filter(all.contains) + [worst].compactMap { $0 }).sorted()
   }
 
-  /// Reads a suite's report from its page, with the frames, or from its JSON, without them.
-  ///
-  /// - Throws: ``BenbenError`` when the file is neither.
-  public static func report(at path: String) throws -> SuiteReport {
-    try SuiteReport(json: json(at: path), path: path)
-  }
-
   /// Reads the JSON of a report, or the data of its page.
   ///
   /// - Throws: ``BenbenError`` when the file is neither.

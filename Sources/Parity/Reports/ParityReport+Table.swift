@@ -36,6 +36,7 @@ extension ParityReport {
       )
     }
     if let approximation { lines.append("the model approximated: \(approximation.printable)") }
+    if let part { lines.append("part \(part.index) of \(part.count)") }
     if let callsInRun {
       lines.append("\(callsCompared) of \(callsInRun) calls of the transformer were compared")
     }

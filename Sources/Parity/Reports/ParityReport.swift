@@ -15,9 +15,9 @@ public struct ParityReport: Equatable, Sendable {
   }
 
   /// The tensors that were compared, in order of computation.
-  public private(set) var tensors: [TensorComparison] = []
+  public internal(set) var tensors: [TensorComparison] = []
   /// The comparisons of clips, at most one per mode.
-  public private(set) var clips: [ClipComparison] = []
+  public internal(set) var clips: [ClipComparison] = []
   /// The number of recorded transformer calls that were compared; a trace may hold only some of a run's calls.
   public package(set) var callsCompared = 0
   /// The number of calls of the whole run, when only some were to be compared; else nil.
@@ -30,6 +30,8 @@ public struct ParityReport: Equatable, Sendable {
   public package(set) var run: RunSubject?
   /// What the model approximated, such as `history=5`; nil for the exact computation.
   public package(set) var approximation: String?
+  /// The part of a verification that this is, when several share one; nil for a whole one.
+  public package(set) var part: Part?
   /// The clips that a report shows: those of the free run, if there was one.
   ///
   /// Not part of the JSON.
@@ -42,7 +44,12 @@ public struct ParityReport: Equatable, Sendable {
   }
 
   /// Appends a comparison of tensors.
-  package mutating func add(_ comparison: TensorComparison) { tensors.append(comparison) }
+  ///
+  /// - Parameter slot: its place among the calls of the whole verification, for a part.
+  package mutating func add(_ comparison: TensorComparison, slot: Int = 0) {
+    tensors.append(comparison)
+    part?.slots.append(slot)
+  }
 
   /// Appends a comparison of clips.
   package mutating func add(_ comparison: ClipComparison, clip: Clip, reference: Clip) {
@@ -77,7 +84,7 @@ extension ParityReport: Codable {
   package static let schema = "benben.parity/1"
 
   private enum Keys: String, CodingKey {
-    case schema, passed, firstDivergence, golden, model, run, approximation, callsCompared, callsInRun,
+    case schema, passed, firstDivergence, golden, model, run, approximation, part, callsCompared, callsInRun,
       stages,
       frames, framesByMode
   }
@@ -95,6 +102,7 @@ extension ParityReport: Codable {
     model = try members.decode(ModelSubject.self, forKey: .model)
     run = try members.decodeIfPresent(RunSubject.self, forKey: .run)
     approximation = try members.decodeIfPresent(String.self, forKey: .approximation)
+    part = try members.decodeIfPresent(Part.self, forKey: .part)
     callsCompared = try members.decode(Int.self, forKey: .callsCompared)
     callsInRun = try members.decodeIfPresent(Int.self, forKey: .callsInRun)
     tensors = try members.decode([TensorComparison].self, forKey: .stages)
@@ -112,6 +120,7 @@ extension ParityReport: Codable {
     try members.encode(model, forKey: .model)
     try members.encodeIfPresent(run, forKey: .run)
     try members.encodeIfPresent(approximation, forKey: .approximation)
+    try members.encodeIfPresent(part, forKey: .part)
     try members.encode(callsCompared, forKey: .callsCompared)
     try members.encodeIfPresent(callsInRun, forKey: .callsInRun)
     try members.encode(tensors, forKey: .stages)

@@ -24,6 +24,9 @@ public enum GenerationEvent: Sendable {
   case encoded(block: Int, of: Int)
   /// An earlier run had finished these units and calls, which are the given share of the sampling.
   case resumed(units: Int, of: Int, calls: Int, fraction: Double)
+  /// A part of what a stage's history is approximated from was computed, before the given call; the given share of the
+  /// sampling is done.
+  case approximated(TransformerCall, of: Int, units: Int, fraction: Double)
   /// A call of the transformer ended; the given share of the sampling is done.
   case called(TransformerCall, of: Int, units: Int, fraction: Double)
   /// A finished latent frame was decoded for a look at it: one frame, small and less sharp than the clip.
@@ -36,7 +39,7 @@ public enum GenerationEvent: Sendable {
     switch self {
     case .began(let phase), .ended(let phase): phase
     case .cut, .encoded: .texts
-    case .resumed, .called, .previewed: .latents
+    case .resumed, .approximated, .called, .previewed: .latents
     case .decoded: .decoding
     }
   }
@@ -46,7 +49,9 @@ public enum GenerationEvent: Sendable {
     switch self {
     case .began, .cut: 0
     case .ended: 1
-    case .resumed(_, _, _, let fraction), .called(_, _, _, let fraction): fraction
+    case .resumed(_, _, _, let fraction), .approximated(_, _, _, let fraction),
+      .called(_, _, _, let fraction):
+      fraction
     case .encoded(let part, let count), .decoded(let part, let count), .previewed(_, let part, let count):
       Double(part) / Double(max(count, 1))
     }

@@ -25,7 +25,7 @@ public final class GenerationTimer: Sendable {
     switch event {
     case .ended(let phase): end(phase.rawValue)
     case .called(let call, _, _, _): endStep(call)
-    case .began, .resumed, .cut, .encoded, .previewed, .decoded: break
+    case .began, .resumed, .cut, .encoded, .approximated, .previewed, .decoded: break
     }
   }
 

@@ -154,8 +154,12 @@ package struct Pipeline {
       historyCaching == .off
       ? nil
       : try? sampler.makeCache(calls, texts: texts, in: historyFolder, budget: historyCaching.budget)
-    let work = try workEstimate(texts).work(
-      of: calls, reusesHistory: cache != nil, historyNodes: request.approximation.historyNodes)
+    let estimate = try workEstimate(texts)
+    func work(nodes: Int?) -> [Double] {
+      estimate.work(of: calls, reusesHistory: cache != nil, historyNodes: nodes)
+    }
+    let nodes = request.approximation.historyNodes
+    let (work, workWithoutNodes) = (work(nodes: nodes), work(nodes: nodes.map { _ in 0 }))
     let allWork = work.reduce(0, +)
     let resumed = calls.prefix { $0.unit < finished.count }.count
     var done = work[..<resumed].reduce(0, +)
@@ -163,12 +167,17 @@ package struct Pipeline {
       try onEvent(
         .resumed(units: finished.count, of: unitCount, calls: resumed, fraction: done / allWork))
     }
-    let approximation = try request.approximation.historyNodes.map {
+    let approximation = try nodes.map {
       try sampler.makeApproximation(nodes: $0, calls, texts: texts, in: historyFolder)
     }
     return try sampler.generate(
       calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise, cache: cache,
-      approximation: approximation
+      approximation: approximation,
+      onHistory: { call, share in
+        let ofNodes = work[call.index] - workWithoutNodes[call.index]
+        let fraction = (done + share * ofNodes) / allWork
+        try onEvent(.approximated(call, of: calls.count, units: unitCount, fraction: fraction))
+      }
     ) { call, latent in
       try onValue(.latent(unit: call.unit, stage: call.stage, latent))
       if call.endsUnit {

@@ -110,7 +110,8 @@ public actor VideoModel {
         parts, variant: variant, resume: resume, historyCaching: options.historyCaching,
         historyFolder: options.historyFolder, showsPreviews: options.previews
       ).run(
-        request, image: image, noise: try noise.makeSource(), onEvent: onEvent)
+        request, image: image, noise: try noise.makeSource(),
+        onValue: { try $0.requireFinite(in: parts.native) }, onEvent: onEvent)
     }
   }
 }

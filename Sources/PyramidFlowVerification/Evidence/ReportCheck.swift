@@ -36,6 +36,11 @@ public struct ReportCheck: Sendable {
       break
     }
     issues += evidence.goldens.compactMap { Self.loosened($0, own) }
+    issues += evidence.goldens.compactMap { golden in
+      golden.part.map {
+        "it is part \($0.index) of \($0.count) of a verification of \(golden.golden.file); merge them"
+      }
+    }
     let missing = report.suite.filter { name in !report.entries.contains { $0.name == name } }
     if !missing.isEmpty { issues.append("it lacks goldens of its suite: \(missing.joined(separator: ", "))") }
     self.issues = issues

@@ -1,4 +1,4 @@
-/// A part of a suite, so that several machines can verify it together.
+/// A part of a suite's goldens, or of a golden's calls, so that several machines can verify it together.
 public struct SuiteShard: Sendable {
   /// The number of the part, from 1, and the number of parts.
   public let index: Int, count: Int
@@ -9,8 +9,8 @@ public struct SuiteShard: Sendable {
     (self.index, self.count) = (index, count)
   }
 
-  /// Returns every `count`-th name, starting with the `index`-th.
-  public func part(of names: [String]) -> [String] {
-    stride(from: index - 1, to: names.count, by: count).map { names[$0] }
+  /// Returns every `count`-th item, starting with the `index`-th.
+  public func part<Item>(of items: [Item]) -> [Item] {
+    stride(from: index - 1, to: items.count, by: count).map { items[$0] }
   }
 }

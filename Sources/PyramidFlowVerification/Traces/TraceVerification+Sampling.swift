@@ -8,7 +8,9 @@ extension TraceVerification {
   /// golden's inputs.
   ///
   /// Each stage continues from the golden's own latent.
-  mutating func verifySampling() throws {
+  ///
+  /// - Parameter comparesSchedule: whether the times of stages are compared as well.
+  mutating func verifySampling(withSchedule comparesSchedule: Bool) throws {
     guard trace.request.mode != "vae" else { return }
     let transformer = try parts.transformer(variant: try parts.native.variant(options.variant))
     let inputs = transformer.inputs
@@ -27,10 +29,11 @@ extension TraceVerification {
     }
     var history: [[Tensor]] = []
     var latent: Tensor?
-    if options.sample != .all { report.callsInRun = calls.count }
+    if options.sample != .all || options.part != nil { report.callsInRun = calls.count }
     let clock = ContinuousClock()
     let start = clock.now
-    var chosen: Set<Int> = [0]
+    let own = options.part.map { Set($0.part(of: Array(calls.indices))) }
+    var chosen = own ?? options.sample.chosen(of: calls, firstTook: nil)
     let approximation = try request.approximation.historyNodes.map {
       try sampler.makeApproximation(nodes: $0, calls, texts: texts)
     }
@@ -42,10 +45,12 @@ extension TraceVerification {
       } else if call.startsStage, let before = latent {
         latent = try entered(sampler, call, from: before)
       }
+      slot = 3 * call.index
       if call.startsStage {
-        try verifySchedule(call)
+        if comparesSchedule { try verifySchedule(call) }
         nodes = nil
       }
+      slot += 1
       if chosen.contains(call.index) {
         latent = try verify(sampler, call, latent: latent, history: history[call.stage], texts: texts) {
           guard let approximation else { return nil }
@@ -55,14 +60,20 @@ extension TraceVerification {
           return nodes?.interpolated(at: call.timestep)
         }
       } else {
-        latent = nil
+        // What other parts compare goes on from the golden's values as well.
+        latent =
+          options.part == nil
+          ? nil : try recorded(call, texts: texts.count).map { advanced(sampler, call, by: $0) }
       }
-      if call.index == 0 {
+      slot += 1
+      if call.index == 0, own == nil {
         chosen = options.sample.chosen(of: calls, firstTook: (clock.now - start) / .seconds(1))
       }
       try Task.checkCancellation()
       try onEvent(.compared(call: call.index + 1, of: calls.count))
-      if call.endsStage { latent = try verifyLatent(call, computed: latent) }
+      if call.endsStage {
+        latent = try verifyLatent(call, computed: latent, isCompared: chosen.contains(call.index))
+      }
       if call.endsUnit {
         guard let latent else { return }
         finished.append(latent)
@@ -111,29 +122,51 @@ extension TraceVerification {
       }
       try compare(.input(step, index), Tensor.concatenated(texts.map { _ in ours }), golden)
     }
-    guard let inputs = try trace.inputs(of: call, texts: texts.count), let input = inputs.last,
-      let golden = try trace.tensor(.prediction(step), shape: [texts.count] + call.latentShape)
-    else { return nil }
-    let past = Array(inputs.dropLast())
+    guard let recorded = try recorded(call, texts: texts.count) else { return nil }
+    let past = recorded.history
     let known = try approximated(past)
     // Activations are of all tokens, of which an approximation computes the latent's only.
     let observer =
       known == nil
       ? ActivationComparison(trace, call: call.index, threshold: thresholds.teacherForced) : nil
     let predictions = try sampler.predict(
-      latent: input, history: past, timestep: call.timestep, texts: texts, cached: known, observer: observer)
+      latent: recorded.latent, history: past, timestep: call.timestep, texts: texts, cached: known,
+      observer: observer)
     for result in try observer?.finish() ?? [] { try add(result) }
     report.callsCompared += 1
-    try compare(.prediction(step), .concatenated(predictions), golden)
-    let flows = (0..<texts.count).map { golden.rows($0..<$0 + 1).reshaped(call.latentShape) }
-    return sampler.step(input, along: sampler.guided(flows, scale: call.guidanceScale), of: call)
+    try compare(.prediction(step), .concatenated(predictions), recorded.prediction)
+    return advanced(sampler, call, by: recorded)
+  }
+
+  /// What was recorded of a call: its inputs, and the predictions [texts, channels, 1, height, width].
+  private typealias RecordedCall = (history: [Tensor], latent: Tensor, prediction: Tensor)
+
+  /// Returns what was recorded of a call, or nil when that is not all of it.
+  private func recorded(_ call: TransformerCall, texts count: Int) throws -> RecordedCall? {
+    guard let inputs = try trace.inputs(of: call, texts: count), let latent = inputs.last,
+      let prediction = try trace.tensor(.prediction(call.traced), shape: [count] + call.latentShape)
+    else { return nil }
+    return (Array(inputs.dropLast()), latent, prediction)
+  }
+
+  /// Returns the latent after a call by its recorded predictions.
+  private func advanced(
+    _ sampler: PyramidSampler, _ call: TransformerCall, by recorded: RecordedCall
+  ) -> Tensor {
+    let flows = (0..<recorded.prediction.shape[0]).map {
+      recorded.prediction.rows($0..<$0 + 1).reshaped(call.latentShape)
+    }
+    return sampler.step(
+      recorded.latent, along: sampler.guided(flows, scale: call.guidanceScale), of: call)
   }
 
   /// Compares a stage's latent with the golden's, and returns the golden's where it was recorded.
-  private mutating func verifyLatent(_ call: TransformerCall, computed: Tensor?) throws -> Tensor? {
+  private mutating func verifyLatent(
+    _ call: TransformerCall, computed: Tensor?, isCompared: Bool
+  ) throws -> Tensor? {
     let path = TracePath.latent(unit: call.unit, stage: call.stage)
     guard let golden = try trace.tensor(path, shape: [1] + call.latentShape) else { return computed }
-    if let computed { try compare(path, computed, golden) }
+    if let computed, isCompared { try compare(path, computed, golden) }
     return golden.reshaped(call.latentShape)
   }
 

@@ -17,6 +17,10 @@ struct TraceVerification {
   let options: VerificationOptions
   let onEvent: (VerificationEvent) throws -> Void
   var report: ParityReport
+  /// The place of what is being compared: three for every call, before, at and after it.
+  var slot = 0
+  /// The place of what comes after all calls.
+  private static let afterCalls = 1 << 40
   /// What keeps the computed values, if they are to be kept.
   private let runTrace: RunTrace?
 
@@ -31,6 +35,10 @@ struct TraceVerification {
     request.approximation = options.approximation
     self.request = request
     try request.requireFit(parts, variant: options.variant, at: trace)
+    guard options.part == nil || options.sample == .all else {
+      throw BenbenError(
+        .usage, "no sample of calls has parts", at: trace.path, because: "parts are of all calls")
+    }
     self.parts = parts
     self.trace = trace
     self.options = options
@@ -44,24 +52,32 @@ struct TraceVerification {
       golden: GoldenSubject(
         path: trace.path, trace.request, bundle: bundle, source: manifest["source"]?.object ?? [:]),
       model: ModelSubject(family: parts.family.name, manifest: manifest))
+    report.part = options.part.map { ParityReport.Part(index: $0.index, of: $0.count) }
     report.golden.sha256 = try InputFile(path: trace.path).sha256()
   }
 
   /// Makes the comparisons of the requested modes.
   consuming func run() throws -> ParityReport {
     do {
+      // Of parts, the first compares what is around the calls, and the last runs freely.
+      let isFirst = options.part.map { $0.index == 1 } ?? true
+      let isLast = options.part.map { $0.index == $0.count } ?? true
       if options.modes.contains(.teacherForced) {
-        try verifyTexts()
-        try verifyEncoding()
-        try verifySampling()
-        try verifyDecoding()
+        if isFirst {
+          try verifyTexts()
+          try verifyEncoding()
+        }
+        try verifySampling(withSchedule: isFirst)
+        slot = Self.afterCalls
+        if isFirst { try verifyDecoding() }
       }
-      if options.modes.contains(.freeRunning) { try verifyFreeRun() }
+      slot = Self.afterCalls + 1
+      if options.modes.contains(.freeRunning), isLast { try verifyFreeRun() }
     } catch is StoppedAtFirstFailure {}
     try runTrace?.finish([
       "golden": JSONValue(encoding: report.golden), "model": JSONValue(encoding: report.model),
     ])
-    guard !report.isEmpty else {
+    guard !report.isEmpty || report.part != nil else {
       throw BenbenError(
         .malformed, "nothing to compare", at: trace.path,
         because: "the trace holds nothing that this mode computes")
@@ -71,7 +87,7 @@ struct TraceVerification {
 
   /// Appends a comparison; ends the verification when it fails and stopping was requested.
   mutating func add(_ comparison: TensorComparison) throws {
-    report.add(comparison)
+    report.add(comparison, slot: slot)
     if options.stopsAtFirstFailure, !comparison.passed { throw StoppedAtFirstFailure() }
   }
 

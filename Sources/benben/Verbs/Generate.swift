@@ -181,11 +181,10 @@ struct Generate: AsyncParsableCommand {
       common.say("repeating: \(request.prompt) (\(noise.identity))")
       for remark in repeated.remarks(on: loaded, image: first) { common.say("note: \(remark)") }
     }
-    let caching = historyCache?.caching ?? .automatic
+    let cache = historyCache?.caching ?? .automatic
     if dryRun {
       let progress = ProgressLine(isQuiet: common.quiet)
-      let plan = try await loaded.plan(for: request, variant: variant, image: first, historyCaching: caching)
-      {
+      let plan = try await loaded.plan(for: request, variant: variant, image: first, historyCaching: cache) {
         if case .began(let phase) = $0 { progress.begin("measuring: \(phase.rawValue)") }
         try Interruption.check()
       }
@@ -203,7 +202,7 @@ struct Generate: AsyncParsableCommand {
       request, variant: variant, image: first, noise: noise,
       options: GenerationOptions(
         embeddings: embeddings, latents: resume ? latentsPath : nil, memoryLimit: memoryLimit?.count,
-        historyCaching: caching,
+        historyCaching: cache,
         historyFolder: historyCache?.folder ?? FileSystem.parent(of: output), previews: preview != nil)
     ) { [quiet = common.quiet, preview] event in
       timer.observe(event)

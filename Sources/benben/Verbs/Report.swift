@@ -9,9 +9,9 @@ struct Report: ParsableCommand {
 
   struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Put the reports of a suite's shards together.",
+      abstract: "Put the reports of the shards of a suite or of a golden together.",
       discussion: """
-        The result is the report that one run over the whole suite would have given; every golden must be in just one of \
+        The result is the report that one run would have given; every golden, or every part of one, must be in just one of \
         the reports. Pages hold the frames, JSON reports do not.
         """)
 
@@ -24,9 +24,8 @@ struct Report: ParsableCommand {
 
     func run() throws {
       try outputs.requireWritable()
-      let shards = try reports.map { (path: $0, report: try ParityPage.report(at: $0)) }
-      let merged = try SuiteReport(merging: shards)
-      try outputs.write(merged, json: merged.json, table: merged.table, quiet: common.quiet)
+      let merged = try MergedReport(of: reports)
+      try outputs.write(merged.page, json: merged.json, table: merged.table, quiet: common.quiet)
       if !merged.passed { throw ExitCode(1) }
     }
   }

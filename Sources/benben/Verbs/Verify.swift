@@ -33,7 +33,7 @@ struct Verify: AsyncParsableCommand {
     completion: .variant)
   var variant: String?
 
-  @Option(help: "I/N: verify only the I-th of N parts of a suite, counted from 1.")
+  @Option(help: "I/N: verify only the I-th of N parts of a suite, or of a golden's calls, counted from 1.")
   var shard: ShardOption?
 
   @OptionGroup var outputs: ReportOptions
@@ -82,9 +82,6 @@ struct Verify: AsyncParsableCommand {
 
   func run() async throws {
     try outputs.requireWritable()
-    if shard != nil, try GoldenSuite(folder: golden) == nil {
-      throw ValidationError("--shard is for suites, which \(golden) is not")
-    }
     let golden = try Golden(at: golden, trace: trace)
     if traceOut != nil, !golden.isTrace {
       throw ValidationError("--trace-out is for a golden trace or a bundle, which \(self.golden) is not")
@@ -93,7 +90,7 @@ struct Verify: AsyncParsableCommand {
     let changes = try thresholdChanges()
     let options = VerificationOptions(
       modes: mode.modes, variant: variant, stopsAtFirstFailure: failFast,
-      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all,
+      sample: calls.map(CallSample.calls) ?? budget.map { .seconds($0.seconds) } ?? .all, part: shard?.shard,
       approximation: approximate ?? .off, runTrace: traceOut, command: command
     ) { thresholds in for change in changes { change.apply(to: &thresholds) } }
     let progress = ProgressLine(isQuiet: common.quiet)

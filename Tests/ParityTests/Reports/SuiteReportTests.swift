@@ -58,7 +58,38 @@ struct SuiteReportTests {
     let path = NSTemporaryDirectory() + "benben-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: path) }
     try text.write(toFile: path, atomically: true, encoding: .utf8)
-    #expect(throws: BenbenError.self) { try ParityPage.report(at: path) }
+    #expect(throws: BenbenError.self) { try SuiteReport(json: ParityPage.json(at: path), path: path) }
+  }
+
+  /// Parts of a golden merge in the order of its calls; parts that cannot be, are missing or are of another whole do not.
+  @Test func partsMergeInOrder() throws {
+    func part(_ index: Int, of count: Int, _ tensors: [(slot: Int, unit: Int)] = []) -> ParityReport {
+      var report = ParityReport.empty
+      report.part = ParityReport.Part(index: index, of: count)
+      for (slot, unit) in tensors {
+        report.add(
+          TensorComparison(
+            .latent(unit: unit, stage: 2), mode: .teacherForced, metrics: ErrorMetrics([1], reference: [1]),
+            threshold: 0), slot: slot)
+      }
+      return report
+    }
+    func merged(_ parts: ParityReport...) throws -> ParityReport {
+      try ParityReport(merging: parts.enumerated().map { ("\($0.offset).json", $0.element) })
+    }
+    let whole = try merged(part(2, of: 2, [(4, 1), (13, 4)]), part(1, of: 2, [(0, 0), (7, 2), (7, 3)]))
+    #expect(whole.part == nil && whole.tensors.map(\.path) == (0..<5).map { "latents/unit\($0)/stage2" })
+    for parts in [
+      [part(1, of: 2)], [part(1, of: 1), part(1, of: 1)], [part(1, of: 2), part(3, of: 2)],
+      [part(1, of: .max)], [part(0, of: 1)], [part(1, of: 2), part(2, of: 3)], [part(1, of: 1), .empty],
+    ] {
+      #expect(throws: BenbenError.self) {
+        try ParityReport(merging: parts.enumerated().map { ("\($0.offset).json", $0.element) })
+      }
+    }
+    var odd = part(1, of: 1, [(0, 0)])
+    odd.part?.slots.removeAll()
+    #expect(throws: BenbenError.self) { try merged(odd) }
   }
 
   /// What stands at the top of a report is not believed.
