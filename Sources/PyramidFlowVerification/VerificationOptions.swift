@@ -11,8 +11,10 @@ public struct VerificationOptions: Sendable {
   public var stopsAtFirstFailure: Bool
   /// How many of the transformer's calls are compared one by one.
   public var sample: CallSample
-  /// The part of a golden's calls to verify, and with the first one what is around them, with the last one the free run; nil
-  /// for all. The reports of all parts make that of a whole verification (``MergedReport``).
+  /// The part of a golden's calls to verify; nil for all.
+  ///
+  /// The first part verifies what is around the calls as well, the last one runs freely. The reports of all parts make that of
+  /// a whole verification (``MergedReport``).
   public var part: SuiteShard?
   /// What the model approximates, to be judged.
   public var approximation: Approximation

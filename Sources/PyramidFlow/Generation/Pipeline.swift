@@ -177,22 +177,23 @@ package struct Pipeline {
         let ofNodes = work[call.index] - workWithoutNodes[call.index]
         let fraction = (done + share * ofNodes) / allWork
         try onEvent(.approximated(call, of: calls.count, units: unitCount, fraction: fraction))
-      }
-    ) { call, latent in
-      try onValue(.latent(unit: call.unit, stage: call.stage, latent))
-      if call.endsUnit {
-        finished.append(latent)
-        try resume?.keep(finished, of: request, image: image)
-        if showsPreviews {
-          let frame = finished.count - 1 + (image == nil ? 0 : 1)
-          try onEvent(.previewed(preview(of: latent, frame: frame), latent: finished.count, of: unitCount))
+      },
+      onLatent: { call, latent in
+        try onValue(.latent(unit: call.unit, stage: call.stage, latent))
+        if call.endsUnit {
+          finished.append(latent)
+          try resume?.keep(finished, of: request, image: image)
+          if showsPreviews {
+            let frame = finished.count - 1 + (image == nil ? 0 : 1)
+            try onEvent(.previewed(preview(of: latent, frame: frame), latent: finished.count, of: unitCount))
+          }
         }
-      }
-    } onCall: { call in
-      done += work[call.index]
-      try Task.checkCancellation()
-      try onEvent(.called(call, of: calls.count, units: unitCount, fraction: done / allWork))
-    }
+      },
+      onCall: { call in
+        done += work[call.index]
+        try Task.checkCancellation()
+        try onEvent(.called(call, of: calls.count, units: unitCount, fraction: done / allWork))
+      })
   }
 
   /// The work of the transformer's calls for some texts.
