@@ -86,10 +86,51 @@ extension CommandTests {
     #expect(try run("report", "merge", "part1.json", "part3.json").code == 66)
     #expect(try run("report", "merge", "part1.json", "part2.json", "part2.json", "part3.json").code == 65)
     #expect(try run("report", "merge", "part1.json", "whole.json").code == 65)
+    #expect(try run("report", "merge", "whole.json", "part1.json").code == 65)
+    #expect(try run("report", "merge", "whole.json").code == 65)
     // A clip is generated as a whole, and a sample of calls is not all of them.
     let clip = "\(Fixtures.path)/miniflux/golden.mp4"
     #expect(try run("verify", model, "--golden", clip, "--shard", "1/2").code == 64)
     #expect(try verify("odd", "--shard", "1/2", "--calls", "3").code == 64)
+    #expect(try verify("odd", "--shard", "1/2", "--fail-fast").code == 64)
+  }
+
+  /// Of a bundle whose parts are more than its calls, given the golden's inputs only, by their pages: some parts are empty.
+  @Test func emptyPartsPass() throws {
+    let model = try convert("miniflux")
+    try writeBundle("\(folder)/bundle", "vae_tiled")
+    func verify(_ name: String, _ more: String...) throws -> Outcome {
+      try run(
+        [
+          "verify", model, "--golden", "bundle", "--mode", "teacher-forced", "--json", name + ".json",
+          "--report",
+        ]
+          + [name + ".html", "--junit", name + ".xml"] + more)
+    }
+    let whole = try verify("whole")
+    #expect(whole.code == 0, "\(whole.errors)")
+    let parts = try [1, 2].map { try verify("part\($0)", "--shard", "\($0)/2") }
+    #expect(parts.map(\.code) == [0, 0], "\(parts.map(\.errors))")
+    #expect(parts[1].output.contains("nothing was to be compared"))
+    for kind in ["json", "html"] {
+      let merged = try run(
+        "report", "merge", "part1.\(kind)", "part2.\(kind)", "--json", "all.json", "--report", "all.html",
+        "--junit",
+        "all.xml")
+      #expect(merged.code == 0 && merged.output == whole.output, "\(merged.errors)")
+      #expect(try contents("all.json") == contents("whole.json"))
+      #expect(try contents("all.xml") == contents("whole.xml"))
+    }
+    #expect(try contents("all.html") == contents("whole.html"))
+    // Parts in which nothing is compared are no verification.
+    let free = try [1, 2].map {
+      try run(
+        "verify", model, "--golden", "bundle", "--mode", "free-running", "--shard", "\($0)/2", "--json",
+        "f\($0).json")
+    }
+    #expect(free.map(\.code) == [0, 0], "\(free.map(\.errors))")
+    #expect(try run("report", "merge", "f1.json", "f2.json").code == 65)
+    #expect(try run("report", "merge", "f1.json", "part2.json").code == 65)
   }
 
   /// One that the recorder wrote, of a run in bf16.

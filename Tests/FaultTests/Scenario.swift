@@ -78,6 +78,13 @@ struct Scenario: Sendable, CustomTestStringConvertible {
       ] + clip,
       outputs: ["out", "out.safetensors"], resumable: ["out.latents"], old: ["out": "frames"]),
     Scenario(
+      name: "approximate a clip",
+      arguments: [
+        "generate", "INPUTS/model", "--output", "out.gif", "--force", "--temp", "2", "--video-steps", "3,1,1",
+        "--approximate", "history=2",
+      ] + clip,
+      outputs: ["out.gif"]),
+    Scenario(
       name: "verify",
       arguments: [
         "verify", "INPUTS/model", "--golden", Fixtures.trace("miniflux"), "--mode", "teacher-forced",

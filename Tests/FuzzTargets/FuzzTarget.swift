@@ -65,7 +65,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
       let report = try SuiteReport(json: try JSONValue(parsing: bytes), path: "report.json")
       let merged = try SuiteReport(merging: [("report.json", report)])
       _ = try (merged.table, merged.json.canonicalText, JUnitReport.xml(merged))
-      let parts = report.entries.compactMap { try? $0.outcome.get() }.filter { $0.part != nil }
+      let parts = report.entries.compactMap { try? $0.outcome.get() }
       if !parts.isEmpty { _ = try ParityReport(merging: parts.map { ("report.json", $0) }).table }
     }
   }

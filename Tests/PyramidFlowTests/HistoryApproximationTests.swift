@@ -113,6 +113,14 @@ struct HistoryApproximationTests {
     #expect(approximated < 1e-3 && approximated > 1e-6 && approximated < fewer / 3)
   }
 
+  /// Fewer nodes than two, and more than there can be steps, are refused.
+  @Test(arguments: [-1, 0, 1, 1001]) func refusesImpossibleNodes(nodes: Int) {
+    var request = Self.request()
+    request.approximation = .history(nodes: nodes)
+    #expect(throws: BenbenError.self) { try request.validated() }
+    #expect(Approximation(rawValue: "history=\(nodes)") == nil)
+  }
+
   /// Progress never goes back, tells of the nodes before a stage's first call, and ends with all of the work.
   @Test func progressKnowsTheNodes() async throws {
     let model = try VideoModel(at: try self.model(.int8).path, threads: 1)

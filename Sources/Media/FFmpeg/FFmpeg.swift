@@ -8,7 +8,8 @@ func ffmpeg(_ status: Int32, _ kind: BenbenError.Kind, _ what: String, _ path: S
   var text = [CChar](repeating: 0, count: 128)
   av_strerror(status, &text, text.count)
   let why = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  throw BenbenError(kind, what, at: path, because: why)
+  throw BenbenError(
+    kind, what, at: path, because: why, remedies: kind == .malformed ? VideoDecoder.remedies(path) : [])
 }
 
 /// Returns a pointer that FFmpeg allocated; throws if it is nil.

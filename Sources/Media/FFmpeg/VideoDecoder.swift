@@ -80,8 +80,14 @@ final class VideoDecoder {
     return found
   }
 
-  /// Whether a file is a single image of a kind that FFmpeg decodes, by its first bytes.
-  static func isPicture(_ path: String) -> Bool { imageFormat(path) != nil }
+  /// What to do about a picture that is not decoded; nothing for a video.
+  static func remedies(_ path: String) -> [String] {
+    guard imageFormat(path) != nil else { return [] }
+    let limit = ClipReader.maximumPixels >> 20
+    return [
+      "Of pictures, still ones with up to \(limit) × 2²⁰ pixels of 8 or 16 bits are read: save it as PNG or JPEG."
+    ]
+  }
 
   /// Returns the demuxer for a single image, by the file's first bytes; FFmpeg's own choice would read other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {

@@ -132,20 +132,6 @@ public enum ClipReader {
   ) throws -> (clip: Clip, codec: String?) {
     try requireReadable(path)
     if JPEGPicture.isOne(path) { return (try JPEGPicture.read(path), nil) }
-    do {
-      return try decodeFrames(path, maximumFrames: maximumFrames, size: expected)
-    } catch let error as BenbenError where error.kind == .malformed && VideoDecoder.isPicture(path) {
-      throw BenbenError(
-        error.kind, error.what, at: error.subject, because: error.why,
-        remedies: [
-          "Of pictures, still ones with up to \(maximumPixels >> 20) × 2²⁰ pixels of 8 or 16 bits are read: save it as PNG or JPEG."
-        ])
-    }
-  }
-
-  private static func decodeFrames(
-    _ path: String, maximumFrames: Int, size expected: (width: Int, height: Int)?
-  ) throws -> (clip: Clip, codec: String?) {
     let decoder = try VideoDecoder(path)
     var frames: [UInt8] = []
     var count = 0
@@ -153,7 +139,9 @@ public enum ClipReader {
     try decoder.forEachFrame { frame in
       let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
       guard width > 0, height > 0, width <= maximumPixels, height <= maximumPixels / width else {
-        throw BenbenError(.malformed, "a frame is too large", at: path, because: "\(width)×\(height)")
+        throw BenbenError(
+          .malformed, "a frame is too large", at: path, because: "\(width)×\(height)",
+          remedies: VideoDecoder.remedies(path))
       }
       if let expected, expected != (width, height) {
         throw BenbenError(
@@ -172,7 +160,9 @@ public enum ClipReader {
       frames += try rgb(frame, width, height, path)
     }
     guard let size else {
-      throw BenbenError(.malformed, "no clip", at: path, because: "it holds no frame that can be decoded")
+      throw BenbenError(
+        .malformed, "no clip", at: path, because: "it holds no frame that can be decoded",
+        remedies: VideoDecoder.remedies(path))
     }
     return (try whole(frames, width: size.width, height: size.height, path), decoder.codecName)
   }

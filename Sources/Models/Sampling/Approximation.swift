@@ -9,6 +9,8 @@ public enum Approximation: Equatable, Sendable {
   /// The number of nodes where none is named: of those that beat fewer steps of the same time by far, the least (the manual's
   /// page on performance has the table).
   public static let defaultNodes = 5
+  /// The numbers of nodes that are possible: the first and the last step of a stage are always among them.
+  public static let possibleNodes = 2...GenerationRequest.maximumSteps
 
   /// The number of nodes of an interpolated history; nil where it is computed.
   package var historyNodes: Int? { if case .history(let nodes) = self { nodes } else { nil } }
@@ -23,7 +25,7 @@ extension Approximation: RawRepresentable, Codable {
     default:
       let parts = rawValue.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, parts[0] == "history", let nodes = Int(parts[1]),
-        2...GenerationRequest.maximumSteps ~= nodes
+        Self.possibleNodes ~= nodes
       else { return nil }
       self = .history(nodes: nodes)
     }

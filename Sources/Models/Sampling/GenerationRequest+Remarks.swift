@@ -21,8 +21,8 @@ extension GenerationRequest {
     }
     if approximation != .off {
       remarks.append(
-        "\(approximation.rawValue) is an approximation: another clip than the exact one, by about what int8 changes; a "
-          + "verification can measure it")
+        "\(approximation.rawValue) is an approximation: the clip is another than the exact one; a verification measures by how much"
+      )
     }
     return remarks
   }

@@ -184,6 +184,13 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
           because: "three numbers from 1 to \(Self.maximumSteps) are needed, one a stage")
       }
     }
+    if let nodes = approximation.historyNodes, !(Approximation.possibleNodes ~= nodes) {
+      throw BenbenError(
+        .usage, "not valid", at: approximation.rawValue,
+        because:
+          "\(Approximation.possibleNodes.lowerBound) to \(Approximation.possibleNodes.upperBound) nodes are possible"
+      )
+    }
     guard guidanceScale.isFinite, videoGuidanceScale.isFinite, guidanceScale >= 0, videoGuidanceScale >= 0
     else {
       throw BenbenError(

@@ -8,6 +8,8 @@ package struct HistoryApproximation {
   let nodes: Int
   /// What holds them, a stage's after another's.
   let file: ScratchFile
+  /// The bytes that the longest stage takes.
+  package let byteCount: Int
 }
 
 extension PyramidSampler {
@@ -34,9 +36,11 @@ extension PyramidSampler {
         .cannotCreate, "too little space for the approximation", at: file.folder,
         because:
           "keys and values take up to \(ByteSize.text(bytes)), and \(ByteSize.text(file.freeSpace)) are free",
-        remedies: ["Free space, take fewer nodes, or run without the approximation."])
+        remedies: [
+          "Free space, take fewer nodes, or run without the approximation. TMPDIR names the folder for temporary files."
+        ])
     }
-    return HistoryApproximation(nodes: nodes, file: file)
+    return HistoryApproximation(nodes: nodes, file: file, byteCount: bytes)
   }
 
   /// Computes the keys and values of the texts and the history at some of a stage's timesteps.

@@ -71,13 +71,13 @@ package struct PyramidSampler {
     }
   }
 
-  /// Creates an empty cache of keys and values for a run; see ``HistoryCache/init(_:textCounts:shape:in:budget:)``.
+  /// Creates an empty cache of keys and values for a run; see `HistoryCache`.
   package func makeCache(
-    _ calls: [TransformerCall], texts: [TextEmbedding], in folder: String?, budget: Int?
+    _ calls: [TransformerCall], texts: [TextEmbedding], in folder: String?, budget: Int?, reserved: Int = 0
   ) throws -> HistoryCache {
     try HistoryCache(
       calls, textCounts: texts.map { $0.tokens.shape[0] }, shape: transformer.historyShape, in: folder,
-      budget: budget)
+      budget: budget, reserved: reserved)
   }
 
   /// Applies classifier-free guidance to [negative, prompt]; a single prediction is returned unchanged.

@@ -104,14 +104,16 @@ package final class HistoryCache {
   ///   - textCounts: the number of text tokens in each sample.
   ///   - folder: a folder on the disk to use; nil for the system's temporary one.
   ///   - budget: the most bytes to keep; nil for what is needed, as far as half of the free space goes.
+  ///   - reserved: the bytes of the free space that something else will take.
   package init(
     _ calls: [TransformerCall], textCounts: [Int], shape: HistoryShape, in folder: String? = nil,
-    budget: Int? = nil
+    budget: Int? = nil, reserved: Int = 0
   ) throws {
     file = try ScratchFile(in: folder)
     self.shape = shape
     self.textCounts = textCounts
-    self.budget = budget ?? file.freeSpace / 2
+    let free = max(0, file.freeSpace - reserved)
+    self.budget = reserved > 0 ? min(budget ?? free / 2, free) : budget ?? free / 2
     let last = calls.map(\.unit).max() ?? 0
     lastUnit = last
     longest = Dictionary(

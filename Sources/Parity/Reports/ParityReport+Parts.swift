@@ -1,59 +1,72 @@
 import Files
-import JSON
 
 extension ParityReport {
   /// A part of a verification of one golden, whose calls several machines share.
   public struct Part: Codable, Equatable, Sendable {
     /// The number of the part, from 1, and the number of parts.
     public let index: Int, count: Int
+    /// The name of the golden's file or folder.
+    public let golden: String
+    /// The comparisons that were asked for.
+    package let modes: [ComparisonMode]
     /// The place of every compared tensor among the calls of the whole verification.
     package internal(set) var slots: [Int] = []
 
     /// Creates a part without tensors.
-    package init(index: Int, of count: Int) { (self.index, self.count) = (index, count) }
+    package init(index: Int, of count: Int, golden: String, modes: Set<ComparisonMode>) {
+      (self.index, self.count) = (index, count)
+      self.golden = golden
+      self.modes = ComparisonMode.allCases.filter(modes.contains)
+    }
   }
 
-  /// Creates the report that one verification of a golden would have given from those of its parts.
+  /// The most parts, and the most calls of one.
+  private static let mostParts = 100_000, mostCalls = 1_000_000_000
+
+  /// Creates the report that one verification of a golden would have given from those of its parts, in any order.
   ///
-  /// - Throws: `BenbenError` when they are of different goldens, models, programs or approximations, or not every part is
-  ///   there exactly once.
+  /// - Throws: `BenbenError` when they are of different goldens, models, versions, commands, modes or approximations, not
+  ///   every part is there exactly once, or nothing was compared.
   package init(merging parts: [(path: String, report: ParityReport)]) throws {
-    guard let first = parts.first, let whole = first.report.part else {
-      preconditionFailure("no parts to merge")
-    }
-    self.init(golden: first.report.golden, model: first.report.model)
-    run = first.report.run
-    approximation = first.report.approximation
-    var paths: [Int: String] = [:]
+    guard let first = parts.first else { preconditionFailure("nothing to merge") }
+    let whole = first.report
+    var byIndex: [Int: (path: String, report: ParityReport)] = [:]
     for (path, report) in parts {
       func fault(_ why: String) -> BenbenError {
         BenbenError(.malformed, "the reports do not belong together", at: path, because: why)
       }
-      guard let part = report.part, part.slots.count == report.tensors.count, 1...100_000 ~= part.count,
-        1...part.count ~= part.index
+      guard let part = report.part, let reference = whole.part else {
+        throw fault("some are parts of a verification, and some are whole")
+      }
+      guard part.slots.count == report.tensors.count, 1...Self.mostParts ~= part.count,
+        1...part.count ~= part.index, 0...Self.mostCalls ~= report.callsCompared
+      else { throw fault("it is no sound part of a verification") }
+      guard part.count == reference.count else {
+        throw fault("it is one of \(part.count) parts, \(first.path) one of \(reference.count)")
+      }
+      guard report.golden == whole.golden else { throw fault("it is of another golden than \(first.path)") }
+      guard report.model == whole.model else { throw fault("it is of another model than \(first.path)") }
+      guard report.approximation == whole.approximation, part.modes == reference.modes,
+        report.run?.version == whole.run?.version, report.run?.command == whole.run?.command
       else {
-        throw fault("it is no part of a verification, as \(first.path) is")
+        throw fault("its version, command, modes or approximation are others than those of \(first.path)")
       }
-      guard part.count == whole.count else {
-        throw fault("it is one of \(part.count) parts, \(first.path) one of \(whole.count)")
-      }
-      guard report.golden == golden else { throw fault("it is of another golden than \(first.path)") }
-      guard report.model == model else { throw fault("it is of another model than \(first.path)") }
-      guard report.approximation == approximation, report.run?.version == run?.version,
-        report.run?.command == run?.command
-      else { throw fault("its version, approximation or command are others than those of \(first.path)") }
-      if let known = paths.updateValue(path, forKey: part.index) {
-        throw fault("part \(part.index) is in \(known), too")
+      if let known = byIndex.updateValue((path, report), forKey: part.index) {
+        throw fault("part \(part.index) is in \(known.path), too")
       }
     }
-    let missing = (1...whole.count).filter { paths[$0] == nil }
-    guard missing.isEmpty else {
+    let count = whole.part?.count ?? 0
+    let reports = (1...max(count, 1)).compactMap { byIndex[$0]?.report }
+    guard reports.count == count else {
+      let missing = (1...count).first { byIndex[$0] == nil } ?? 0
       throw BenbenError(
-        .missing, "the verification is not complete",
-        at: "part \(missing.map(String.init).joined(separator: ", "))",
-        because: "no report has it", remedies: ["Run it, and merge all of them."])
+        .missing, "the verification is not complete", at: "part \(missing) of \(count)",
+        because: "no report has it, nor \(count - reports.count - 1) others",
+        remedies: ["Run the parts that are missing, and merge all of them."])
     }
-    let reports = parts.map(\.report).sorted { ($0.part?.index ?? 0) < ($1.part?.index ?? 0) }
+    self.init(golden: whole.golden, model: whole.model)
+    run = RunSubject(joining: reports.compactMap(\.run))
+    approximation = whole.approximation
     // Tensors of one slot are all in one part, in order.
     let placed = reports.flatMap { zip($0.part?.slots ?? [], $0.tensors) }.enumerated()
     tensors = placed.sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }.map(\.element.1)
@@ -61,5 +74,27 @@ extension ParityReport {
       reports.flatMap { $0.clips.filter { $0.mode == mode } }
     }
     callsCompared = reports.reduce(0) { $0 + $1.callsCompared }
+    guard !isEmpty else {
+      throw BenbenError(
+        .malformed, "nothing was compared", at: whole.part?.golden ?? "",
+        because: "the golden holds nothing that this mode computes")
+    }
+  }
+}
+
+extension RunSubject {
+  /// Creates the subject of several runs of one version; nil of none.
+  ///
+  /// Where they differ, all are named.
+  fileprivate init?(joining runs: [RunSubject]) {
+    guard let first = runs.first else { return nil }
+    func all(_ value: (RunSubject) -> String) -> String {
+      var seen: Set<String> = []
+      return runs.map(value).filter { seen.insert($0).inserted }.joined(separator: " and ")
+    }
+    self.init(
+      version: first.version, commit: runs.allSatisfy { $0.commit == first.commit } ? first.commit : nil,
+      mathLibrary: all(\.mathLibrary), instructionSet: all(\.instructionSet),
+      threads: runs.map(\.threads).max() ?? first.threads, command: first.command)
   }
 }

@@ -36,7 +36,10 @@ extension ParityReport {
       )
     }
     if let approximation { lines.append("the model approximated: \(approximation.printable)") }
-    if let part { lines.append("part \(part.index) of \(part.count)") }
+    if let part {
+      let nothing = isEmpty ? ", in which nothing was to be compared" : ""
+      lines.append("part \(part.index) of \(part.count)\(nothing)")
+    }
     if let callsInRun {
       lines.append("\(callsCompared) of \(callsInRun) calls of the transformer were compared")
     }

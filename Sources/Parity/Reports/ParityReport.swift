@@ -64,8 +64,10 @@ public struct ParityReport: Equatable, Sendable {
   /// Whether nothing was compared.
   public var isEmpty: Bool { tensors.isEmpty && clips.isEmpty }
 
-  /// Whether something was compared and all of it passed.
-  public var passed: Bool { !isEmpty && tensors.allSatisfy(\.passed) && clips.allSatisfy(\.passed) }
+  /// Whether something was compared and all of it passed; a part may have nothing to compare.
+  public var passed: Bool {
+    (part != nil || !isEmpty) && tensors.allSatisfy(\.passed) && clips.allSatisfy(\.passed)
+  }
 
   /// The first path, in order of computation, that does not match the golden; nil when all do.
   public var firstDivergence: String? {

@@ -133,7 +133,8 @@ public struct SuiteReport: Sendable {
       } else {
         throw fault("\(name) has no report")
       }
-      entries.append(Entry(name: name, outcome: outcome, clip: row["clip"]))
+      let clip = row["clip"]?.object.map(JSONValue.object)
+      entries.append(Entry(name: name, outcome: outcome, clip: clip))
     }
   }
 

@@ -51,13 +51,13 @@ public final class GoldenTrace: Sendable {
   public let request: Request
   private let file: HDF5File
 
-  /// Returns whether a file is a trace by its first bytes, which are HDF5's, whatever it is called; by its name where there is
-  /// no such file.
+  /// Returns whether a file is meant as a trace: by its name, or by its first bytes, which are HDF5's.
   public static func isTrace(_ path: String) -> Bool {
-    guard !FileSystem.isFolder(path) else { return false }
-    guard let file = try? InputFile(path: path), let head = try? file.bytes(at: 0, count: min(file.size, 8))
-    else { return [".h5", ".hdf5"].contains { path.lowercased().hasSuffix($0) } }
-    return head == [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    if [".h5", ".hdf5"].contains(where: path.lowercased().hasSuffix) { return true }
+    guard let file = try? InputFile(path: path) else { return false }
+    return (try? file.bytes(at: 0, count: min(file.size, 8))) == [
+      0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A,
+    ]
   }
 
   /// Opens a trace and reads its request.

@@ -149,16 +149,21 @@ package struct Pipeline {
         of: request, image: image,
         shape: request.latentShape(stage: PyramidFlowSchedule.stageCount - 1, channels: initial.shape[0]))
       ?? []
+    let nodes = request.approximation.historyNodes
+    let approximation = try nodes.map {
+      try sampler.makeApproximation(nodes: $0, calls, texts: texts, in: historyFolder)
+    }
     // Where there is no place for a cache, everything is computed.
     let cache =
       historyCaching == .off
       ? nil
-      : try? sampler.makeCache(calls, texts: texts, in: historyFolder, budget: historyCaching.budget)
+      : try? sampler.makeCache(
+        calls, texts: texts, in: historyFolder, budget: historyCaching.budget,
+        reserved: approximation?.byteCount ?? 0)
     let estimate = try workEstimate(texts)
     func work(nodes: Int?) -> [Double] {
       estimate.work(of: calls, reusesHistory: cache != nil, historyNodes: nodes)
     }
-    let nodes = request.approximation.historyNodes
     let (work, workWithoutNodes) = (work(nodes: nodes), work(nodes: nodes.map { _ in 0 }))
     let allWork = work.reduce(0, +)
     let resumed = calls.prefix { $0.unit < finished.count }.count
@@ -166,9 +171,6 @@ package struct Pipeline {
     if !finished.isEmpty {
       try onEvent(
         .resumed(units: finished.count, of: unitCount, calls: resumed, fraction: done / allWork))
-    }
-    let approximation = try nodes.map {
-      try sampler.makeApproximation(nodes: $0, calls, texts: texts, in: historyFolder)
     }
     return try sampler.generate(
       calls, texts: texts, initial: initial, image: image, resumed: finished, noise: noise, cache: cache,

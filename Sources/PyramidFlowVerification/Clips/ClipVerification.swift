@@ -37,7 +37,7 @@ struct ClipVerification {
     }
     var request = try GenerationRequest(trace, family: parts.family.name)
     request.approximation = options.approximation
-    self.request = request
+    self.request = try request.validated()
     try request.requireFit(parts, variant: options.variant, at: trace)
     self.trace = trace
     self.parts = parts

@@ -8,6 +8,8 @@ public struct EvidenceReport: Sendable {
   public let path: String
   /// The report; that of a single golden as a suite of one.
   public let report: SuiteReport
+  /// Whether the file is of one golden, and no suite's.
+  let isSingle: Bool
   /// Whether everything that the file states, its verdicts above all, follows from the comparisons that it holds.
   let isConsistent: Bool
 
@@ -18,10 +20,12 @@ public struct EvidenceReport: Sendable {
     self.path = path
     let json = try ParityPage.json(at: path)
     guard json["schema"]?.string == ParityReport.schema else {
+      isSingle = false
       report = try SuiteReport(json: json, path: path)
       isConsistent = try report.json == json.withoutClips
       return
     }
+    isSingle = true
     do {
       let single = try json.decoded(as: ParityReport.self)
       report = try SuiteReport(single: single.golden.file, single, wantsFrames: false)

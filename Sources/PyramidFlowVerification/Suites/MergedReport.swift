@@ -19,27 +19,32 @@ public struct MergedReport: Sendable {
   /// - Parameter paths: what verifications wrote for the shards: JSON, or pages, which alone hold the frames.
   /// - Throws: `BenbenError` when a file is no report, the reports do not belong together, or a shard is missing.
   public init(of paths: [String]) throws {
-    let reports = try paths.map { (path: $0, report: try EvidenceReport(at: $0).report) }
-    let parts = reports.compactMap { shard in
-      (try? shard.report.entries.first?.outcome.get()).map { (path: shard.path, report: $0) }
+    let reports = try paths.map(EvidenceReport.init(at:))
+    let parts = reports.compactMap { report in
+      report.goldens.first.flatMap { $0.part == nil ? nil : (path: report.path, report: $0) }
     }
-    guard parts.contains(where: { $0.report.part != nil }) else {
-      let merged = try SuiteReport(merging: reports)
+    guard !parts.isEmpty else {
+      if let single = reports.first(where: \.isSingle) {
+        throw BenbenError(
+          .malformed, "no report of a shard", at: single.path, because: "it is of a whole golden",
+          code: .notASuiteReport)
+      }
+      let merged = try SuiteReport(merging: reports.map { ($0.path, $0.report) })
       (page, json, table) = (merged, try merged.json, merged.table)
       return
     }
-    guard parts.count == reports.count else {
+    if let other = reports.first(where: { $0.goldens.first?.part == nil || $0.report.entries.count != 1 }) {
       throw BenbenError(
-        .malformed, "the reports do not belong together", at: reports.map(\.path).joined(separator: ", "),
+        .malformed, "the reports do not belong together", at: other.path,
         because: "some are of a golden's calls and some are not")
     }
     let merged = try ParityReport(merging: parts)
     // The frames that are shown are those of the free run, which is the last part's, or the only ones.
-    let clips = zip(parts, reports).sorted { ($0.0.report.part?.index ?? 0) > ($1.0.report.part?.index ?? 0) }
-      .compactMap { $0.1.report.entries.first?.clip }
-    let name = reports[0].report.suite.first ?? merged.golden.file
+    let clip = reports.sorted { ($0.goldens[0].part?.index ?? 0) > ($1.goldens[0].part?.index ?? 0) }
+      .compactMap { $0.report.entries[0].clip }.first
+    let name = parts[0].report.part?.golden ?? merged.golden.file
     var page = SuiteReport(suite: [name], model: merged.model)
-    page.add(SuiteReport.Entry(name: name, outcome: .success(merged), clip: clips.first))
+    page.add(SuiteReport.Entry(name: name, outcome: .success(merged), clip: clip))
     (self.page, json, table) = (page, try JSONValue(encoding: merged), merged.table)
   }
 }

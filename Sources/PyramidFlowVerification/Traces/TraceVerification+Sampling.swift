@@ -1,4 +1,3 @@
-import Files
 import Models
 import Parity
 import Tensors

@@ -33,11 +33,12 @@ struct TraceVerification {
   ) throws {
     var request = try GenerationRequest(trace, family: parts.family.name, bundle: bundle)
     request.approximation = options.approximation
-    self.request = request
+    self.request = try request.validated()
     try request.requireFit(parts, variant: options.variant, at: trace)
-    guard options.part == nil || options.sample == .all else {
+    guard options.part == nil || options.sample == .all && !options.stopsAtFirstFailure else {
       throw BenbenError(
-        .usage, "no sample of calls has parts", at: trace.path, because: "parts are of all calls")
+        .usage, "this verification has no parts", at: trace.path,
+        because: "parts are of all calls, and not of a sample or of those before the first failure")
     }
     self.parts = parts
     self.trace = trace
@@ -52,7 +53,11 @@ struct TraceVerification {
       golden: GoldenSubject(
         path: trace.path, trace.request, bundle: bundle, source: manifest["source"]?.object ?? [:]),
       model: ModelSubject(family: parts.family.name, manifest: manifest))
-    report.part = options.part.map { ParityReport.Part(index: $0.index, of: $0.count) }
+    report.part = options.part.map {
+      ParityReport.Part(
+        index: $0.index, of: $0.count, golden: FileSystem.lastComponent(bundle?.path ?? trace.path),
+        modes: options.modes)
+    }
     report.golden.sha256 = try InputFile(path: trace.path).sha256()
   }
 

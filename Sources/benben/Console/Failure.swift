@@ -97,7 +97,7 @@ enum Failure {
     case .exceedsMemoryLimit: "Or allow more: --memory-limit BYTES"
     case .nothingQuantized: "Ask for a smaller type: --type int8."
     case .traceNeeded: "Name the trace with the run's request and noise: --trace FILE.h5"
-    case .notASuiteReport: "Give what `verify --json` or `verify --report` wrote for a suite."
+    case .notASuiteReport: "Give what `verify --shard I/N` wrote to --json or --report."
     }
   }
 }

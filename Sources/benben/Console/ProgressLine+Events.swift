@@ -24,8 +24,11 @@ extension ProgressLine {
     case .resumed(let units, let count, let calls, let share):
       if !quiet { Console.note("going on after \(units) of \(count) latents") }
       skip(done: calls, share: share)
-    case .approximated(let call, let all, let units, let part),
-      .called(let call, let all, let units, let part):
+    case .approximated(let call, let all, let units, let part):
+      try update(
+        "latent \(call.unit + 1)/\(units), stage \(call.stage + 1)/3, history", done: call.index, of: all,
+        share: part)
+    case .called(let call, let all, let units, let part):
       try update(
         "latent \(call.unit + 1)/\(units), stage \(call.stage + 1)/3, step \(call.index + 1)/\(all)",
         done: call.index + 1, of: all, share: part)

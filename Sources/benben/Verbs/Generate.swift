@@ -232,7 +232,7 @@ struct Generate: AsyncParsableCommand {
       image != nil && videoSteps != nil
         ? "--video-steps does nothing: from an image, all frames have --steps" : nil,
       image == nil && request.latentFrames == 1 && later ? "--video-… does nothing: there is one frame" : nil,
-      image == nil && request.latentFrames == 1 && approximate != nil
+      image == nil && request.latentFrames == 1 && request.approximation != .off
         ? "--approximate does nothing: the first frame has no history" : nil,
     ].compactMap(\.self)
   }

@@ -65,7 +65,7 @@ struct SuiteReportTests {
   @Test func partsMergeInOrder() throws {
     func part(_ index: Int, of count: Int, _ tensors: [(slot: Int, unit: Int)] = []) -> ParityReport {
       var report = ParityReport.empty
-      report.part = ParityReport.Part(index: index, of: count)
+      report.part = ParityReport.Part(index: index, of: count, golden: "golden.h5", modes: [.teacherForced])
       for (slot, unit) in tensors {
         report.add(
           TensorComparison(
@@ -82,6 +82,7 @@ struct SuiteReportTests {
     for parts in [
       [part(1, of: 2)], [part(1, of: 1), part(1, of: 1)], [part(1, of: 2), part(3, of: 2)],
       [part(1, of: .max)], [part(0, of: 1)], [part(1, of: 2), part(2, of: 3)], [part(1, of: 1), .empty],
+      [.empty, part(1, of: 1)], [part(1, of: 1)], [part(1, of: 100_000, [(0, 0)])],
     ] {
       #expect(throws: BenbenError.self) {
         try ParityReport(merging: parts.enumerated().map { ("\($0.offset).json", $0.element) })
@@ -90,6 +91,9 @@ struct SuiteReportTests {
     var odd = part(1, of: 1, [(0, 0)])
     odd.part?.slots.removeAll()
     #expect(throws: BenbenError.self) { try merged(odd) }
+    var many = part(1, of: 2, [(0, 0)])
+    many.callsCompared = .max
+    #expect(throws: BenbenError.self) { try merged(many, part(2, of: 2)) }
   }
 
   /// What stands at the top of a report is not believed.
