@@ -45,7 +45,7 @@ struct JSONTests {
   }
 
   @Test func writesOneCanonicalText() throws {
-    let value: JSONValue = ["b": [1, 2.5, nil], "a": "x\u{1}\"", "é": true]
+    let value: JSONValue = ["b": [1, 2.5, .null], "a": "x\u{1}\"", "é": true]
     #expect(value.canonicalText == "{\"a\":\"x\\u0001\\\"\",\"b\":[1,2.5,null],\"é\":true}")
     #expect(try JSONValue(parsing: value.canonicalText) == value)
     #expect(try JSONValue(parsing: value.prettyText) == value)
