@@ -16,3 +16,8 @@ static inline int bb_exchange(const char *first, const char *second) {
 static inline int bb_rename_new(const char *old, const char *new_name) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, old, AT_FDCWD, new_name, RENAME_NOREPLACE);
 }
+
+/// Opens a new file without a name on the disk of a folder; -1 where the file system knows none.
+static inline int bb_open_unnamed(const char *folder) {
+  return open(folder, __O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+}

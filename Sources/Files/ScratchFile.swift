@@ -1,3 +1,4 @@
+import CLinux
 import SystemPackage
 
 #if canImport(Glibc)
@@ -17,7 +18,12 @@ package final class ScratchFile: Sendable {
   package init(in folder: String? = nil) throws {
     let folder = folder ?? TemporaryFolder.root
     self.folder = folder
-    // Created under a name that nobody else has, and removed at once, where the file system knows no files without one.
+    let unnamed = bb_open_unnamed(folder)
+    if unnamed >= 0 {
+      descriptor = FileDescriptor(rawValue: unnamed)
+      return
+    }
+    // Where the file system knows no files without a name, it has one that nobody else has, and only for a moment.
     let name = folder + "/.benben-\(getpid())-\(UInt64.random(in: 0 ... .max)).scratch"
     do {
       descriptor = try FileDescriptor.open(
