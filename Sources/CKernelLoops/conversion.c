@@ -29,12 +29,7 @@ BEST void bb_widen_bfloat16(const void *x, float *out, size_t count) {
 
 BEST void bb_add_scaled_bfloat16(const void *x, float factor, float *restrict out, size_t count) {
   const unaligned16 *bits = x;
-  for (size_t i = 0; i < count; i++) {
-    uint32_t wide = (uint32_t)bits[i] << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    out[i] += factor * value;
-  }
+  for (size_t i = 0; i < count; i++) out[i] += factor * from_bits((uint32_t)bits[i] << 16);
 }
 
 BEST void bb_add_scaled(const float *restrict x, float factor, float *restrict out, size_t count) {

@@ -98,7 +98,7 @@ package struct Inspection {
         throw BenbenError(
           .malformed, "not a checkpoint", at: path,
           because: "it holds neither files of weights nor folders with a config.json",
-          remedies: HubCache.advice(on: path).map { [$0] } ?? [])
+          remedies: HubCache.remedies(on: path))
       }
       var found: [Row] = []
       var unreadable: [(component: String, why: String)] = []

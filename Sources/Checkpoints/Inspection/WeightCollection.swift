@@ -46,7 +46,7 @@ package struct WeightCollection {
       guard !names.isEmpty else {
         throw BenbenError(
           .malformed, "not a checkpoint", at: path, because: "no sub-folder holds a config.json",
-          remedies: HubCache.advice(on: path).map { [$0] } ?? [])
+          remedies: HubCache.remedies(on: path))
       }
       items = try names.flatMap { name in
         try folder.weights(of: name).tensors.map { Item(component: name, tensor: $0) }

@@ -43,7 +43,7 @@ package struct NativeModel: Sendable {
       }
       throw BenbenError(
         .missing, "not a native model", at: path, because: "it holds no manifest.json",
-        remedies: HubCache.advice(on: path).map { [$0] } ?? [], code: .notANativeModel)
+        remedies: HubCache.remedies(on: path), code: .notANativeModel)
     }
     let manifestPath = path + "/" + Manifest.fileName
     manifestBytes = try InputFile.contents(of: manifestPath, limit: Manifest.maximumLength)

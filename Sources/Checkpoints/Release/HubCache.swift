@@ -19,6 +19,9 @@ package enum HubCache {
     return "It is the hub's cache: give the snapshot of a repository, such as \(example)"
   }
 
+  /// Returns the same as an error's remedies.
+  static func remedies(on path: String) -> [String] { advice(on: path).map { [$0] } ?? [] }
+
   /// Returns whether a name could be a repository's.
   package static func looksLikeRepository(_ name: String) -> Bool {
     name.wholeMatch(of: /[A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*/) != nil

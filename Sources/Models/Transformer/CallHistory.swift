@@ -9,14 +9,31 @@ package protocol CallHistory {
   /// The latent frames whose keys and values are known, together with the text's; 0 when nothing is.
   var knownFrames: Int { get }
 
-  /// Returns the part of the samples from one on, for a batch that starts with it.
-  func starting(at sample: Int) -> any CallHistory
-
   /// Reads the known keys and values of a layer into the first rows.
   func load(layer: Int, sample: Int, key: Tensor, value: Tensor) throws
 
   /// Keeps what is to be kept of a layer's keys and values, all of which are there now.
   func store(layer: Int, sample: Int, key: Tensor, value: Tensor) throws
+}
+
+extension CallHistory {
+  /// Returns the part of the samples from one on, for a batch that starts with it.
+  func starting(at sample: Int) -> any CallHistory { LaterSamples(all: self, first: sample) }
+}
+
+/// The history of the samples from one on.
+private struct LaterSamples: CallHistory {
+  let all: any CallHistory
+  let first: Int
+  var knownFrames: Int { all.knownFrames }
+
+  func load(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
+    try all.load(layer: layer, sample: first + sample, key: key, value: value)
+  }
+
+  func store(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
+    try all.store(layer: layer, sample: first + sample, key: key, value: value)
+  }
 }
 
 /// A layer's part of what a call knows and keeps.

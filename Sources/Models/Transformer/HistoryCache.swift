@@ -21,14 +21,11 @@ package final class HistoryCache {
     fileprivate let textCounts: [Int]
     private let frames: Int
     fileprivate let frameTokens: Int
-    /// The sample that the first of a batch is.
-    fileprivate let firstSample: Int
-    /// Whether everything that the next unit is to know was written; shared by the samples of a call.
-    fileprivate let isWritten: WrittenState
+    /// Whether everything that the next unit is to know was written.
+    fileprivate var isWritten = true
 
     fileprivate init(
-      _ cache: HistoryCache, knownFrames: Int, keptFrames: Int, place: Int, frames: Int, frameTokens: Int,
-      firstSample: Int = 0, isWritten: WrittenState = WrittenState()
+      _ cache: HistoryCache, knownFrames: Int, keptFrames: Int, place: Int, frames: Int, frameTokens: Int
     ) {
       self.cache = cache
       self.knownFrames = knownFrames
@@ -36,26 +33,17 @@ package final class HistoryCache {
       self.place = place
       self.frames = frames
       self.frameTokens = frameTokens
-      self.firstSample = firstSample
-      self.isWritten = isWritten
       textCounts = cache.textCounts
       capacities = cache.textCounts.map { $0 + frames * frameTokens }
     }
 
-    /// Returns the part of the samples from one on, for a batch that starts with it.
-    package func starting(at sample: Int) -> any CallHistory {
-      Call(
-        cache, knownFrames: knownFrames, keptFrames: keptFrames, place: place, frames: frames,
-        frameTokens: frameTokens, firstSample: sample, isWritten: isWritten)
-    }
-
     package func load(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
-      try cache.load(self, layer: layer, sample: firstSample + sample, key: key, value: value)
+      try cache.load(self, layer: layer, sample: sample, key: key, value: value)
     }
 
     /// Keeps what the next unit knows; where that fails, it computes it.
     package func store(layer: Int, sample: Int, key: Tensor, value: Tensor) {
-      cache.store(self, layer: layer, sample: firstSample + sample, key: key, value: value)
+      cache.store(self, layer: layer, sample: sample, key: key, value: value)
     }
 
     /// Returns the tokens of a sample's prefix.
@@ -68,11 +56,6 @@ package final class HistoryCache {
       let before = layer * capacities.reduce(0, +) + capacities[..<sample].reduce(0, +)
       return place + 2 * before * cache.shape.rowSize
     }
-  }
-
-  /// Whether writing has not failed.
-  fileprivate final class WrittenState {
-    var isSound = true
   }
 
   /// What is kept of a stage's step.
@@ -147,7 +130,7 @@ package final class HistoryCache {
   /// Notes that a call was computed, and kept its part.
   package func finish(_ call: Call, of transformerCall: TransformerCall) {
     let key = Key(stage: transformerCall.stage, timestep: transformerCall.timestep)
-    if call.isWritten.isSound { entries[key]?.frames = call.keptFrames } else { entries[key] = nil }
+    if call.isWritten { entries[key]?.frames = call.keptFrames } else { entries[key] = nil }
   }
 
   fileprivate func load(_ call: Call, layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
@@ -163,7 +146,7 @@ package final class HistoryCache {
   /// Writes those keys and values of a sample in a layer that the next unit knows and this one did not.
   fileprivate func store(_ call: Call, layer: Int, sample: Int, key: Tensor, value: Tensor) {
     let rows = call.tokens(call.knownFrames, sample: sample)..<call.tokens(call.keptFrames, sample: sample)
-    guard call.isWritten.isSound, !rows.isEmpty else { return }
+    guard call.isWritten, !rows.isEmpty else { return }
     let offset = call.offset(layer: layer, sample: sample)
     do {
       for (tensor, offset) in [(key, offset), (value, offset + call.capacities[sample] * shape.rowSize)] {
@@ -173,7 +156,7 @@ package final class HistoryCache {
       }
     } catch {
       // A full disk costs time, not the run: the next unit computes it all.
-      call.isWritten.isSound = false
+      call.isWritten = false
     }
   }
 }

@@ -13,21 +13,14 @@ package final class HistoryNodes {
     /// What finished units have left of every node.
     let cached: [HistoryCache.Call?]
     let knownFrames: Int
-    var firstSample = 0
-
-    func starting(at sample: Int) -> any CallHistory {
-      var copy = self
-      copy.firstSample += sample
-      return copy
-    }
 
     func load(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
-      let (node, text) = nodes.place(of: firstSample + sample)
+      let (node, text) = nodes.place(of: sample)
       try cached[node]?.load(layer: layer, sample: text, key: key, value: value)
     }
 
     func store(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
-      let (node, text) = nodes.place(of: firstSample + sample)
+      let (node, text) = nodes.place(of: sample)
       cached[node]?.store(layer: layer, sample: text, key: key, value: value)
       for (tensor, offset) in zip([key, value], nodes.offsets(layer: layer, node: node, text: text)) {
         try HistoryRows.write(tensor, isRounded: nodes.shape.isRounded) {
@@ -42,16 +35,8 @@ package final class HistoryNodes {
     let nodes: HistoryNodes
     let weights: [(node: Int, weight: Float)]
     var knownFrames: Int { nodes.frames }
-    var firstSample = 0
 
-    func starting(at sample: Int) -> any CallHistory {
-      var copy = self
-      copy.firstSample += sample
-      return copy
-    }
-
-    func load(layer: Int, sample: Int, key: Tensor, value: Tensor) throws {
-      let text = firstSample + sample
+    func load(layer: Int, sample text: Int, key: Tensor, value: Tensor) throws {
       let offsets = weights.map { nodes.offsets(layer: layer, node: $0.node, text: text) }
       for (index, tensor) in [key, value].enumerated() {
         try HistoryRows.readSum(
