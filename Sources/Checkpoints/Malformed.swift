@@ -25,6 +25,6 @@ func cutShort(_ file: InputFile, tensor name: String, endsAt end: Int) -> Benben
 }
 
 extension String {
-  /// Whether a file may give a tensor this name: it is not empty, and C would read all of it.
-  var isTensorName: Bool { !isEmpty && !unicodeScalars.contains("\0") }
+  /// Whether a file may give a tensor this name: it is not empty, C would read all of it, and it is compared in little time.
+  var isTensorName: Bool { !isEmpty && !unicodeScalars.contains("\0") && isStreamSafe }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import SystemPackage
 
 #if canImport(Glibc)
@@ -52,6 +53,17 @@ struct FileIdentity: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension FileDescriptor {
+  /// The path of the open file; nil when the system does not tell it.
+  var realPath: String? {
+    #if os(Linux)
+      try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(rawValue)")
+    #else
+      var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+      guard fcntl(rawValue, F_GETPATH, &path) == 0 else { return nil }
+      return String(decoding: path.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    #endif
+  }
+
   /// Opens a regular file for reading, and reads its attributes from what was opened.
   ///
   /// A pipe or device that stands there does not block.

@@ -50,6 +50,11 @@ package enum FileSystem {
   /// Throws when the folder in which an output is to be written does not exist.
   static func requireParent(of output: String) throws {
     let parent = parent(of: output)
+    if exists(parent), !isFolder(parent) {
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: output, because: "\(parent) is a file, not a folder",
+        remedies: ["Write elsewhere."])
+    }
     guard isFolder(parent) else {
       throw BenbenError(
         .cannotCreate, "cannot create", at: output, because: "there is no folder \(parent)",

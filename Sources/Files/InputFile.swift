@@ -24,6 +24,16 @@ package final class InputFile: Sendable {
 
   deinit { try? descriptor.close() }
 
+  /// The path where the open file lies, whatever stood at ``path`` before or stands there since.
+  ///
+  /// Where the system does not tell, it is that of what stands at ``path`` now.
+  package var realPath: String { descriptor.realPath ?? FileSystem.realPath(path) }
+
+  /// Maps the open file.
+  package func mapped() throws -> MappedFile {
+    try MappedFile(descriptor, size: size, path: path)
+  }
+
   /// Reads exactly `buffer.count` bytes, starting at `offset`.
   package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     guard offset >= 0, offset <= size, buffer.count <= size - offset else {

@@ -20,10 +20,14 @@ package final class MappedFile {
   package var size: Int { memory.count }
 
   /// Maps a regular file.
-  package init(path: String) throws {
+  package convenience init(path: String) throws {
     let (descriptor, identity) = try FileDescriptor.openRegular(path)
     defer { try? descriptor.close() }
-    let size = identity.size
+    try self.init(descriptor, size: identity.size, path: path)
+  }
+
+  /// Maps an open file, which may be closed after that.
+  init(_ descriptor: FileDescriptor, size: Int, path: String) throws {
     self.path = path
     if size == 0 {
       memory = UnsafeRawBufferPointer(start: nil, count: 0)

@@ -60,28 +60,34 @@ package final class StagedFile {
     // Opened before the file is renamed, so that only the sync itself can fail when the output is in place.
     let parent = try StagedFolder.openFolder(FileSystem.parent(of: destination))
     defer { try? parent.close() }
-    guard try move() else { throw BenbenError.outputExists(destination) }
+    let isLinked = try move()
+    // The output is in place, whether its second name goes or not.
     isFinished = true
-    try StagedFolder.sync(parent, destination)
+    let synced = Result { try StagedFolder.sync(parent, destination) }
+    if isLinked { try removeTemporaryName() }
+    try synced.get()
   }
 
-  /// Renames the file; returns false when the destination exists and may not be replaced.
+  /// Renames the file, or gives it a second name; returns whether the temporary one is still there.
   private func move() throws -> Bool {
     if mayReplace {
-      if rename(file.path, destination) == 0 { return true }
+      if rename(file.path, destination) == 0 { return false }
     } else {
-      if bb_rename_new(file.path, destination) == 0 { return true }
-      if errno == EEXIST { return false }
+      if bb_rename_new(file.path, destination) == 0 { return false }
       // A file system that cannot rename that way can still link, which never replaces.
-      if errno == EINVAL || errno == ENOSYS {
-        if link(file.path, destination) == 0 {
-          unlink(file.path)
-          return true
-        }
-        if errno == EEXIST { return false }
-      }
+      if errno == EINVAL || errno == ENOSYS, link(file.path, destination) == 0 { return true }
+      if errno == EEXIST { throw BenbenError.outputExists(destination) }
     }
     throw BenbenError.cannotCreate(destination, Errno(rawValue: errno))
+  }
+
+  /// Removes the temporary name of a file that has got its own; a passing failure does not leave it behind.
+  private func removeTemporaryName() throws {
+    if unlink(file.path) == 0 || unlink(file.path) == 0 { return }
+    throw BenbenError(
+      .inputOutput, "cannot remove the temporary name of the output", at: file.path,
+      because: Errno(rawValue: errno).description,
+      remedies: ["The output is in place; remove that name by hand."])
   }
 
   /// Writes a small file as a whole, replacing an existing one.

@@ -44,6 +44,7 @@ package final class StagedFolder {
     self.isReplaceable = isReplaceable
     stagingPath = Self.staging(of: self.destination)
     lock = try Self.lockFolder(stagingPath, waits: waits)
+    try settleAside()
     try removeContents(except: try keeping(stagingPath))
   }
 
@@ -54,6 +55,7 @@ package final class StagedFolder {
   package static func requirePossible(
     _ destination: String, mayReplace: Bool, isReplaceable: (_ folder: String) -> Bool
   ) throws -> String {
+    try FileSystem.requireName(destination)
     let trimmed = resolved(destination)
     guard !trimmed.isEmpty, !["/", ".", ".."].contains(FileSystem.lastComponent(trimmed)) else {
       throw BenbenError(
@@ -137,7 +139,11 @@ package final class StagedFolder {
   }
 
   private static func mayLose(_ folder: String, _ isReplaceable: (String) -> Bool) -> Bool {
-    FileSystem.isFolder(folder) && (FileSystem.entries(of: folder).isEmpty || isReplaceable(folder))
+    // What cannot be listed is not empty.
+    guard FileSystem.isFolder(folder),
+      let entries = try? FileManager.default.subpathsOfDirectory(atPath: folder)
+    else { return false }
+    return entries.isEmpty || isReplaceable(folder)
   }
 
   private static func isForeign(_ path: String) -> BenbenError {
@@ -189,16 +195,21 @@ package final class StagedFolder {
     }
     // What was swapped out is looked at once more: it may have come after the last look.
     guard Self.mayLose(stagingPath, isReplaceable) else {
-      _ = bb_exchange(stagingPath, destination)
+      guard bb_exchange(stagingPath, destination) == 0 else {
+        isFinished = true
+        throw BenbenError(
+          .inputOutput, "cannot put back what was replaced", at: destination,
+          because: Errno(rawValue: errno).description, remedies: ["It stands at \(stagingPath)."])
+      }
       throw Self.isForeign(destination)
     }
     try Self.sync(parent, destination)
+    isFinished = true
     try removeReplaced(stagingPath)
   }
 
   /// Removes what was replaced; the output is in place by then, and a passing failure does not leave the old one behind.
   private func removeReplaced(_ path: String) throws {
-    isFinished = true
     if (try? FileManager.default.removeItem(atPath: path)) != nil { return }
     do { try FileManager.default.removeItem(atPath: path) } catch {
       throw BenbenError(
@@ -208,16 +219,30 @@ package final class StagedFolder {
   }
 
   /// Moves the old folder aside first, on a file system that cannot swap; a process that is killed in between leaves it
-  /// as `.NAME.partial.old`, and the new one as `.NAME.partial`.
+  /// as `.NAME.partial.old`, and the next one that writes the same output puts it back.
   private func replaceInTwoSteps(_ parent: FileDescriptor) throws {
-    let aside = stagingPath + ".old"
-    try move(destination, to: aside)
+    try move(destination, to: asidePath)
     do { try move(stagingPath, to: destination) } catch {
-      rename(aside, destination)
+      rename(asidePath, destination)
       throw error
     }
     try Self.sync(parent, destination)
-    try removeReplaced(aside)
+    isFinished = true
+    try removeReplaced(asidePath)
+  }
+
+  /// Where the old folder stands while the new one takes its place, on a file system that cannot swap.
+  private var asidePath: String { stagingPath + ".old" }
+
+  /// Puts back the folder that a killed process had moved aside, or removes it where the new one came into its place.
+  private func settleAside() throws {
+    guard Self.mayLose(asidePath, isReplaceable) else { return }
+    if rename(asidePath, destination) != 0 {
+      guard errno == ENOTEMPTY || errno == EEXIST else { throw notInPlace(Errno(rawValue: errno)) }
+      try removeReplaced(asidePath)
+    } else if !mayReplace {
+      throw BenbenError.outputExists(destination)
+    }
   }
 
   private func move(_ old: String, to new: String) throws {
@@ -227,29 +252,6 @@ package final class StagedFolder {
   private func notInPlace(_ error: Errno) -> BenbenError {
     BenbenError(
       .inputOutput, "cannot put the output in place", at: destination, because: error.description)
-  }
-
-  /// Opens a folder in order to sync its entries; files are synced by their writers.
-  static func openFolder(_ folder: String) throws -> FileDescriptor {
-    do {
-      return try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
-    } catch let error as Errno {
-      throw BenbenError(.inputOutput, "cannot sync", at: folder, because: error.description)
-    }
-  }
-
-  /// Syncs the entries of an open folder.
-  static func sync(_ descriptor: FileDescriptor, _ folder: String) throws {
-    guard fsync(descriptor.rawValue) == 0 else {
-      throw BenbenError(
-        .inputOutput, "cannot sync", at: folder, because: Errno(rawValue: errno).description)
-    }
-  }
-
-  private static func sync(folder: String) throws {
-    let descriptor = try openFolder(folder)
-    defer { try? descriptor.close() }
-    try sync(descriptor, folder)
   }
 
   /// Creates a file in the staging folder, together with its parent folders.

@@ -41,6 +41,9 @@ package final class Channel: Sendable {
     return (json, byteCount)
   }
 
+  /// Ends the connection in both directions: the other end waits for nothing any more.
+  func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
   /// Fills a buffer with the next bytes; false when the other end has gone.
   package func read(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
     var done = 0

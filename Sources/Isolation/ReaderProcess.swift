@@ -16,10 +16,16 @@ package final class ReaderProcess: Sendable {
   /// What a reader process does: it answers the messages of its channel until that ends.
   package struct Service: Sendable {
     package let name: String
+    /// The most memory that it may map, in bytes.
+    let maximumMemory: Int
     let serve: @Sendable (_ path: String, _ channel: Channel) -> Void
 
-    package init(_ name: String, serve: @escaping @Sendable (_ path: String, _ channel: Channel) -> Void) {
+    package init(
+      _ name: String, maximumMemory: Int = ReaderProcess.maximumMemory,
+      serve: @escaping @Sendable (_ path: String, _ channel: Channel) -> Void
+    ) {
       self.name = name
+      self.maximumMemory = maximumMemory
       self.serve = serve
     }
   }
@@ -27,7 +33,7 @@ package final class ReaderProcess: Sendable {
   /// What the program is called when it is to be a reader.
   private static let programName = "benben-reader"
   /// The most memory that a reader may map, in bytes: what a clip or a dataset takes at most, and its libraries.
-  private static let maximumMemory = 9 << 30
+  package static let maximumMemory = 9 << 30
   /// The time that a reader may compute, in seconds, and how many more bytes of the file give one more.
   private static let seconds = 8, bytesPerSecond = 20_000_000
 
@@ -49,7 +55,7 @@ package final class ReaderProcess: Sendable {
     }
     let path = arguments[2]
     let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-    _ = bb_isolate(path, maximumMemory, UInt32(seconds + size / bytesPerSecond))
+    _ = bb_isolate(path, service.maximumMemory, UInt32(seconds + size / bytesPerSecond))
     service.serve(path, Channel(0))
     exit(0)
   }
@@ -108,7 +114,7 @@ package final class ReaderProcess: Sendable {
   /// - Throws: the ``BenbenError`` that the reader answers with, or one that says how the reader ended.
   package func request(_ json: JSONValue) throws -> (json: JSONValue, byteCount: Int) {
     guard channel.send(json), let answer = channel.receive() else { throw ended() }
-    if let error = answer.json["error"] { throw BenbenError(error) ?? ended() }
+    if let error = answer.json["error"] { throw BenbenError(error) ?? unexpected() }
     return answer
   }
 
@@ -124,8 +130,11 @@ package final class ReaderProcess: Sendable {
   }
 
   private func ended() -> BenbenError {
+    // It may still run, and wait until the rest of an answer is taken that makes no sense.
+    channel.shutDown()
     let status = end(kills: false)
     let signal = status & 0x7F
+    if status == 0 { return unexpected() }
     let why =
       switch signal {
       case 0: "its reader ended with code \(status >> 8 & 0xFF)"

@@ -7,7 +7,7 @@ extension JSONValue {
   /// Parses a complete JSON text (RFC 8259), more strictly than most readers do.
   ///
   /// Besides everything that the grammar forbids, these are refused: a byte-order mark, invalid UTF-8, lone surrogates,
-  /// duplicate keys (including keys that differ only in their escapes), nesting deeper than ``maximumDepth``, more than
+  /// duplicate keys (including keys that differ only in their escapes), keys with more than 30 combining marks in a row, nesting deeper than ``maximumDepth``, more than
   /// ``maximumValues`` values, and numbers that are not finite doubles.
   ///
   /// - Throws: ``JSONError`` with the byte offset.
@@ -130,6 +130,9 @@ struct JSONParser {
       guard current == UInt8(ascii: "\"") else { throw error("expected a key") }
       let keyOffset = position
       let key = try parseString()
+      guard key.isStreamSafe else {
+        throw JSONError(offset: keyOffset, reason: "a key of too many combining marks")
+      }
       skipWhitespace()
       guard current == UInt8(ascii: ":") else { throw error("expected ':'") }
       position += 1

@@ -59,20 +59,16 @@ package struct Capabilities {
     self.family = family
     misfit = family.flatMap { family in
       Self.misplaced(parts, in: family) ?? (try? family.misfit(of: inspection.configs))
+        ?? inspection.sources.lazy.compactMap { ReleaseImporter.fault(of: $0, in: family) }.first
     }
     let folder = try? CheckpointFolder(path: path)
     tokenizerFaults =
-      inspection.provenance == nil
-      ? family.flatMap { family in
-        folder.map { ReleaseImporter.tokenizerFaults($0, family) }
-      } ?? [] : []
+      family.flatMap { family in folder.map { ReleaseImporter.tokenizerFaults($0, family) } } ?? []
     uses =
       family.map { family in
-        let tokenizers =
-          folder.map { ReleaseImporter.presentTokenizerFiles($0, family) } ?? []
-        return Self.uses(
+        Self.uses(
           of: family, inspection, variants: variants, roles: parts.map(\.recognized.role),
-          tokenizers: Set(inspection.auxiliaryFiles + tokenizers))
+          tokenizers: Set(folder.map { ReleaseImporter.presentTokenizerFiles($0, family) } ?? []))
       } ?? []
   }
 

@@ -34,7 +34,9 @@ struct Command: AsyncParsableCommand {
       }
       arguments.append(text)
     }
-    if arguments.first == "-V" { arguments[0] = "--version" }
+    if let first = arguments.firstIndex(where: { $0.hasPrefix("-") }), arguments[first] == "-V" {
+      arguments[first] = "--version"
+    }
     try requireVerbs(arguments.first == "help" ? arguments.dropFirst() : arguments[...], of: self)
     return arguments
   }

@@ -24,8 +24,8 @@ struct GGUFTests {
   /// Bit for bit what gguf-py computes from random blocks.
   @Test(arguments: BlockFormat.allCases.map(\.rawValue) + ["f32", "f16", "bf16"])
   func valuesAreThoseOfTheReference(name: String) throws {
-    let tensors = try WeightFiles.open(Self.fixtures + "/blocks.gguf").tensors
-    let expected = try WeightFiles.open(Self.fixtures + "/blocks.safetensors").tensors
+    let tensors = try WeightFiles.open(InputFile(path: Self.fixtures + "/blocks.gguf")).tensors
+    let expected = try WeightFiles.open(InputFile(path: Self.fixtures + "/blocks.safetensors")).tensors
     let tensor = try #require(tensors.first { $0.name == name })
     #expect(tensor.typeName == name && tensor.shape == [1, 512])
     let reference = try #require(expected.first { $0.name == name })
@@ -33,7 +33,7 @@ struct GGUFTests {
   }
 
   @Test func aTextEncoderHasTheNamesOfTransformers() throws {
-    let encoder = try WeightFiles.open(Self.fixtures + "/t5.gguf")
+    let encoder = try WeightFiles.open(InputFile(path: Self.fixtures + "/t5.gguf"))
     let release = try WeightCollection(path: Fixtures.path + "/miniflux/checkpoint").items
     let reference = Dictionary(
       uniqueKeysWithValues: release.filter { $0.component == "text_encoder_2" }.map { ($0.name, $0) })
@@ -47,7 +47,7 @@ struct GGUFTests {
   }
 
   @Test func partsOfBlocksAreWholeRows() throws {
-    let encoder = try WeightFiles.open(Self.fixtures + "/t5.gguf")
+    let encoder = try WeightFiles.open(InputFile(path: Self.fixtures + "/t5.gguf"))
     let tensor = try #require(encoder.tensors.first { $0.name.hasSuffix("wi_0.weight") })
     let whole = try Self.bits(tensor)
     let parts = try (0..<4).flatMap { try Self.bits(try #require(tensor.part($0, of: 4, named: "part"))) }
@@ -58,7 +58,7 @@ struct GGUFTests {
     let bytes = try InputFile.contents(of: Self.fixtures + "/blocks.gguf", limit: 1 << 20)
     for length in Array(0..<600) + stride(from: 600, to: bytes.count, by: 97) {
       let path = try folder.write(Array(bytes.prefix(length)), "cut.gguf")
-      #expect(throws: BenbenError.self, "\(length)") { try WeightFiles.open(path) }
+      #expect(throws: BenbenError.self, "\(length)") { try WeightFiles.open(InputFile(path: path)) }
     }
   }
 
@@ -150,7 +150,9 @@ struct GGUFTests {
   @Test func hostileHeadersAreRefused() throws {
     for (name, bytes, reason) in Self.hostile() {
       let path = try folder.write(bytes, "hostile.gguf")
-      let error = try #require(throws: BenbenError.self, "\(name)") { try WeightFiles.open(path) }
+      let error = try #require(throws: BenbenError.self, "\(name)") {
+        try WeightFiles.open(InputFile(path: path))
+      }
       #expect(error.description.contains(reason), "\(name): \(error)")
     }
   }
@@ -159,13 +161,14 @@ struct GGUFTests {
     var bytes = Self.file(tensors: 1, Self.tensor("a", [32], 8, at: 0), data: 34)
     bytes[bytes.count - 33] = 0x7C
     bytes[bytes.count - 1] = 1
-    let tensor = try #require(try WeightFiles.open(try folder.write(bytes, "x.gguf")).tensors.first)
+    let tensor = try #require(
+      try WeightFiles.open(InputFile(path: try folder.write(bytes, "x.gguf"))).tensors.first)
     let error = try #require(throws: BenbenError.self) { try Self.bits(tensor) }
     #expect(error.description.contains("NaN or infinity"))
   }
 
   @Test func whatWasLostBeforeIsSaid() throws {
-    let weights = try WeightFiles.open(Self.fixtures + "/t5.gguf")
+    let weights = try WeightFiles.open(InputFile(path: Self.fixtures + "/t5.gguf"))
     let lost = try #require(SourceRounding(component: "text_encoder_2", weights.tensors))
     #expect(lost.tensorCounts == ["q8_0": 22] && lost.embeddingSqnrDb == 22.2)
     #expect(lost.text.contains("q8_0 (22 tensors)"))

@@ -17,7 +17,7 @@ struct PyTorchArchiveTests {
   }
 
   private func open(_ bytes: [UInt8]) throws -> WeightFiles {
-    try WeightFiles.open(try folder.write(bytes, "model.bin"))
+    try WeightFiles.open(InputFile(path: try folder.write(bytes, "model.bin")))
   }
 
   private static func bytes(_ tensor: TensorDescriptor) throws -> [UInt8] {
@@ -33,8 +33,8 @@ struct PyTorchArchiveTests {
     "parameter", "nested", "float8",
   ])
   func readsWhatTorchLoadReads(name: String) throws {
-    let archive = try PyTorchArchive.open("\(Self.fixtures)/\(name).bin").choosing(nil)
-    let twin = try Safetensors.open("\(Self.fixtures)/\(name).safetensors")
+    let archive = try PyTorchArchive.open(InputFile(path: "\(Self.fixtures)/\(name).bin")).choosing(nil)
+    let twin = try Safetensors.open(InputFile(path: "\(Self.fixtures)/\(name).safetensors"))
     #expect(archive.tensors.map(\.name) == twin.tensors.map(\.name))
     for (tensor, expected) in zip(archive.tensors, twin.tensors) {
       #expect(tensor.type == expected.type && tensor.shape == expected.shape, "\(tensor.name)")
@@ -51,14 +51,14 @@ struct PyTorchArchiveTests {
   ])
   func saysWhyItRefuses(name: String, reason: String) throws {
     let error = try #require(throws: BenbenError.self) {
-      try WeightFiles.open("\(Self.fixtures)/\(name).bin")
+      try WeightFiles.open(InputFile(path: "\(Self.fixtures)/\(name).bin"))
     }
     #expect(error.description.contains(reason) && error.kind == .malformed, "\(error)")
   }
 
   /// EMA beside the weights, as training code saves both: which is taken is said.
   @Test func saysWhatStandsBesideTheWeights() throws {
-    let weights = try WeightFiles.open("\(Self.fixtures)/nested.bin")
+    let weights = try WeightFiles.open(InputFile(path: "\(Self.fixtures)/nested.bin"))
     #expect(weights.absorbed.map(\.name) == ["step"])
     #expect(weights.absorbed[0].rule == "stands beside \"module\", whose tensors are taken")
     let model = weights.choosing(.model)
@@ -288,6 +288,19 @@ struct PyTorchArchiveTests {
     ("a number as name", Pickle.file([0x7D] + Pickle.integer(3) + Pickle.tensor() + [0x73]), "name"),
   ]
 
+  /// Tensors that share a storage, or expand a number, may take more than the file, and no more than a multiple of it.
+  @Test func sharedTensorsHaveABudget() throws {
+    func pickle(_ count: Int) -> [UInt8] {
+      let tensor = Pickle.tensor(shape: [1 << 22], strides: [0])
+      return Pickle.file(
+        [0x7D, 0x28] + (0..<count).flatMap { Pickle.text("w\($0)") + tensor } + [0x75])
+    }
+    // 16 MB each, and 1 GB together.
+    #expect(try open(ZipBuilder(pickle: pickle(64)).bytes).tensors.count == 64)
+    let error = try #require(throws: BenbenError.self) { try open(ZipBuilder(pickle: pickle(65)).bytes) }
+    #expect(error.description.contains("share"), "\(error)")
+  }
+
   @Test(arguments: hostilePickles.map(\.attack))
   func refusesPickle(attack: String) throws {
     let item = try #require(Self.hostilePickles.first { $0.attack == attack })
@@ -303,7 +316,7 @@ struct PyTorchArchiveTests {
     let path = try folder.write(builder.bytes, "large.bin")
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
-      _ = try WeightFiles.open(path)
+      _ = try WeightFiles.open(InputFile(path: path))
     }
     await #expect(throws: CancellationError.self) { try await task.value }
   }

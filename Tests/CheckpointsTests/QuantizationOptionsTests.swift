@@ -27,6 +27,15 @@ struct QuantizationOptionsTests {
     #expect(choice(options, small).type == .bf16)
   }
 
+  /// Such a search takes for ever on a long name.
+  @Test(arguments: [
+    ("(a*)*", false), ("((x+y)?)+", false), ("(?:[a-z]*){3}", false), ("(a*)?", true), ("(ab)*c+", true),
+    ("[(a*)]*", true), ("\\(a*\\)*", true), ("^diffusion_transformer_[^/]*/.*norm[^/.]*\\.linear\\.", true),
+  ])
+  func aRepeatedRepetitionIsRefused(pattern: String, isTaken: Bool) throws {
+    #expect(((try? Recipe.Rule(pattern, type: .f32, reason: "")) != nil) == isTaken, "\(pattern)")
+  }
+
   /// The first override wins, also one that keeps what is stored.
   @Test func theFirstOverrideWins() throws {
     let keep = try Recipe.Rule("weight$", type: nil, reason: "kept")

@@ -93,7 +93,7 @@ struct SafetensorsTests {
     let bytes = try #require(Self.malformed.first { $0.attack == attack }?.bytes)
     let path = try folder.write(bytes, "x.safetensors")
     #expect {
-      try Safetensors.open(path)
+      try Safetensors.open(InputFile(path: path))
     } throws: { error in
       let error = error as? BenbenError
       return error?.kind == .malformed && error?.subject.contains(path) == true
@@ -104,14 +104,14 @@ struct SafetensorsTests {
     let folder = try TestFolder()
     let path = try folder.write(safetensors("", length: 200_000_000), "x.safetensors")
     truncate(path, 300_000_000)
-    #expect(throws: BenbenError.self) { try Safetensors.open(path) }
+    #expect(throws: BenbenError.self) { try Safetensors.open(InputFile(path: path)) }
   }
 
   @Test func readsWhatIsWellFormed() throws {
     let folder = try TestFolder()
     let path = try folder.write(
       safetensors([("b", [2, 3]), ("a", [1]), ("empty", [0, 4])]), "x.safetensors")
-    let tensors = try Safetensors.open(path).tensors
+    let tensors = try Safetensors.open(InputFile(path: path)).tensors
     #expect(tensors.map(\.name) == ["a", "b", "empty"])
     #expect(tensors[1].shape == [2, 3] && tensors[1].type == .f32 && tensors[1].byteCount == 24)
     #expect(tensors[2].byteCount == 0)
@@ -122,7 +122,7 @@ struct SafetensorsTests {
     let whole = safetensors([("b", [2, 3]), ("a", [1])])
     for length in 0..<whole.count {
       let path = try folder.write(Array(whole.prefix(length)), "x.safetensors")
-      #expect(throws: BenbenError.self, "\(length)") { try Safetensors.open(path) }
+      #expect(throws: BenbenError.self, "\(length)") { try Safetensors.open(InputFile(path: path)) }
     }
   }
 
@@ -131,7 +131,7 @@ struct SafetensorsTests {
     let rows = (0..<20_000).map { Self.tensor("[1]", 0, 4, name: "t\($0)") }
     let path = try TestFolder.scratch(safetensors("{\(rows.joined(separator: ","))}", data: [0, 0, 0, 0]))
     let elapsed = ContinuousClock().measure {
-      #expect(throws: BenbenError.self) { try Safetensors.open(path.file) }
+      #expect(throws: BenbenError.self) { try Safetensors.open(InputFile(path: path.file)) }
     }
     #expect(elapsed < .seconds(5))
   }
@@ -141,7 +141,7 @@ struct SafetensorsTests {
   {
     let path = try TestFolder.scratch(
       safetensors("{\(Self.tensor("[3]", 0, 2, dtype: dtype))}", data: [0, 0]))
-    #expect(throws: BenbenError.self) { try Safetensors.open(path.file) }
+    #expect(throws: BenbenError.self) { try Safetensors.open(InputFile(path: path.file)) }
   }
 
   /// 38: values that are misaligned for their type are read.
@@ -151,7 +151,8 @@ struct SafetensorsTests {
     let header = "{\(Self.tensor("[1]", 0, 1, dtype: "U8", name: "b")),\(Self.tensor("[1]", 1, 5))}"
     let padded = header + String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
     let path = try TestFolder.scratch(safetensors(padded, data: data))
-    let tensor = try #require(try Safetensors.open(path.file).tensors.first { $0.name == "a" })
+    let tensor = try #require(
+      try Safetensors.open(InputFile(path: path.file)).tensors.first { $0.name == "a" })
     #expect(!tensor.offset.isMultiple(of: 4))
     var conversion = try TensorConversion(tensor, to: .f32)
     var read: [Float] = []
@@ -165,7 +166,7 @@ struct SafetensorsTests {
     let path = try TestFolder.scratch(safetensors("{\(rows.joined(separator: ","))}"))
     let clock = ContinuousClock()
     let start = clock.now
-    #expect(try Safetensors.open(path.file).tensors.count == rows.count)
+    #expect(try Safetensors.open(InputFile(path: path.file)).tensors.count == rows.count)
     #expect(clock.now - start < .seconds(10))
   }
 }

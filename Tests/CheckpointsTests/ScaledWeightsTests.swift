@@ -22,7 +22,7 @@ struct ScaledWeightsTests {
   private static let values = Fixtures.path + "/float8/values.safetensors"
 
   @Test(arguments: ["F8_E4M3", "F8_E5M2"]) func everyPatternIsWidenedExactly(name: String) throws {
-    let tensors = try WeightFiles.open(Self.values).tensors
+    let tensors = try WeightFiles.open(InputFile(path: Self.values)).tensors
     let stored = try #require(tensors.first { $0.name == name })
     let expected = try #require(tensors.first { $0.name == name + ".values" })
     #expect(try floats(stored) == floats(expected))
@@ -37,14 +37,15 @@ struct ScaledWeightsTests {
 
   /// The bytes of a tensor of a fixture.
   private func bytes(_ name: String) throws -> [UInt8] {
-    let tensor = try #require(try WeightFiles.open(Self.values).tensors.first { $0.name == name })
+    let tensor = try #require(
+      try WeightFiles.open(InputFile(path: Self.values)).tensors.first { $0.name == name })
     return try tensor.file.bytes(at: tensor.offset, count: tensor.byteCount)
   }
 
-  private func file(_ tensors: [(name: String, dtype: String, shape: String, bytes: [UInt8])]) throws
-    -> String
-  {
-    var (rows, data) = ([String](), [UInt8]())
+  private func file(
+    _ tensors: [(name: String, dtype: String, shape: String, bytes: [UInt8])], metadata: String? = nil
+  ) throws -> String {
+    var (rows, data) = (metadata.map { ["\"__metadata__\":\($0)"] } ?? [], [UInt8]())
     for tensor in tensors {
       let end = data.count + tensor.bytes.count
       rows.append(
@@ -63,18 +64,20 @@ struct ScaledWeightsTests {
   @Test(arguments: [".scale_weight", ".weight_scale"]) func aScaleIsJoinedToItsTensor(suffix: String) throws {
     let format = Array("{\"format\":\"float8_e4m3fn\"}".utf8)
     let weights = try WeightFiles.open(
-      file([
-        ("x.weight", "F8_E4M3", "[16,16]", bytes("F8_E4M3")),
-        ("x" + suffix, "F32", "[1]", Self.number(0.0123)),
-        ("x.input_scale", "F32", "[]", Self.number(1)), ("x.comfy_quant", "U8", "[\(format.count)]", format),
-        ("scaled_fp8", "F8_E4M3", "[0]", []),
-      ]))
+      InputFile(
+        path: file([
+          ("x.weight", "F8_E4M3", "[16,16]", bytes("F8_E4M3")),
+          ("x" + suffix, "F32", "[1]", Self.number(0.0123)),
+          ("x.input_scale", "F32", "[]", Self.number(1)),
+          ("x.comfy_quant", "U8", "[\(format.count)]", format),
+          ("scaled_fp8", "F8_E4M3", "[0]", []),
+        ])))
     #expect(weights.tensors.map(\.name) == ["x.weight"])
     #expect(
       Set(weights.absorbed.map(\.name)) == ["x" + suffix, "x.input_scale", "x.comfy_quant", "scaled_fp8"])
     let tensor = weights.tensors[0]
     let expected = try #require(
-      try WeightFiles.open(Self.values).tensors.first { $0.name == "F8_E4M3.scaled" })
+      try WeightFiles.open(InputFile(path: Self.values)).tensors.first { $0.name == "F8_E4M3.scaled" })
     #expect(try floats(tensor) == floats(expected) && tensor.weightType == .f32)
     #expect(TensorConversion.isLossy(tensor, to: .bf16) && !TensorConversion.isLossy(tensor, to: .f32))
   }
@@ -82,10 +85,11 @@ struct ScaledWeightsTests {
   /// Integers with a scale a row are those of the native format.
   @Test(arguments: ["[2]", "[2,1]"]) func rowsOfIntegersAreTaken(shape: String) throws {
     let weights = try WeightFiles.open(
-      file([
-        ("x.weight", "I8", "[2,3]", [1, 2, 3, 0xFF, 0xFE, 127]),
-        ("x.weight_scale", "F32", shape, Self.number(0.5) + Self.number(2)),
-      ]))
+      InputFile(
+        path: file([
+          ("x.weight", "I8", "[2,3]", [1, 2, 3, 0xFF, 0xFE, 127]),
+          ("x.weight_scale", "F32", shape, Self.number(0.5) + Self.number(2)),
+        ])))
     #expect(weights.tensors[0].weightType == .int8)
     #expect(try floats(weights.tensors[0]) == [0.5, 1, 1.5, -2, -4, 254])
   }
@@ -97,22 +101,56 @@ struct ScaledWeightsTests {
       [("x.scale_weight", "F32", "[]", Self.number(.infinity))],
       [("x.scale_weight", "F32", "[]", Self.number(.nan))],
       [("x.scale_weight", "F32", "[]", Self.number(3e38))],
-      [("x.scale_weight", "BF16", "[]", [0, 0])],
+      [("x.scale_weight", "I64", "[]", [0, 0, 0, 0, 0, 0, 0, 0])],
       [
         ("x.scale_weight", "F32", "[]", Self.number(1)), ("x.weight_scale", "F32", "[]", Self.number(1)),
       ],
       [("x.comfy_quant", "U8", "[16]", Array("{\"format\":\"nvfp4\"}".utf8.prefix(16)))],
-      [("x.comfy_quant", "U8", "[18]", Array("{\"format\":\"nvfp4\"}".utf8))],
-      [
-        (
-          "x.comfy_quant", "U8", "[43]",
-          Array("{\"format\":\"int8_tensorwise\",\"convrot\":true} ".utf8.prefix(43))
-        )
-      ],
     ]
     for (index, tensors) in hostile.enumerated() {
       let path = try file([weight] + tensors)
-      #expect(throws: BenbenError.self, "\(index)") { try WeightFiles.open(path) }
+      #expect(throws: BenbenError.self, "\(index)") { try WeightFiles.open(InputFile(path: path)) }
+    }
+  }
+
+  /// One scale of a whole matrix of integers is that of each row: nothing is rounded again.
+  @Test func oneScaleOfIntegersIsKept() throws {
+    let weights = try WeightFiles.open(
+      InputFile(
+        path: file([
+          ("x.weight", "I8", "[2,3]", [1, 2, 3, 0xFF, 0xFE, 127]),
+          ("x.weight_scale", "F32", "[]", Self.number(0.5)),
+        ])))
+    let tensor = weights.tensors[0]
+    #expect(tensor.weightType == .int8 && tensor.isStored(as: .int8))
+    #expect(try tensor.scales() == [0.5, 0.5] && floats(tensor) == [0.5, 1, 1.5, -0.5, -1, 63.5])
+    let rounding = try #require(SourceRounding(component: "text_encoder", weights.tensors))
+    #expect(rounding.tensorCounts == ["int8_tensorwise": 1])
+  }
+
+  /// What is no product with a scale is shown under its name, and not computed with.
+  @Test(arguments: [
+    (#"{"format":"nvfp4"}"#, "nvfp4", "U8"),
+    (#"{"format":"int8_tensorwise","convrot":true}"#, "int8_tensorwise, rotated", "I8"),
+  ])
+  func otherFormatsAreShownOnly(description: String, name: String, type: String) throws {
+    let text = Array(description.utf8)
+    let weight = (name: "x.weight", dtype: type, shape: "[2,2]", bytes: [UInt8](repeating: 1, count: 4))
+    let weights = try WeightFiles.open(
+      InputFile(path: file([weight, ("x.comfy_quant", "U8", "[\(text.count)]", text)])))
+    let tensor = try #require(weights.tensors.first { $0.name == "x.weight" })
+    #expect(tensor.typeName == name && tensor.weightType == nil)
+    let error = try #require(throws: BenbenError.self) { try weights.requireKnownFormats() }
+    #expect(error.why == "its format is \"\(name)\"")
+    // Said of the whole file, likewise; of a tensor that is not there, it is not passed over.
+    #expect(throws: BenbenError.self) {
+      try WeightFiles.open(
+        InputFile(
+          path: file(
+            [weight],
+            metadata:
+              #"{"_quantization_metadata":"{\"layers\":{\"y\":\#(description.replacing("\"", with: "\\\""))}}"}"#
+          )))
     }
   }
 
@@ -122,14 +160,17 @@ struct ScaledWeightsTests {
     let format = Array(#"{"format": "float8_e4m3fn"}"#.utf8)
     let scale = (name: "a.scale_weight", dtype: "F32", shape: "[]", bytes: Self.number(2))
     let marker = (name: "scaled_fp8", dtype: "F8_E4M3", shape: "[0]", bytes: [UInt8]())
-    #expect(try floats(WeightFiles.open(file([weight])).tensors[0]) == [1, 2])
-    #expect(try floats(WeightFiles.open(file([weight, scale, marker])).tensors[0]) == [2, 4])
+    #expect(try floats(WeightFiles.open(InputFile(path: file([weight]))).tensors[0]) == [1, 2])
+    #expect(
+      try floats(WeightFiles.open(InputFile(path: file([weight, scale, marker]))).tensors[0]) == [2, 4])
     for beside in [marker, (name: "a.comfy_quant", dtype: "U8", shape: "[\(format.count)]", bytes: format)] {
-      let error = try #require(throws: BenbenError.self) { try WeightFiles.open(file([weight, beside])) }
+      let error = try #require(throws: BenbenError.self) {
+        try WeightFiles.open(InputFile(path: file([weight, beside])))
+      }
       #expect(error.description.contains("missing"), "\(error)")
     }
     // What belongs to a tensor is used, and not among what is left out.
-    let rules = try WeightFiles.open(file([weight, scale])).absorbed.map(\.rule)
+    let rules = try WeightFiles.open(InputFile(path: file([weight, scale]))).absorbed.map(\.rule)
     #expect(rules == ["belongs to a.weight: its scale"])
   }
 }

@@ -17,7 +17,7 @@ struct ShardedIndexTests {
 
   private func open(_ index: String) throws -> WeightFiles {
     let path = try folder.write(Array(index.utf8), "model.safetensors.index.json")
-    return try ShardedIndex.open(path, in: CheckpointFolder(path: folder.path))
+    return try ShardedIndex.open(InputFile(path: path), in: CheckpointFolder(path: folder.path))
   }
 
   @Test func joinsShards() throws {

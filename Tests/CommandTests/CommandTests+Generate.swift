@@ -225,7 +225,7 @@ extension CommandTests {
   }
 
   /// Starts the program and goes on; what it says is read from the pipe.
-  private func start(_ arguments: [String]) throws -> (process: Process, errors: Pipe) {
+  func start(_ arguments: [String]) throws -> (process: Process, errors: Pipe) {
     let process = Process()
     process.executableURL = Self.program
     process.arguments = arguments

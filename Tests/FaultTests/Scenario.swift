@@ -16,6 +16,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
   var resumable: [String] = []
   /// What stands where an output goes, by a name among the inputs.
   var old: [String: String] = [:]
+  /// Whether the file system is to be one that cannot swap names.
+  var cannotSwap = false
 
   var testDescription: String { name }
 
@@ -48,6 +50,14 @@ struct Scenario: Sendable, CustomTestStringConvertible {
       name: "unpack --force",
       arguments: ["unpack", "INPUTS/pack.zst", "--output", "out", "--force", "--quiet"],
       outputs: ["out"], old: ["out": "model"]),
+    Scenario(
+      name: "unpack --force, where names cannot be swapped",
+      arguments: ["unpack", "INPUTS/pack.zst", "--output", "out", "--force", "--quiet"],
+      outputs: ["out"], old: ["out": "model"], cannotSwap: true),
+    Scenario(
+      name: "pack, where a rename always replaces",
+      arguments: ["pack", "INPUTS/model", "--output", "out.zst", "--quiet"], outputs: ["out.zst"],
+      cannotSwap: true),
     Scenario(
       name: "noise",
       arguments: ["noise", "--shape", "1,16,2,8,8", "--output", "out.safetensors", "--force", "--quiet"],

@@ -5,6 +5,21 @@ import Testing
 @testable import Files
 
 struct InputFileTests {
+  /// D3 of the review: where a file lies is asked of what was opened, and not of the path.
+  @Test func knowsWhereTheOpenFileLies() throws {
+    let folder = try TestFolder()
+    let outside = try folder.write([1], "outside/secret")
+    let inside = try folder.write([2], "inside/file")
+    let link = folder.path + "/inside/link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: outside)
+    let file = try InputFile(path: link)
+    try FileManager.default.removeItem(atPath: link)
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: inside)
+    #expect(file.realPath == FileSystem.realPath(outside))
+    #expect(try InputFile(path: link).realPath == FileSystem.realPath(inside))
+    #expect(try file.bytes(at: 0, count: 1) == [1])
+  }
+
   @Test(arguments: ["/dev/null", "/tmp", "/nonexistent/file"])
   func opensRegularFilesOnly(path: String) {
     #expect(throws: BenbenError.self) { try InputFile(path: path) }

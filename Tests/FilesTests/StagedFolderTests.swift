@@ -55,7 +55,33 @@ struct StagedFolderTests {
     #expect(FileSystem.entries(of: folder.path + "/output") == ["new"])
   }
 
-  @Test(arguments: ["", "/", ".", "..", "//"]) func needsAName(path: String) {
+  /// Where names cannot be swapped, a kill may come between two renames: the old folder is put back, or goes.
+  @Test(arguments: [true, false]) func whatWasMovedAsideIsSettled(isInPlace: Bool) throws {
+    let folder = try TestFolder()
+    _ = try folder.write([1], ".output.partial.old/old")
+    if isInPlace { _ = try folder.write([2], "output/new") }
+    let error = #expect(throws: BenbenError.self) { try staged(folder.path + "/output", of: true) }
+    #expect(error?.code == .outputExists)
+    if isInPlace {
+      // Looked at first; what is aside goes with the next run that may replace.
+      #expect(folder.entries == [".output.partial.old", "output"])
+      _ = try staged(folder.path + "/output", mayReplace: true, of: true)
+    }
+    #expect(folder.entries == ["output"])
+    #expect(FileSystem.entries(of: folder.path + "/output") == [isInPlace ? "new" : "old"])
+  }
+
+  /// A folder that cannot be listed is not empty.
+  @Test(.enabled(if: geteuid() != 0, "root may list every folder")) func whatCannotBeListedIsKept() throws {
+    let folder = try TestFolder()
+    let kept = try folder.write([1], "output/kept")
+    chmod(folder.path + "/output", 0o311)
+    #expect(throws: BenbenError.self) { try staged(folder.path + "/output", mayReplace: true) }
+    chmod(folder.path + "/output", 0o711)
+    #expect(FileSystem.exists(kept))
+  }
+
+  @Test(arguments: ["", "/", ".", "..", "//", "-"]) func needsAName(path: String) {
     #expect(throws: BenbenError.self) { try staged(path) }
   }
 

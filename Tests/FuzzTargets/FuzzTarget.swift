@@ -26,11 +26,14 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
 
   private func read(_ bytes: [UInt8]) throws {
     switch self {
-    case .safetensors: try Self.check(try Safetensors.open(Scratch.file(bytes)))
-    case .index: try Self.check(try ShardedIndex.open(Scratch.index(bytes), in: Scratch.checkpoint()))
+    case .safetensors: try Self.check(try Safetensors.open(InputFile(path: Scratch.file(bytes))))
+    case .index:
+      try Self.check(try ShardedIndex.open(InputFile(path: Scratch.index(bytes)), in: Scratch.checkpoint()))
     // Only what starts as such a file is read as one.
-    case .gguf: try Self.check(try WeightFiles.open(Scratch.file(Array("GGUF".utf8) + bytes.dropFirst(4))))
-    case .pickle: try Self.check(try PyTorchArchive.open(Scratch.file(bytes)))
+    case .gguf:
+      try Self.check(
+        try WeightFiles.open(InputFile(path: Scratch.file(Array("GGUF".utf8) + bytes.dropFirst(4)))))
+    case .pickle: try Self.check(try PyTorchArchive.open(InputFile(path: Scratch.file(bytes))))
     case .native: _ = try NativeComponent(path: Scratch.file(bytes)).integrityIssues()
     case .pack: try Pack.unpack(Scratch.file(bytes), to: Scratch.output(), mayReplace: true) { _ in }
     case .json:

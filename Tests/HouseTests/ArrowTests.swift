@@ -110,6 +110,6 @@ import Testing
           separator: "\n", omittingEmptySubsequences: false
         ).count - 1
     }
-    #expect(lines <= 1950)
+    #expect(lines <= 2000)
   }
 }

@@ -18,6 +18,16 @@ struct JSONTests {
     #expect { try JSONValue(parsing: text) } throws: { "\($0)".contains("duplicate key") }
   }
 
+  /// Strings are normalised where they are hashed, in the square of a run of marks.
+  @Test func refusesKeysOfMarks() throws {
+    func text(_ count: Int) -> String { "{\"a" + String(repeating: "\u{301}\u{316}", count: count) + "\":1}" }
+    #expect(try JSONValue(parsing: text(15)).object?.count == 1)
+    let elapsed = ContinuousClock().measure {
+      #expect { try JSONValue(parsing: text(100_000)) } throws: { "\($0)".contains("combining marks") }
+    }
+    #expect(elapsed < .seconds(2))
+  }
+
   @Test func refusesInvalidUTF8() {
     #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xFF, 0x22]) }
     #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xC0, 0x80, 0x22]) }

@@ -116,6 +116,21 @@ struct MediaTests {
     #expect(throws: BenbenError.self) { try write("no/such/folder/clip.mp4") }
   }
 
+  /// B11 of the review: FFmpeg can decode far more than videos that anyone has.
+  @Test func decodesByAListOnly() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let video = Data(try #require(FileManager.default.contents(atPath: write("clip.mp4"))))
+    let name = try #require(video.range(of: Data("avc1".utf8), in: 40..<video.count))
+    for code in ["cvid", "SVQ3", "rle ", "mp2v"] {
+      let path = folder + "/\(code).mov"
+      var other = video
+      other.replaceSubrange(name, with: Data(code.utf8))
+      try other.write(to: URL(fileURLWithPath: path))
+      let error = try #require(throws: BenbenError.self) { try ClipReader.read(path) }
+      #expect(error.what == "this video is not decoded", "\(code): \(error.why)")
+    }
+  }
+
   /// The boxes of an MP4, changed: 115 to 122 of the catalogue.
   ///
   /// Whatever FFmpeg makes of it, it ends soon, takes little, and

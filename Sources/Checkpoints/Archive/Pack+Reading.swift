@@ -66,7 +66,7 @@ extension Pack {
   }
 
   /// Returns whether a file ends as a pack does.
-  static func isOne(_ path: String) throws -> Bool {
+  package static func isOne(_ path: String) throws -> Bool {
     let file = try InputFile(path: path)
     guard file.size > trailerLength else { return false }
     let end = try file.bytes(at: file.size - magic.count, count: magic.count)
@@ -102,7 +102,11 @@ extension Pack {
       let start = trailer.integer(8), let length = trailer.integer(8),
       let hash = trailer.run(32),
       trailer.run(8)?.elementsEqual(magic) == true
-    else { throw fault("it does not end with the place of an index") }
+    else {
+      let isFrame = try source.bytes(at: 0, count: 4) == [0x28, 0xB5, 0x2F, 0xFD]
+      throw fault(
+        "it does not end with the place of an index" + (isFrame ? "; if it is one, it is cut short" : ""))
+    }
     guard length <= maximumIndexLength, start <= trailerStart - 8, start + 8 + length == trailerStart else {
       throw fault("its index of \(length) bytes at byte \(start) does not end where it must")
     }

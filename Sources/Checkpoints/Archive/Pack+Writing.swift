@@ -31,7 +31,7 @@ extension Pack {
     let sources =
       try model.filePaths.map { ($0, try model.open($0)) } + (try evidenceFiles(evidence, beside: model))
     for (path, source) in sources {
-      let parts = path.hasSuffix(".benben") ? try NativeComponent(path: source.path).parts : []
+      let parts = path.hasSuffix(".benben") ? try NativeComponent(source).parts : []
       var blocks = self.blocks(parts, size: source.size)
       var checks = PartHashes(parts, path: source.path)
       var hash = Digest()

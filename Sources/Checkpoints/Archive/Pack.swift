@@ -21,6 +21,8 @@ package enum Pack {
   /// The maximum size of a block in bytes; larger tensors are split.
   static let blockSize = 8 << 20
   static let maximumIndexLength = 64_000_000
+  /// The most files, many times those of a model with its evidence; each is made and synced.
+  static let maximumFileCount = 1000
   /// The largest file of evidence, in bytes.
   static let maximumEvidence = 1 << 30
   /// The maximum ratio of unpacked to packed bytes; weights never shrink this much, so a larger claim is a bomb.
@@ -92,6 +94,7 @@ package enum Pack {
       throw fault("it would unpack to \(unpacked) bytes, more than \(largestRatio) times its size")
     }
     guard Set(files.map(\.path)).count == files.count else { throw fault("a file is listed twice") }
+    guard files.count <= maximumFileCount else { throw fault("it holds \(files.count) files") }
     return files
   }
 }

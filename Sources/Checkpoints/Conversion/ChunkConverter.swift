@@ -70,7 +70,7 @@ final class ChunkConverter {
       return try body(bytes)
     }
     try floats.with(count: count) { floats in
-      if source.scaleOffset != nil {
+      if source.weightType == .int8 {
         scalesOfRows.withUnsafeBufferPointer {
           RowQuantization.dequantize(
             bytes.bindMemory(to: Int8.self), scales: $0, columns: rowLength, into: floats)
@@ -83,7 +83,7 @@ final class ChunkConverter {
       } else {
         FloatConversion.convertToFloat(bytes, source.type, into: floats)
       }
-      if let scale = source.uniformScale {
+      if let scale = source.uniformScale, source.weightType != .int8 {
         for index in floats.indices { floats[index] *= scale }
       }
       // Every type that is used in computation is exact in f32; every other change of type rounds.

@@ -57,6 +57,7 @@ package struct ComponentPlan {
     _ component: SourceComponent, declaration: ComponentDeclaration, request: QuantizationOptions
   ) throws {
     let path = component.weights.files.first?.path ?? component.name
+    try component.weights.requireKnownFormats()
     var unclaimed: [String: TensorDescriptor] = [:]
     var wanted: [Row] = []
     var ignored = component.weights.absorbed

@@ -51,27 +51,31 @@ public struct Conversion {
   /// What was decided without being asked for, a sentence each: assumed configs, what the sources had lost before, and
   /// what of them is not used.
   package var remarks: [String] {
-    plans.flatMap { plan in
-      var remarks: [String] = []
-      if !plan.source.assumed.isEmpty {
-        remarks.append(
-          "the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in the official release (a "
-            + "config.json beside the file would)")
+    let names = plans.flatMap { plan in plan.rows.map { plan.component + "/" + $0.name } }
+    let idle = request.overrides.filter { rule in !names.contains { $0.contains(rule.expression) } }
+    return idle.map { "\($0.reason) matches no tensor" }
+      + plans.flatMap { plan in
+        var remarks: [String] = []
+        if !plan.source.assumed.isEmpty {
+          remarks.append(
+            "the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in the official release (a "
+              + "config.json beside the file would)")
+        }
+        if plan.source.weights.isAverage { remarks.append("the moving average of the weights is taken") }
+        if let rounding = plan.sourceRounding { remarks.append(rounding.text) }
+        let blocks = Set(plan.rows.compactMap { $0.type == .f32 ? $0.source.blocks?.rawValue : nil }).sorted()
+        if !blocks.isEmpty {
+          remarks.append(
+            "values in blocks of \(blocks.joined(separator: " and ")) are kept exactly, which takes f32 and more space; another type rounds once more"
+          )
+        }
+        let unused = plan.ignored.filter { !$0.rule.hasPrefix(WeightFiles.joinedRule) }
+        for (rule, items) in Dictionary(grouping: unused, by: \.rule).sorted(by: { $0.key < $1.key }) {
+          remarks.append(
+            "\(items.count) \(items.count == 1 ? "entry" : "entries") of the source not used: \(rule)")
+        }
+        return remarks.map { "\(plan.component): \($0)" }
       }
-      if plan.source.weights.isAverage { remarks.append("the moving average of the weights is taken") }
-      if let rounding = plan.sourceRounding { remarks.append(rounding.text) }
-      if let blocks = plan.rows.first(where: { $0.source.blocks != nil && $0.type == .f32 })?.source.blocks {
-        remarks.append(
-          "values in blocks of \(blocks.rawValue) are kept exactly, which takes f32 and more space; another type rounds once more"
-        )
-      }
-      let unused = plan.ignored.filter { !$0.rule.hasPrefix(WeightFiles.joinedRule) }
-      for (rule, items) in Dictionary(grouping: unused, by: \.rule).sorted(by: { $0.key < $1.key }) {
-        remarks.append(
-          "\(items.count) \(items.count == 1 ? "entry" : "entries") of the source not used: \(rule)")
-      }
-      return remarks.map { "\(plan.component): \($0)" }
-    }
   }
 
   /// The plan as JSON, without the results that only writing provides.

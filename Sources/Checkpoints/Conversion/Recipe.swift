@@ -25,6 +25,11 @@ public struct Recipe {
       _ pattern: String, type: WeightType?, activations: InputPrecision = .float32, reason: String
     ) throws {
       self.pattern = pattern
+      guard !Self.repeatsRepetitions(pattern) else {
+        throw BenbenError(
+          .malformed, "malformed recipe", at: quoted(pattern),
+          because: "it repeats a group that repeats something, which may take for ever")
+      }
       do {
         expression = try Regex(pattern)
       } catch {
@@ -34,6 +39,32 @@ public struct Recipe {
       self.type = type
       self.activations = activations
       self.reason = reason
+    }
+
+    /// Whether a group that is repeated holds a repetition: the time of a search then grows with the power of its length.
+    private static func repeatsRepetitions(_ pattern: String) -> Bool {
+      /// Whether each of the open groups holds a repetition, and whether the one that was closed last does.
+      var (open, closed) = ([false], false)
+      var (isEscaped, isInClass) = (false, false)
+      for scalar in pattern.unicodeScalars {
+        let wasClosed = closed
+        closed = false
+        switch scalar {
+        case _ where isEscaped: isEscaped = false
+        case "\\": isEscaped = true
+        case _ where isInClass: isInClass = scalar != "]"
+        case "[": isInClass = true
+        case "(": open.append(false)
+        case ")":
+          closed = open.popLast() ?? false
+          if closed, !open.isEmpty { open[open.count - 1] = true }
+        case "*", "+", "{":
+          if wasClosed { return true }
+          if !open.isEmpty { open[open.count - 1] = true }
+        default: break
+        }
+      }
+      return false
     }
 
     /// Creates a rule from a text `REGEX=TYPE`.
@@ -73,7 +104,7 @@ public struct Recipe {
 
   /// Reads a recipe from a JSON file.
   public init(path: String) throws {
-    let json = try parseJSON(path, limit: Self.maximumLength)
+    let json = try parseJSON(InputFile(path: path), limit: Self.maximumLength)
     func fault(_ why: String) -> BenbenError { malformed("malformed recipe", path, why) }
     guard json["schema"]?.string == Self.schema, let rules = json["rules"]?.array else {
       throw fault("it needs the schema \(Self.schema) and a list of rules")

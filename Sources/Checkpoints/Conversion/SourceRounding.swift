@@ -39,9 +39,9 @@ package struct SourceRounding: Equatable, Sendable {
 
   private static func typeName(_ source: TensorDescriptor) -> String? {
     if let blocks = source.blocks { return blocks.rawValue }
-    // What a native model rounded, its own manifest says.
+    // What a native model rounded, its own manifest says; only its tensors have hashes.
     let isScaled = source.scaleOffset != nil || source.uniformScale != nil
-    if source.type == .i8, isScaled, !source.isRounded { return "int8_tensorwise" }
+    if source.type == .i8, isScaled, source.sha256 == nil { return "int8_tensorwise" }
     guard source.type.isFloat8 else { return nil }
     return source.type.rawValue + (source.uniformScale == nil ? "" : " scaled")
   }

@@ -1,4 +1,5 @@
 import Files
+import JSON
 import Tensors
 
 /// The GGUF format of llama.cpp and its kin, versions 2 and 3, little-endian: metadata, a list of tensors, then their bytes.
@@ -23,8 +24,8 @@ enum GGUF {
   /// Opens and validates a file.
   ///
   /// - Throws: ``BenbenError`` that names file, tensor and offset.
-  static func open(_ path: String) throws -> WeightFiles {
-    let file = try InputFile(path: path)
+  static func open(_ file: InputFile) throws -> WeightFiles {
+    let path = file.path
     var header = GGUFHeader(file)
     _ = try header.number(4)
     let version = try header.number(4)
@@ -38,6 +39,7 @@ enum GGUF {
     var metadata: [String: GGUFHeader.Value] = [:]
     for _ in 0..<valueCount {
       let key = try header.string()
+      guard key.isStreamSafe else { throw header.fault("a key has too many combining marks") }
       guard metadata.updateValue(try header.value(), forKey: key) == nil else {
         throw header.fault("the key \(quoted(key)) stands there twice")
       }

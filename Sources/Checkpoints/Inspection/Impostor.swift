@@ -17,6 +17,10 @@ enum Impostor {
       [0x89, 0x48, 0x44, 0x46], "not a file of weights", "it is HDF5, as golden traces are",
       "Name the weights."
     ),
+    (
+      NativePreamble.magic, "not a file of weights", "it is a component of a native model",
+      "Give the folder of the model."
+    ),
     ([0x89, 0x50, 0x4E, 0x47], "not a file of weights", "it is a PNG picture", "Name the weights."),
     ([0xFF, 0xD8, 0xFF], "not a file of weights", "it is a JPEG picture", "Name the weights."),
     ([0x28, 0xB5, 0x2F, 0xFD], "not a file of weights", "it is compressed with zstd", "Unpack it first."),

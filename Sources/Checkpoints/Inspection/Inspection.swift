@@ -28,15 +28,15 @@ package struct Inspection {
   package let provenance: JSONValue?
   /// The components of a folder that lack a file, each with the missing file.
   package let incomplete: [(component: String, why: String)]
-  /// The auxiliary files of a native model (tokenizers), each as `folder/name`.
-  package let auxiliaryFiles: [String]
+  /// The components of a released checkpoint that could be opened.
+  package let sources: [SourceComponent]
 
   /// The files of a packed model, with their sizes in bytes when unpacked.
   package let packedFiles: [(path: String, byteCount: Int)]
 
   private init(
     kind: String, rows: [Row] = [], configs: [String: JSONValue] = [:], provenance: JSONValue? = nil,
-    incomplete: [(component: String, why: String)] = [], auxiliaryFiles: [String] = [],
+    incomplete: [(component: String, why: String)] = [], sources: [SourceComponent] = [],
     packedFiles: [(path: String, byteCount: Int)] = []
   ) {
     self.kind = kind
@@ -44,7 +44,7 @@ package struct Inspection {
     self.configs = configs
     self.provenance = provenance
     self.incomplete = incomplete
-    self.auxiliaryFiles = auxiliaryFiles
+    self.sources = sources
     self.packedFiles = packedFiles
   }
 
@@ -76,7 +76,7 @@ package struct Inspection {
     return Inspection(
       kind: "native model (\(model.family))", rows: components.flatMap(rows),
       configs: Dictionary(components.map { ($0.name, $0.config) }) { first, _ in first },
-      provenance: model.manifest, auxiliaryFiles: model.auxiliaryFileNames)
+      provenance: model.manifest)
   }
 
   private static func folder(_ path: String) throws -> Inspection {
@@ -104,9 +104,8 @@ package struct Inspection {
       var unreadable: [(component: String, why: String)] = []
       for name in files {
         do {
-          try folder.requireInside(path + "/" + name)
-          found += rows(try WeightFiles.open(path + "/" + name), component: name)
-        } catch let error as BenbenError where error.kind == .malformed {
+          found += rows(try WeightFiles.open(folder.open(path + "/" + name)), component: name)
+        } catch let error as BenbenError {
           unreadable.append((name, "\(error.what): \(error.why)"))
         }
       }
@@ -129,7 +128,7 @@ package struct Inspection {
     return Inspection(
       kind: "released checkpoint", rows: found.flatMap { rows($0.weights, component: $0.name) },
       configs: Dictionary(found.map { ($0.name, $0.config) }) { first, _ in first },
-      incomplete: incomplete)
+      incomplete: incomplete, sources: found)
   }
 
   private static func isComponentName(_ name: String) -> Bool {

@@ -36,7 +36,7 @@ package struct WeightCollection {
       items = try model.componentNames.flatMap { name in
         let component = try model.component(name)
         configs[name] = component.config
-        return try component.weightFiles().tensors.map { Item(component: name, tensor: $0) }
+        return component.weightFiles().tensors.map { Item(component: name, tensor: $0) }
       }
       self.configs = configs
     } else if FileSystem.isFolder(path), !FileSystem.exists(path + "/config.json") {
@@ -53,7 +53,7 @@ package struct WeightCollection {
       }
     } else if path.hasSuffix(".benben") {
       let component = try NativeComponent(path: path)
-      items = try component.weightFiles().tensors.map { Item(component: "", tensor: $0) }
+      items = component.weightFiles().tensors.map { Item(component: "", tensor: $0) }
       configs = ["": component.config]
     } else {
       items = try WeightFiles.openAny(path).tensors.map { Item(component: "", tensor: $0) }

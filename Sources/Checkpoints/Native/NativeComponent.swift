@@ -12,6 +12,7 @@ package final class NativeComponent: WeightSource {
   package var config: JSONValue { header.config }
   /// SHA-256 of the header, which holds the hash of every tensor: the identity of the whole file.
   package let identity: String
+  private let input: InputFile
   private let file: MappedFile
   private let header: NativeHeader
   private let headerLength: Int
@@ -19,8 +20,12 @@ package final class NativeComponent: WeightSource {
   private let indexByName: [String: Int]
 
   /// Opens and validates a file.
-  package init(path: String) throws {
-    let file = try MappedFile(path: path)
+  package convenience init(path: String) throws { try self.init(InputFile(path: path)) }
+
+  /// Validates an open file.
+  init(_ input: InputFile) throws {
+    let path = input.path
+    let file = try input.mapped()
     let preambleRange = 0..<min(NativePreamble.length, file.size)
     let preamble = try file.withBytes(preambleRange) {
       try NativePreamble($0, path: path, fileSize: file.size)
@@ -38,6 +43,7 @@ package final class NativeComponent: WeightSource {
       throw malformed("not a sound .benben file", path, "it is cut short")
     }
     self.path = path
+    self.input = input
     self.file = file
     self.header = header
     identity = preamble.headerHash.hexadecimal
@@ -118,13 +124,12 @@ package final class NativeComponent: WeightSource {
   var computesInBFloat16: Bool { header.entries.contains { $0.activations == .bf16 } }
 
   /// Returns the tensors in the form shared by all weights files.
-  func weightFiles() throws -> WeightFiles {
-    let file = try InputFile(path: path)
-    return WeightFiles(
-      files: [file],
+  func weightFiles() -> WeightFiles {
+    WeightFiles(
+      files: [input],
       tensors: header.entries.map { entry in
         TensorDescriptor(
-          name: entry.name, type: entry.type.elementType, shape: entry.shape, file: file,
+          name: entry.name, type: entry.type.elementType, shape: entry.shape, file: input,
           offset: dataStart + entry.data.offset, byteCount: entry.data.byteCount,
           scaleOffset: entry.scales.map { dataStart + $0.offset }, isRounded: entry.isRounded == true,
           sha256: entry.data.sha256,
@@ -140,20 +145,19 @@ package final class NativeComponent: WeightSource {
   /// - Returns: the damage, each with the tensor that it belongs to; empty when the file is sound.
   package func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) throws -> [IntegrityIssue]
   {
-    let file = try InputFile(path: path)
     var found: [IntegrityIssue] = []
     var end = NativePreamble.length + headerLength
     for part in parts {
       func issue(_ why: String) { found.append(IntegrityIssue(file: path, tensor: part.tensor, why: why)) }
-      if try !file.bytes(at: end, count: part.range.lowerBound - end).allSatisfy({ $0 == 0 }) {
+      if try !input.bytes(at: end, count: part.range.lowerBound - end).allSatisfy({ $0 == 0 }) {
         issue("the padding before it is not zero")
       }
-      let hash = try file.sha256(of: part.range)
+      let hash = try input.sha256(of: part.range)
       if hash != part.sha256 { issue("its SHA-256 is \(hash), not \(part.sha256)") }
       end = part.range.upperBound
       try progress(part.range.count)
     }
-    for tensor in try weightFiles().tensors {
+    for tensor in weightFiles().tensors {
       if case .failure(let error as BenbenError) = Result(catching: { try tensor.scales() }),
         error.kind == .malformed, !found.contains(where: { $0.tensor == tensor.name })
       {

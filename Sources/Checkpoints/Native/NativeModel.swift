@@ -14,6 +14,8 @@ package struct NativeModel: Sendable {
   private let components: [Listed]
   private let files: [Listed]
   private let manifestBytes: [UInt8]
+  /// The components by their names, and all that is listed by its path.
+  private let componentByName: [String: Listed], listedByPath: [String: Listed]
 
   /// A file that the manifest lists.
   private struct Listed: Sendable {
@@ -65,9 +67,10 @@ package struct NativeModel: Sendable {
     self.files = try files.map {
       try Self.listed($0, name: "path", path: "path", hash: "sha256", manifestPath)
     }
-    let names = self.components.map(\.name)
-    let paths = (self.components + self.files).map(\.path)
-    guard Set(names).count == names.count, Set(paths).count == paths.count else {
+    let all = self.components + self.files
+    componentByName = Dictionary(self.components.map { ($0.name, $0) }) { first, _ in first }
+    listedByPath = Dictionary(all.map { ($0.path, $0) }) { first, _ in first }
+    guard componentByName.count == self.components.count, listedByPath.count == all.count else {
       throw malformed("malformed manifest", manifestPath, "a component or file is listed twice")
     }
   }
@@ -100,30 +103,27 @@ package struct NativeModel: Sendable {
     }
   }
 
-  /// Throws when a file of the model is missing, has another size than listed, or is a link out of the model.
-  private func requireOwn(_ listed: Listed) throws {
-    let file = path + "/" + listed.path
-    try CheckpointFolder(path: path).requireInside(file)
-    let size = try InputFile(path: file).size
-    guard size == listed.bytes else {
+  /// Opens a file of the model.
+  ///
+  /// - Throws: ``BenbenError`` when it is missing, has another size than listed, or is a link out of the model.
+  private func open(_ listed: Listed) throws -> InputFile {
+    let file = try CheckpointFolder(path: path).open(path + "/" + listed.path)
+    guard file.size == listed.bytes else {
       throw malformed(
-        "a file of the model has another size", file, "\(size) bytes, \(listed.bytes) are listed")
+        "a file of the model has another size", file.path, "\(file.size) bytes, \(listed.bytes) are listed")
     }
+    return file
   }
 
   /// Opens one of the files of the model, which must lie in it.
   func open(_ file: String) throws -> InputFile {
-    if let listed = (components + files).first(where: { $0.path == file }) {
-      try requireOwn(listed)
-    } else {
-      try CheckpointFolder(path: path).requireInside(path + "/" + file)
-    }
-    return try InputFile(path: path + "/" + file)
+    if let listed = listedByPath[file] { return try open(listed) }
+    return try CheckpointFolder(path: path).open(path + "/" + file)
   }
 
   /// Throws when a hash is not the one that an auxiliary file must have.
   func requireHash(_ sha256: String, of file: String) throws {
-    guard let listed = files.first(where: { $0.path == file }), listed.sha256 != sha256 else { return }
+    guard let listed = listedByPath[file], !file.hasSuffix(".benben"), listed.sha256 != sha256 else { return }
     throw malformed(
       "a file of the model is damaged", path + "/" + file, "its SHA-256 is not the manifest's")
   }
@@ -174,13 +174,12 @@ package struct NativeModel: Sendable {
 
   /// Opens a component and verifies that it is the one that the manifest lists.
   package func component(_ name: String) throws -> NativeComponent {
-    guard let listed = components.first(where: { $0.name == name }) else {
+    guard let listed = componentByName[name] else {
       throw BenbenError(
         .missing, "the model has no component \(quoted(name))", at: path,
         because: "it holds \(componentNames.joined(separator: ", "))")
     }
-    try requireOwn(listed)
-    let component = try NativeComponent(path: path + "/" + listed.path)
+    let component = try NativeComponent(open(listed))
     guard component.identity == listed.sha256 else {
       throw malformed(
         "the component is not the model's own", component.path, "the manifest lists another hash")
@@ -197,14 +196,13 @@ package struct NativeModel: Sendable {
   package func sourceComponent(_ name: String) throws -> SourceComponent {
     try requireSoundManifest()
     let component = try component(name)
-    return SourceComponent(name: name, config: component.config, weights: try component.weightFiles())
+    return SourceComponent(name: name, config: component.config, weights: component.weightFiles())
   }
 
   /// Reads an auxiliary file and verifies its hash; returns nil when the model has none of that name.
   package func auxiliaryFile(_ file: String) throws -> [UInt8]? {
-    guard let listed = files.first(where: { $0.path == file }) else { return nil }
-    try requireOwn(listed)
-    let bytes = try InputFile.contents(of: path + "/" + file, limit: CheckpointFolder.maximumAuxiliaryLength)
+    guard let listed = listedByPath[file] else { return nil }
+    let bytes = try open(listed).contents(limit: CheckpointFolder.maximumAuxiliaryLength)
     guard Digest.sha256(bytes) == listed.sha256 else {
       throw malformed(
         "a file of the model is damaged", path + "/" + file, "its SHA-256 is not the manifest's")

@@ -10,6 +10,8 @@ import Tensors
 package enum PyTorchArchive {
   /// The size in bytes that an expanded tensor may take even in a smaller file.
   private static let smallExpansion = 1 << 26
+  /// The largest multiple of that, or of the file, that all tensors together may take.
+  private static let largestGrowth = 16
   /// The keys under which training code stores the state dict.
   private static let nestedKeys = ["state_dict", "model", "module"]
   /// The keys under which it stores the moving average.
@@ -20,8 +22,8 @@ package enum PyTorchArchive {
   /// Opens and validates a file.
   ///
   /// - Throws: ``BenbenError`` that names the file, the entry or tensor, and the offset.
-  package static func open(_ path: String) throws -> WeightFiles {
-    let file = try InputFile(path: path)
+  package static func open(_ file: InputFile) throws -> WeightFiles {
+    let path = file.path
     try refuseOtherFormats(file)
     let records = try records(ZipDirectory(file), path: path)
     func record(_ name: String, limit: Int) throws -> [UInt8] {
@@ -46,6 +48,7 @@ package enum PyTorchArchive {
     let pickle = try PickleReader(try record("data.pkl", limit: PickleReader.maximumLength), subject: subject)
     var tensors: [TensorDescriptor] = []
     var names: Set<String> = []
+    var total = 0
     let dictionary = try stateDictionary(pickle, subject)
     for (key, value) in dictionary.items {
       guard case .string(let name) = key, name.isTensorName else {
@@ -63,7 +66,13 @@ package enum PyTorchArchive {
           "malformed tensor \(quoted(name))", path, "the archive has no storage \(quoted(tensor.storage.key))"
         )
       }
-      tensors.append(try descriptor(name, tensor, storage: storage, file: file))
+      let descriptor = try descriptor(name, tensor, storage: storage, file: file)
+      total += descriptor.byteCount
+      guard total <= largestGrowth * max(file.size, smallExpansion) else {
+        throw malformed(
+          "malformed state dict", subject, "its tensors share so much that they take over \(total) bytes")
+      }
+      tensors.append(descriptor)
     }
     return WeightFiles(
       files: [file], tensors: tensors, format: "PyTorch archive",

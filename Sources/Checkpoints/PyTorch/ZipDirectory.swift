@@ -1,5 +1,6 @@
 import CZlib
 import Files
+import JSON
 import Tensors
 
 /// The directory of a zip archive as PyTorch writes it: uncompressed entries one after the other, followed by the
@@ -139,7 +140,7 @@ struct ZipDirectory {
       var header = reader.integer(4), let nameBytes = reader.run(nameLength),
       let extra = reader.run(extraLength), reader.run(commentLength) != nil
     else { return nil }
-    guard let name = String(validating: nameBytes, as: UTF8.self), isSafe(name) else {
+    guard let name = String(validating: nameBytes, as: UTF8.self), isSafe(name), name.isStreamSafe else {
       throw fault("an entry's name is no plain path inside the archive")
     }
     // Bit 0: encryption; bit 6: strong encryption; bit 13: hidden headers.

@@ -35,9 +35,8 @@ package struct CheckpointFolder {
   package init(path: String) throws {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     guard FileSystem.exists(path) else {
-      throw BenbenError(
-        .missing, "cannot open", at: path, because: "there is no such file or folder",
-        code: HubCache.looksLikeRepository(path) ? .notDownloaded : nil)
+      try HubCache.requireDownloaded(path)
+      throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
     }
     guard FileSystem.isFolder(path) else {
       throw BenbenError(
@@ -71,8 +70,8 @@ package struct CheckpointFolder {
     let folder = path + "/" + name
     guard FileSystem.isFolder(folder) else { throw missing(name) }
     let files = ComponentFiles(folder: folder)
-    guard let configPath = try files.config(in: self) else { throw missing(name + "/config.json") }
-    let config = try parseJSON(configPath, limit: Self.maximumConfigLength)
+    guard let configFile = try files.config(in: self) else { throw missing(name + "/config.json") }
+    let config = try parseJSON(configFile, limit: Self.maximumConfigLength)
     return SourceComponent(
       name: name, config: config, weights: try weights(files, name: name), folder: name)
   }
@@ -105,16 +104,14 @@ package struct CheckpointFolder {
   ) throws -> AuxiliaryFile {
     let full = path + "/" + file
     if FileSystem.exists(full) {
-      try requireInside(full)
-      let input = try InputFile(path: full)
+      let input = try open(full)
       try Impostor.refuse(input)
       return AuxiliaryFile(path: file, contents: try input.contents(limit: Self.maximumAuxiliaryLength))
     }
     let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
     for name in FileSystem.files(in: String(folder)) where !officialNames.contains(name) {
-      let input = try InputFile(path: folder + "/" + name)
+      let input = try open(folder + "/" + name)
       guard input.size <= Self.maximumAuxiliaryLength else { continue }
-      try requireInside(input.path)
       let contents = try input.contents(limit: Self.maximumAuxiliaryLength)
       if matches(contents) { return AuxiliaryFile(path: file, contents: contents) }
     }
@@ -127,7 +124,8 @@ package struct CheckpointFolder {
       FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     let config = directory + "config.json"
     // Spelt out: `nil` would be JSON's null.
-    return FileSystem.exists(config) ? .some(try parseJSON(config, limit: maximumConfigLength)) : .none
+    return FileSystem.exists(config)
+      ? .some(try parseJSON(InputFile(path: config), limit: maximumConfigLength)) : .none
   }
 
   /// Returns the error for a missing file of the release.
@@ -137,11 +135,16 @@ package struct CheckpointFolder {
       remedies: ["Download \(file) from \(source)."])
   }
 
-  /// Throws when a path leads out of the checkpoint through links.
-  func requireInside(_ path: String) throws {
-    let real = FileSystem.realPath(path)
+  /// Opens a file of the checkpoint.
+  ///
+  /// - Throws: ``BenbenError`` when it leads out of the checkpoint through links, which the open file itself is asked: a
+  ///   link that is put there meanwhile leads nowhere else.
+  func open(_ path: String) throws -> InputFile {
+    let file = try InputFile(path: path)
+    let real = file.realPath
     guard allowedRoots.contains(where: { real == $0 || real.hasPrefix($0 + "/") }) else {
       throw malformed("a link leads out of the checkpoint", path, "it points to \(real)")
     }
+    return file
   }
 }

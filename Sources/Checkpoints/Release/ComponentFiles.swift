@@ -29,58 +29,52 @@ struct ComponentFiles {
   /// The files whose names mark them as shards, `…-00001-of-00003.…`.
   var shards: [String] { names.filter { $0.contains(/-\d{5}-of-\d{5}\./) } }
 
-  private func official(_ candidates: [String]) -> String? {
-    candidates.first(where: names.contains).map { folder + "/" + $0 }
+  private func official(_ candidates: [String], in checkpoint: CheckpointFolder) throws -> InputFile? {
+    try candidates.first(where: names.contains).map { try checkpoint.open(folder + "/" + $0) }
   }
 
-  /// Returns the path of the component's config, or nil when there is none.
-  func config(in checkpoint: CheckpointFolder) throws -> String? {
-    if let named = official(["config.json"]) { return try inside(named, checkpoint) }
+  /// Opens the component's config; nil when there is none.
+  func config(in checkpoint: CheckpointFolder) throws -> InputFile? {
+    if let named = try official(["config.json"], in: checkpoint) { return named }
     return try json(in: checkpoint) { $0["_class_name"] != nil || $0["architectures"] != nil }
   }
 
-  /// Returns the path of the index of sharded weights, or nil when there is none.
-  func index(in checkpoint: CheckpointFolder) throws -> String? {
+  /// Opens the index of sharded weights; nil when there is none.
+  func index(in checkpoint: CheckpointFolder) throws -> InputFile? {
     // In a folder with both, a single file takes precedence over an index of the same or a later name.
     for name in Self.singleNames {
       if names.contains(name) { return nil }
-      if let named = official([name + ".index.json"]) { return try inside(named, checkpoint) }
+      if let named = try official([name + ".index.json"], in: checkpoint) { return named }
     }
     return try json(in: checkpoint) { $0["weight_map"] != nil }
   }
 
-  /// Returns the path of the single weights file, or nil when there is none.
-  func weights(in checkpoint: CheckpointFolder) throws -> String? {
-    if let named = official(Self.singleNames) { return try inside(named, checkpoint) }
+  /// Opens the single weights file; nil when there is none.
+  func weights(in checkpoint: CheckpointFolder) throws -> InputFile? {
+    if let named = try official(Self.singleNames, in: checkpoint) { return named }
     if !shards.isEmpty { return nil }
-    let candidates = try names.map { folder + "/" + $0 }.filter { path in
-      let file = try InputFile(path: try inside(path, checkpoint))
-      return WeightFiles.looksLikeWeights(try file.bytes(at: 0, count: min(file.size, 9)))
+    let candidates = try names.map { try checkpoint.open(folder + "/" + $0) }.filter { file in
+      WeightFiles.looksLikeWeights(try file.bytes(at: 0, count: min(file.size, 9)))
     }
     guard candidates.count <= 1 else {
       throw malformed(
         "several files of weights", folder,
-        candidates.map { quoted(FileSystem.lastComponent($0)) }.joined(separator: ", "),
+        candidates.map { quoted(FileSystem.lastComponent($0.path)) }.joined(separator: ", "),
         "Keep the one that is meant, or give it its official name.")
     }
     return candidates.first
   }
 
-  private func json(in checkpoint: CheckpointFolder, where matches: (JSONValue) -> Bool) throws -> String? {
+  private func json(in checkpoint: CheckpointFolder, where matches: (JSONValue) -> Bool) throws -> InputFile?
+  {
     for name in names where name != "config.json" {
-      let path = try inside(folder + "/" + name, checkpoint)
-      let file = try InputFile(path: path)
+      let file = try checkpoint.open(folder + "/" + name)
       guard file.size <= ShardedIndex.maximumLength,
         try file.bytes(at: 0, count: min(file.size, 1)) == [0x7B],
-        let json = try? parseJSON(path, limit: ShardedIndex.maximumLength), matches(json)
+        let json = try? parseJSON(file, limit: ShardedIndex.maximumLength), matches(json)
       else { continue }
-      return path
+      return file
     }
     return nil
-  }
-
-  private func inside(_ path: String, _ checkpoint: CheckpointFolder) throws -> String {
-    try checkpoint.requireInside(path)
-    return path
   }
 }

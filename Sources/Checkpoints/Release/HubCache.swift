@@ -3,16 +3,25 @@ import Files
 /// The cache of Hugging Face's hub: a folder `models--OWNER--NAME` for each repository, in which `snapshots/COMMIT` holds the
 /// files as the repository lays them out, and `refs/main` the commit that was downloaded last.
 package enum HubCache {
+  /// What the folder of a repository of models starts with.
+  private static let prefix = "models--"
+
   /// Returns what to do about a folder that is the cache, or one of its repositories, and not a snapshot; nil for others.
   package static func advice(on path: String) -> String? {
+    let (name, parent) = (FileSystem.lastComponent(path), FileSystem.parent(of: path))
+    if ["snapshots", "blobs", "refs"].contains(name), FileSystem.lastComponent(parent).hasPrefix(prefix) {
+      return advice(on: parent)
+    }
     let folders = FileSystem.folders(in: path)
-    if folders.contains("snapshots") {
+    if folders.contains("snapshots") || name.hasPrefix(prefix) && folders.contains("blobs") {
       guard let snapshot = snapshot(of: path) else {
-        return "It is the hub's cache of a repository, without a snapshot: download it again."
+        let repository = name.dropFirst(prefix.count).replacing("--", with: "/")
+        return
+          "It is the hub's cache of a repository, without a snapshot: download it again: hf download \(String(repository).printable)"
       }
       return "It is the hub's cache of a repository: give its snapshot, \(snapshot)"
     }
-    let repositories = folders.filter { $0.hasPrefix("models--") }
+    let repositories = folders.filter { $0.hasPrefix(prefix) }
     guard let first = repositories.first else { return nil }
     let likely = repositories.first { $0.lowercased().contains("pyramid") } ?? first
     let example = snapshot(of: path + "/" + likely) ?? path + "/" + likely + "/snapshots/…"
@@ -22,16 +31,19 @@ package enum HubCache {
   /// Returns the same as an error's remedies.
   static func remedies(on path: String) -> [String] { advice(on: path).map { [$0] } ?? [] }
 
-  /// Returns whether a name could be a repository's.
-  package static func looksLikeRepository(_ name: String) -> Bool {
-    name.wholeMatch(of: /[A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*/) != nil
+  /// Returns the repository that a text names, alone or by its address; nil when it names none.
+  private static func repository(_ text: String) -> String? {
+    let form =
+      /(?:https?:\/\/huggingface\.co\/|hf:\/\/)?([A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*)(?:\/(?:tree|blob|resolve)\/.*)?\/?/
+    return text.wholeMatch(of: form).map { String($0.output.1) }
   }
 
   /// Throws where nothing stands at a path that is written like a repository's name.
   package static func requireDownloaded(_ path: String) throws {
-    guard looksLikeRepository(path), !FileSystem.exists(path) else { return }
+    guard !FileSystem.exists(path), let repository = repository(path) else { return }
     throw BenbenError(
-      .missing, "there is no such file or folder", at: path, because: "it is not there", code: .notDownloaded)
+      .missing, "there is no such file or folder", at: repository, because: "it is not there",
+      code: .notDownloaded)
   }
 
   private static func snapshot(of repository: String) -> String? {

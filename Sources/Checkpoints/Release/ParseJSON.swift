@@ -3,8 +3,8 @@ import JSON
 import Tensors
 
 /// Reads and parses a JSON file of at most `limit` bytes.
-func parseJSON(_ path: String, limit: Int) throws -> JSONValue {
-  try parseJSON(try InputFile.contents(of: path, limit: limit), of: path)
+func parseJSON(_ file: InputFile, limit: Int) throws -> JSONValue {
+  try parseJSON(try file.contents(limit: limit), of: file.path)
 }
 
 /// Parses the content of a JSON file.

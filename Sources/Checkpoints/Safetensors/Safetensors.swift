@@ -21,8 +21,8 @@ package enum Safetensors {
   /// Opens and validates a file.
   ///
   /// - Throws: ``BenbenError`` that names file, tensor and offset.
-  package static func open(_ path: String) throws -> WeightFiles {
-    let file = try InputFile(path: path)
+  package static func open(_ file: InputFile) throws -> WeightFiles {
+    let path = file.path
     guard file.size >= 8 else {
       try Impostor.refuse(file)
       throw malformed(

@@ -51,15 +51,14 @@ package struct SafetensorsExport {
   /// Writes a folder with a file for each component, named after it, whose tensors' names have no prefix.
   ///
   /// - Parameters:
-  ///   - folder: written whole or not at all; one that exists may be replaced if it holds nothing but safetensors files.
+  ///   - folder: written whole or not at all; one that exists may be replaced if it holds nothing but such files.
   ///   - progress: called with the component and the number of bytes that were just written.
   package static func writeComponents(
     of collection: WeightCollection, quantized: Quantized, to folder: String, mayReplace: Bool,
     progress: (_ component: String, _ bytes: Int) throws -> Void
   ) throws {
     let staged = try StagedFolder(destination: folder, mayReplace: mayReplace) { folder in
-      FileSystem.folders(in: folder).isEmpty
-        && FileSystem.files(in: folder).allSatisfy { $0.hasSuffix(".safetensors") }
+      FileSystem.entries(of: folder).allSatisfy { isOwn(folder + "/" + $0) }
     }
     for component in components(of: collection) {
       let items = collection.items.filter { $0.component == component }
@@ -70,6 +69,16 @@ package struct SafetensorsExport {
         }
     }
     try staged.commit()
+  }
+
+  /// Returns whether a file is one component of an export: its metadata hold the config of the component that it is named
+  /// after.
+  private static func isOwn(_ path: String) -> Bool {
+    let name = FileSystem.lastComponent(path)
+    guard name.hasSuffix(".safetensors"), let weights = try? Safetensors.open(InputFile(path: path)) else {
+      return false
+    }
+    return weights.metadata[configPrefix + name.dropLast(".safetensors".count)] != nil
   }
 
   private init(items: [WeightCollection.Item], quantized: Quantized, configs: [String: JSONValue]) {

@@ -13,8 +13,9 @@ package enum ShardedIndex {
   package static let maximumShardCount = 1000
 
   /// Opens the index and every shard it names; all shards must lie in the index's own folder.
-  package static func open(_ path: String, in folder: CheckpointFolder) throws -> WeightFiles {
-    let index = try parseJSON(path, limit: maximumLength)
+  package static func open(_ file: InputFile, in folder: CheckpointFolder) throws -> WeightFiles {
+    let path = file.path
+    let index = try parseJSON(file, limit: maximumLength)
     guard let weightMap = index["weight_map"]?.object, !weightMap.isEmpty else {
       throw malformed("malformed shard index", path, "weight_map is not an object of names")
     }
@@ -67,18 +68,14 @@ extension ShardedIndex {
     _ names: [String], of shardOfTensor: [String: String], in directory: String, index: String,
     _ folder: CheckpointFolder
   ) throws -> [(name: String, weights: WeightFiles)] {
-    func open(_ name: String) throws -> WeightFiles {
-      try folder.requireInside(directory + name)
-      return try WeightFiles.openShard(directory + name)
-    }
     if !names.contains(where: { FileSystem.exists(directory + $0) }) {
       var byContent: [(name: String, weights: WeightFiles)] = []
       for file in FileSystem.files(in: directory) where directory + file != index {
-        let source = try InputFile(path: directory + file)
+        let source = try folder.open(directory + file)
         guard WeightFiles.looksLikeWeights(try source.bytes(at: 0, count: min(source.size, 9))) else {
           continue
         }
-        let weights = try open(file)
+        let weights = try WeightFiles.openShard(source)
         if let shard = weights.tensors.first.flatMap({ shardOfTensor[$0.name] }) {
           byContent.append((shard, weights))
         }
@@ -92,7 +89,7 @@ extension ShardedIndex {
           because: "the index \(FileSystem.lastComponent(index)) names it",
           remedies: ["Download \(name) from \(folder.source) into the same folder."])
       }
-      return (name, try open(name))
+      return (name, try WeightFiles.openShard(folder.open(directory + name)))
     }
   }
 }

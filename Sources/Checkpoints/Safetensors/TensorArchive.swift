@@ -29,7 +29,7 @@ package enum TensorArchive {
   /// - Throws: ``BenbenError`` when the file is damaged, or its tensors were computed from something else.
   package static func read(_ path: String, origin: String) throws -> [String: Tensor]? {
     guard FileSystem.exists(path) else { return nil }
-    let files = try Safetensors.open(path)
+    let files = try Safetensors.open(InputFile(path: path))
     guard files.metadata[originKey] == origin else {
       throw BenbenError(
         .usage, "the file belongs to another run", at: path,

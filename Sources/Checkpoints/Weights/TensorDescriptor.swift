@@ -30,6 +30,8 @@ package struct TensorDescriptor: Sendable {
   package internal(set) var scaleOffset: Int?
   /// The scale s of all values, for stored numbers q that represent q·s.
   package internal(set) var uniformScale: Float?
+  /// The name of another program's format whose values are no products with a scale, and which is not computed with.
+  package internal(set) var foreignFormat: String?
   /// Whether a native model says that values were rounded when it was made.
   var isRounded: Bool
   /// The SHA-256 of the bytes, and of the scales, where the file lists them.
@@ -66,7 +68,7 @@ package struct TensorDescriptor: Sendable {
   }
 
   /// The common name of the stored type.
-  package var typeName: String { blocks?.rawValue ?? type.rawValue }
+  package var typeName: String { foreignFormat ?? blocks?.rawValue ?? type.rawValue }
 
   /// Returns the number of values that a number of stored bytes holds.
   func valueCount(ofBytes count: Int) -> Int {
@@ -81,7 +83,11 @@ package struct TensorDescriptor: Sendable {
   /// The narrowest type of a native model that holds every value, or nil when the element type cannot be used in
   /// computation.
   var weightType: WeightType? {
-    if type == .i8, scaleOffset != nil { return .int8 }
+    if foreignFormat != nil { return nil }
+    // One scale of a whole matrix is that of each of its rows.
+    if type == .i8, scaleOffset != nil || uniformScale != nil && shape.count >= 2 && strides == nil {
+      return .int8
+    }
     if uniformScale != nil || blocks != nil { return .f32 }
     // A number of three or two bits after the first, and of few exponents.
     return type.isFloat8 ? .bf16 : WeightType(keeping: type)
@@ -89,12 +95,15 @@ package struct TensorDescriptor: Sendable {
 
   /// Whether the bytes are those of a type of a native model.
   func isStored(as other: WeightType) -> Bool {
-    weightType == other && uniformScale == nil && blocks == nil && !type.isFloat8
+    weightType == other && (uniformScale == nil || other == .int8) && blocks == nil && !type.isFloat8
   }
 
   /// Reads the scales of the outermost rows of quantized values, and checks their hash and that the values are finite
   /// with them; empty for a tensor without scales.
   func scales() throws -> [Float] {
+    if weightType == .int8, let uniformScale {
+      return [Float](repeating: uniformScale, count: shape.first ?? 1)
+    }
     guard let scaleOffset else { return [] }
     var scales = [Float](repeating: 0, count: shape.first ?? 1)
     try scales.withUnsafeMutableBytes { try file.read(at: scaleOffset, into: $0) }

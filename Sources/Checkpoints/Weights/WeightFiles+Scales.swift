@@ -21,28 +21,45 @@ extension WeightFiles {
   /// How the rule of an entry begins that is used, as a part of a tensor.
   package static let joinedRule = "belongs to "
 
-  /// Returns the weights with their scales joined to them.
+  /// Returns the weights with their scales joined to them; those in a format whose values are something else than products
+  /// are marked.
   ///
-  /// - Throws: ``BenbenError`` for a scale that cannot be one, and for a format whose values are something else than products.
+  /// - Throws: ``BenbenError`` for a scale that cannot be one.
   func joiningScales() throws -> WeightFiles {
     let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
     var absorbed = absorbed
     var joined: [TensorDescriptor] = []
-    if let text = metadata["_quantization_metadata"] {
-      try Self.requireKnown(Array(text.utf8), at: files.first?.path ?? "")
-    }
+    let layers =
+      try metadata["_quantization_metadata"].map { text in
+        try Self.json(Array(text.utf8), at: files.first?.path ?? "")["layers"]?.object ?? [:]
+      } ?? [:]
+    /// The formats of layers that are not computed with, by a part of the end of their tensors' names.
+    var foreignLayers = layers.compactMapValues(Self.foreignFormat)
     for tensor in tensors {
       let base = tensor.name.hasSuffix(Self.weight) ? String(tensor.name.dropLast(Self.weight.count)) : nil
-      guard tensor.type.isFloat8 || tensor.type == .i8, tensor.scaleOffset == nil, let base else {
+      guard tensor.scaleOffset == nil, let base else {
         joined.append(tensor)
         continue
       }
-      if let format = byName[base + Self.formatName] {
+      let format = byName[base + Self.formatName]
+      let description = try format.map { format in
         let bytes = try format.file.bytes(
           at: format.offset, count: min(format.byteCount, Self.maximumFormatLength))
-        try Self.requireKnown(bytes, at: "\(format.file.path): \(quoted(format.name))")
-        absorbed.append((format.name, Self.joinedRule + "\(tensor.name): its format"))
+        return try Self.json(bytes, at: "\(format.file.path): \(quoted(format.name))")
       }
+      let listed = foreignLayers.keys.first { base == $0 || base.hasSuffix("." + $0) }
+      if let foreign = description.flatMap(Self.foreignFormat) ?? listed.flatMap({ foreignLayers[$0] }) {
+        if let listed { foreignLayers[listed] = nil }
+        var marked = tensor
+        marked.foreignFormat = foreign
+        joined.append(marked)
+        continue
+      }
+      guard tensor.type.isFloat8 || tensor.type == .i8 else {
+        joined.append(tensor)
+        continue
+      }
+      if let format { absorbed.append((format.name, Self.joinedRule + "\(tensor.name): its format")) }
       let scales = Self.scaleNames.compactMap { byName[base + $0] }
       guard scales.count <= 1 else {
         throw malformed("two scales of one tensor", tensor.file.path, quoted(tensor.name))
@@ -50,11 +67,11 @@ extension WeightFiles {
       absorbed += Self.inputNames.compactMap { byName[base + $0]?.name }
         .map { ($0, "the scale of an input, which is rounded otherwise here") }
       guard let scale = scales.first else {
-        if byName[base + Self.formatName] != nil {
+        if format != nil {
           throw malformed(
             "a scale is missing", tensor.file.path,
-            "\(quoted(tensor.name)) is said to be scaled, and there is no \(quoted(base + Self.scaleNames[1]))"
-          )
+            "\(quoted(tensor.name)) is said to be scaled, and there is no \(quoted(base + Self.scaleNames[1]))",
+            Self.remedy)
         }
         joined.append(tensor)
         continue
@@ -62,13 +79,16 @@ extension WeightFiles {
       joined.append(try tensor.scaled(by: scale))
       absorbed.append((scale.name, Self.joinedRule + "\(tensor.name): its scale"))
     }
+    if let (layer, format) = foreignLayers.first {
+      throw Self.isForeign(format, at: "\(files.first?.path ?? ""): \(quoted(layer))")
+    }
     if let marker = tensors.first(where: { $0.name == Self.marker || $0.name.hasSuffix("." + Self.marker) }),
       tensors.contains(where: \.type.isFloat8),
       !absorbed.contains(where: { $0.rule.hasPrefix(Self.joinedRule) })
     {
       throw malformed(
         "the scales are missing", marker.file.path,
-        "\(quoted(marker.name)) says that its fp8 weights are scaled")
+        "\(quoted(marker.name)) says that its fp8 weights are scaled", Self.remedy)
     }
     let names = Set(absorbed.map(\.name))
     joined.removeAll { tensor in
@@ -82,21 +102,36 @@ extension WeightFiles {
       files: files, tensors: joined, format: format, metadata: metadata, absorbed: absorbed)
   }
 
-  /// Throws unless every format that a JSON text names is one whose values are products with a scale.
-  private static func requireKnown(_ text: [UInt8], at place: String) throws {
+  private static let remedy = "Download the file again, or take the weights in bf16."
+
+  /// Reads what describes a quantization.
+  private static func json(_ text: [UInt8], at place: String) throws -> JSONValue {
     guard let json = try? JSONValue(parsing: text) else {
-      throw malformed("a quantization that is not known", place, "what describes it is no JSON")
+      throw malformed("a quantization that is not known", place, "what describes it is no JSON", remedy)
     }
-    let layers = json["layers"]?.object.map { Array($0.values) } ?? [json]
-    for layer in layers {
-      let format = layer["format"]?.string ?? ""
-      guard knownFormats.contains(format), layer["convrot"] == nil || layer["convrot"] == false else {
-        throw malformed(
-          "a quantization that is not known", place,
-          layer["convrot"] == nil ? "its format is \(quoted(format))" : "its weights are rotated",
-          "Take the weights as \(knownFormats.sorted().joined(separator: ", ")), or in bf16.")
+    return json
+  }
+
+  /// Returns the name of the format of a layer whose values are no products with a scale; nil where they are.
+  private static func foreignFormat(_ layer: JSONValue) -> String? {
+    let format = layer["format"]?.string ?? ""
+    guard knownFormats.contains(format) else { return format.isEmpty ? "a format without a name" : format }
+    return layer["convrot"] == nil || layer["convrot"] == false ? nil : "\(format), rotated"
+  }
+
+  /// Throws when weights are in a format that is not computed with.
+  func requireKnownFormats() throws {
+    for tensor in tensors {
+      if let format = tensor.foreignFormat {
+        throw Self.isForeign(format, at: "\(tensor.file.path): \(quoted(tensor.name))")
       }
     }
+  }
+
+  private static func isForeign(_ format: String, at place: String) -> BenbenError {
+    malformed(
+      "a quantization that is not known", place, "its format is \(quoted(format))",
+      "Take the weights as \(knownFormats.sorted().joined(separator: ", ")), or in bf16.")
   }
 }
 
@@ -105,15 +140,21 @@ extension TensorDescriptor {
   fileprivate func scaled(by scale: TensorDescriptor) throws -> TensorDescriptor {
     let count = scale.shape.reduce(1, *)
     func fault(_ why: String) -> BenbenError {
-      malformed("a scale that is none", scale.file.path, "\(quoted(scale.name)): \(why)")
+      malformed(
+        "a scale that is none", scale.file.path, "\(quoted(scale.name)): \(why)",
+        "Take the weights as their program writes them, or in bf16.")
     }
-    guard scale.type == .f32, scale.strides == nil else { throw fault("it is not in f32") }
-    if type == .i8, count == shape.first, count > 1, shape.count >= 2, scale.file === file {
+    if type == .i8, count == shape.first, count > 1, shape.count >= 2, scale.file === file,
+      scale.strides == nil
+    {
+      guard scale.type == .f32 else { throw fault("it is in \(scale.typeName), not in f32") }
       return with(scaleOffset: scale.offset)
     }
     guard count == 1 else { throw fault("it has \(count) numbers for \(shape.text) values") }
+    guard scale.weightType != nil, scale.strides == nil else { throw fault("it is in \(scale.typeName)") }
     var value: Float = 0
-    try withUnsafeMutableBytes(of: &value) { try scale.file.read(at: scale.offset, into: $0) }
+    var conversion = try TensorConversion(scale, to: .f32)
+    _ = try conversion.next { value = $0.loadUnaligned(as: Float.self) }
     // The largest number of any eight-bit type.
     guard (value * 57344).isFinite else { throw fault("it is \(value)") }
     return with(uniformScale: value)

@@ -43,31 +43,32 @@ package struct WeightFiles {
 
   /// Opens a weights file, the index of sharded weights, or a folder that holds either.
   package static func openAny(_ path: String) throws -> WeightFiles {
+    try HubCache.requireDownloaded(path)
     if FileSystem.isFolder(path) {
       let parts = path.split(separator: "/").map(String.init)
       let parent = (path.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
       return try CheckpointFolder(path: parent).weights(of: parts.last ?? ".")
     }
-    guard path.lowercased().hasSuffix(".json") else { return try open(path) }
+    let file = try InputFile(path: path)
+    guard path.lowercased().hasSuffix(".json") else { return try open(file) }
     let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    return try ShardedIndex.open(path, in: CheckpointFolder(path: parent))
+    return try ShardedIndex.open(file, in: CheckpointFolder(path: parent))
   }
 
   /// Opens a weights file, identified by its content as a safetensors file, a PyTorch archive or a GGUF file.
   ///
   /// - Throws: ``BenbenError`` that names the file's actual format, where that can be recognised.
-  package static func open(_ path: String) throws -> WeightFiles {
-    try openShard(path).joiningScales()
+  package static func open(_ file: InputFile) throws -> WeightFiles {
+    try openShard(file).joiningScales()
   }
 
   /// Opens a weights file whose tensors may belong to those of other files.
-  static func openShard(_ path: String) throws -> WeightFiles {
-    let file = try InputFile(path: path)
+  static func openShard(_ file: InputFile) throws -> WeightFiles {
     let head = try file.bytes(at: 0, count: min(file.size, 9))
-    if Safetensors.looksLikeOne(head) { return try Safetensors.open(path) }
-    if GGUF.looksLikeOne(head) { return try GGUF.open(path) }
-    let isNamedForPyTorch = [".bin", ".pt", ".pth", ".ckpt"].contains { path.lowercased().hasSuffix($0) }
+    if Safetensors.looksLikeOne(head) { return try Safetensors.open(file) }
+    if GGUF.looksLikeOne(head) { return try GGUF.open(file) }
+    let isNamedForPyTorch = [".bin", ".pt", ".pth", ".ckpt"].contains { file.path.lowercased().hasSuffix($0) }
     return PyTorchArchive.isArchive(head) || isNamedForPyTorch
-      ? try PyTorchArchive.open(path) : try Safetensors.open(path)
+      ? try PyTorchArchive.open(file) : try Safetensors.open(file)
   }
 }

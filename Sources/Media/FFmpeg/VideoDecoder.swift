@@ -20,7 +20,7 @@ final class VideoDecoder {
       "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,webp_pipe,bmp_pipe,tiff_pipe,avi",
       0)
     // Whatever FFmpeg was built with, only these decoders read an unknown file, its sound and subtitles included.
-    av_dict_set(&options, "codec_whitelist", Self.decoders, 0)
+    av_dict_set(&options, "codec_whitelist", Self.decoders.joined(separator: ","), 0)
     av_dict_set(&options, "max_streams", "8", 0)
     guard avformat_open_input(&container, "file:" + path, Self.imageFormat(path), &options) >= 0 else {
       throw BenbenError(
@@ -34,6 +34,14 @@ final class VideoDecoder {
     stream = try ffmpeg(
       av_find_best_stream(container, AVMEDIA_TYPE_VIDEO, -1, -1, &description, 0), .malformed, "no video in",
       path)
+    // The list above holds for what looks at the streams, and not for what decodes them here.
+    if let name = description.map({ String(cString: $0.pointee.name) }), !Self.decoders.contains(name) {
+      throw BenbenError(
+        .malformed, "this video is not decoded", at: path, because: "it is coded as \(name.printable)",
+        remedies: [
+          "H.264, H.265, MPEG-4, VP8, VP9, AV1, FFV1, Motion JPEG and GIF are read: convert it to one."
+        ])
+    }
     let codec = try allocated(avcodec_alloc_context3(description), "create the decoder", path)
     self.codec = codec
     guard let parameters = container?.pointee.streams[Int(stream)]?.pointee.codecpar else { return }
@@ -42,8 +50,10 @@ final class VideoDecoder {
     try ffmpeg(avcodec_open2(codec, description, nil), .malformed, "cannot decode", path)
   }
 
-  private static let decoders =
-    "h264,hevc,mpeg4,mjpeg,png,gif,webp,bmp,tiff,vp8,vp9,av1,libdav1d,ffv1,rawvideo"
+  private static let decoders = [
+    "h264", "hevc", "mpeg4", "mjpeg", "png", "gif", "webp", "bmp", "tiff", "vp8", "vp9", "av1", "libdav1d",
+    "ffv1", "rawvideo",
+  ]
 
   /// Reads what the container does not say from its first frames, none of which may be too large.
   private func findStreams() throws {

@@ -14,7 +14,7 @@ public enum ClipReader {
   /// Returns what is not done with a picture that is to be turned, as the end of a sentence that begins with it; nil where
   /// nothing is to be done.
   package static func orientationRemark(on path: String) -> String? {
-    JPEGOrientation.recorded(in: path).map {
+    ExifOrientation.recorded(in: path).map {
       "is to be turned, says its camera (Exif orientation \($0)); as in the official example, it is not: save it turned"
     }
   }
@@ -53,8 +53,17 @@ public enum ClipReader {
   static func commentHere(of path: String) throws -> String? {
     let file = try frames(of: path)?.first ?? path
     try requireReadable(file)
-    return JPEGPicture.isOne(file) ? nil : try VideoDecoder(file).comment()
+    let comment = JPEGPicture.isOne(file) ? nil : try VideoDecoder(file).comment()
+    guard comment?.utf8.count ?? 0 <= maximumComment else {
+      throw BenbenError(
+        .malformed, "the comment of this clip is too long", at: path,
+        because: "more than \(maximumComment) bytes are none that say how a clip was made")
+    }
+    return comment
   }
+
+  /// The longest comment that is read, in bytes.
+  private static let maximumComment = 1 << 20
 
   /// Returns the paths of the PNGs of a folder, at least one; nil for a file.
   private static func frames(of path: String) throws -> [String]? {

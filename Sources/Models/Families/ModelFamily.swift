@@ -93,6 +93,10 @@ package struct ModelFamily: Equatable, Sendable {
   package func requireTokenizer(
     _ folder: String, config: JSONValue? = nil, file: (String) throws -> [UInt8]?
   ) throws {
+    let fast = TokenizerFile.fast
+    if let content = try file(fast.rawValue), !fast.matches(content) {
+      throw tokenizerFault("\(folder)/\(fast.rawValue)", "it is cut short, or something else")
+    }
     let size =
       folder == Self.tokenizer(of: t5Component)
       ? try T5Tokenizer(folder: folder, file: file).vocabularySize

@@ -56,6 +56,9 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("text_encoders.clip_l.transformer.", "a ComfyUI checkpoint's CLIP-L"),
     ("text_encoders.clip_g.transformer.", "a ComfyUI checkpoint's CLIP-G"),
     ("text_encoders.t5xxl.transformer.", "a ComfyUI checkpoint's T5"),
+    ("text_encoders.clip_l.", "a ComfyUI checkpoint's CLIP-L"),
+    ("text_encoders.clip_g.", "a ComfyUI checkpoint's CLIP-G"),
+    ("text_encoders.t5xxl.", "a ComfyUI checkpoint's T5"),
     ("clip_l.transformer.", "ComfyUI's CLIP-L"),
     ("clip_g.transformer.", "ComfyUI's CLIP-G"),
     ("t5xxl.transformer.", "ComfyUI's T5"),
@@ -109,11 +112,22 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("single_transformer_blocks.0.", "a part of a FLUX or miniFLUX transformer"),
     ("input_blocks.0.", "a UNet of Stable Diffusion"), ("down_blocks.0.", "a UNet of Stable Diffusion"),
     ("blk.0.attn_q.weight", "a language model in GGUF"),
+    ("model_ema.x_embedderweight", "a moving average whose names have lost their dots"),
+    ("model_ema.pos_embedprojweight", "a moving average whose names have lost their dots"),
   ]
 
   /// Returns what weights of no component of Pyramid Flow are, or nil when nothing is known of them.
   package static func foreign(in names: Set<String>) -> String? {
     others.first { other in names.contains { $0.contains(other.part) } }?.what
+  }
+
+  /// Returns what to do about such weights; nil where nothing helps.
+  package static func remedy(forForeign what: String) -> String? {
+    if what.hasPrefix("a LoRA") {
+      return "A LoRA holds changes to weights, and none itself: merge it into the transformer first."
+    }
+    if what.hasPrefix("a moving") { return "Save the average under the names of the weights." }
+    return what.contains(" without its ") ? "Take the file that holds the whole." : nil
   }
 
   /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.

@@ -5,18 +5,17 @@ extension GenerationRequest {
   /// Source: the official README and demos (`app.py`, the notebooks), which know these values only.
   package func remarks(variant: ReleasedVariant) -> [String] {
     var remarks: [String] = []
-    let trained = (variant.width, variant.height)
-    if (width, height) != trained, (height, width) != trained {
+    if (width, height) != (variant.width, variant.height) {
       remarks.append(
         "\(variant.name) was trained at \(variant.width)×\(variant.height); at \(width)×\(height) pictures may fall apart"
       )
     }
-    if latentFrames > 1, !(1...9 ~= videoGuidanceScale) {
+    if latentFrames > 1, !(4...7 ~= videoGuidanceScale) {
       remarks.append(
         "video guidance of \(videoGuidanceScale) is outside of what was tried (4 to 7); colours burn in above, motion fades below"
       )
     }
-    if !(1...15 ~= guidanceScale) {
+    if !(7...9 ~= guidanceScale) {
       remarks.append("guidance of \(guidanceScale) is outside of what was tried (7 to 9)")
     }
     if approximation != .off {

@@ -92,7 +92,9 @@ package struct CLIPTokenizer {
     var ranks: [BytePairMerges.Pair: Int] = [:]
     for (rank, line) in lines.dropFirst().prefix(49152 - 256 - 2).enumerated() {
       let parts = line.split(whereSeparator: \.isWhitespace)
-      guard parts.count == 2 else { throw tokenizerFault(path, "line \(rank + 2) is no pair") }
+      guard parts.count == 2, line.allSatisfy({ $0.unicodeScalars.count < 32 }) else {
+        throw tokenizerFault(path, "line \(rank + 2) is no pair")
+      }
       ranks[BytePairMerges.Pair(left: String(parts[0]), right: String(parts[1]))] = rank
     }
     guard !ranks.isEmpty else { throw tokenizerFault(path, "it holds no merges") }

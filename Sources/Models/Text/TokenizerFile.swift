@@ -39,5 +39,6 @@ package enum TokenizerFile: String, CaseIterable, Sendable {
 
 /// Returns an error about a tokenizer's file.
 func tokenizerFault(_ file: String, _ why: String) -> BenbenError {
-  BenbenError(.malformed, "malformed tokenizer", at: file, because: why)
+  BenbenError(
+    .malformed, "malformed tokenizer", at: file, because: why, remedies: ["Download the file again."])
 }

@@ -77,7 +77,10 @@ public struct TraceComparison: Sendable {
     }
     guard !rows.isEmpty || !frames.isEmpty else {
       throw BenbenError(
-        .malformed, "nothing to compare", at: path, because: "it shares no dataset with \(referencePath)")
+        .malformed, "nothing to compare", at: path, because: "it shares no dataset with \(referencePath)",
+        remedies: [
+          "Two goldens, or what two verifications kept, are compared; a run is compared with its golden by its verification."
+        ])
     }
   }
 
@@ -118,7 +121,7 @@ public struct TraceComparison: Sendable {
         String(
           format:
             "%@  PSNR min %.2f dB  SSIM min %.5f  FLIP max %.3g  changes min %@  identical %.3f %%  max %d",
-          $0.path, $0.psnrMinDb, $0.ssimMin, $0.flipMax,
+          $0.path, $0.psnrMinDb, $0.ssimMin.roundedDown(toDigits: 5), $0.flipMax,
           $0.temporalPsnrMinDb.map { String(format: "%.2f dB", $0) } ?? "-",
           ($0.identicalFraction * 1e5).rounded(.down) / 1000, $0.maxAbs)
       }

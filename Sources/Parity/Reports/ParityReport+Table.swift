@@ -16,9 +16,11 @@ extension ParityReport {
       lines.append(
         String(
           format: "frames  %@  PSNR min %.2f mean %.2f dB  SSIM min %.5f%@%@  identical %.3f %%  max %d  %@",
-          clip.mode.rawValue, clip.psnrMinDb, clip.psnrMeanDb, clip.ssimMin, flip, vmaf,
+          clip.mode.rawValue, clip.psnrMinDb, clip.psnrMeanDb, clip.ssimMin.roundedDown(toDigits: 5), flip,
+          vmaf,
           // Never rounded up: 100 means that all are.
-          (1e5 * clip.identicalFraction).rounded(.down) / 1000, clip.maxAbs, clip.passed ? "ok" : "FAILED"))
+          (100 * clip.identicalFraction).roundedDown(toDigits: 3), clip.maxAbs, clip.passed ? "ok" : "FAILED")
+      )
       lines += clip.explanations.map { "  " + $0.printable }
     }
     let failures = tensors.filter { !$0.passed }

@@ -191,7 +191,8 @@ public struct SuiteReport: Sendable {
           line(
             entry.name.printable, entry.passed ? "ok" : "FAILED",
             number(report.shownComparison?.psnrMinDb, 2),
-            number(report.shownComparison?.ssimMin, 5), report.firstDivergence?.printable ?? ""))
+            number(report.shownComparison?.ssimMin.roundedDown(toDigits: 5), 5),
+            report.firstDivergence?.printable ?? ""))
       case .failure(let failure):
         lines.append(line(entry.name.printable, "ERROR", "", "", failure.text.printable))
       }

@@ -55,6 +55,7 @@ public struct GoldenBundle: Sendable {
       guard RelativePath.staysInside(path) else { throw fault("a path leaves the bundle") }
       return File(path: path, bytes: bytes, sha256: hash)
     }
+    guard Set(files.map(\.path)).count == files.count else { throw fault("a file is listed twice") }
     guard files.contains(where: { $0.path == Self.trace }) else { throw fault("\(Self.trace) is not listed") }
     let given = (manifest["checkpoint"]?.array ?? []).compactMap { row -> (String, String)? in
       guard let path = row["path"]?.string, let hash = row["sha256"]?.string else { return nil }
@@ -75,12 +76,23 @@ public struct GoldenBundle: Sendable {
     for file in files {
       let source = try InputFile(path: path + "/" + file.path)
       guard source.size == file.bytes, try source.sha256() == file.sha256 else {
-        throw BenbenError(
-          .malformed, "the golden bundle is damaged", at: source.path,
-          because: "it is another file than \(Self.manifest) lists",
-          remedies: ["Get the bundle again; what it says cannot be trusted."])
+        throw damaged(source.path)
       }
     }
+  }
+
+  /// Throws when the trace that was opened, which has a SHA-256, is not the one that the manifest lists.
+  package func requireTrace(sha256: String) throws {
+    guard files.contains(where: { $0.path == Self.trace && $0.sha256 == sha256 }) else {
+      throw damaged(tracePath)
+    }
+  }
+
+  private func damaged(_ path: String) -> BenbenError {
+    BenbenError(
+      .malformed, "the golden bundle is damaged", at: path,
+      because: "it is another file than \(Self.manifest) lists",
+      remedies: ["Get the bundle again; what it says cannot be trusted."])
   }
 
   /// Returns the components of a model that were not made from the very files that the golden was recorded with; nil

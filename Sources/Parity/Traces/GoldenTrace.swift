@@ -74,6 +74,9 @@ public final class GoldenTrace: Sendable {
     request = try Self.parse(text, path: path)
   }
 
+  /// Returns the SHA-256 of the very file that is read, in lower-case hexadecimal.
+  package func sha256() throws -> String { try file.sha256() }
+
   private static func parse(_ text: String, path: String) throws -> Request {
     func fault(_ why: String) -> BenbenError {
       BenbenError(.malformed, "malformed golden trace", at: "\(path): request", because: why)

@@ -1,6 +1,7 @@
 import CHDF5
 import Files
 import Foundation
+import JSON
 import Tensors
 
 /// The contents of an untrusted HDF5 file, with every object checked: hard links only, values inside the file, known
@@ -96,7 +97,7 @@ struct HDF5Contents: Sendable {
       let bytes = UnsafeRawBufferPointer(start: name, count: min(length, maximumNameLength))
       let text = String(validating: bytes, as: UTF8.self)
       // With a slash in its name, a link would be looked for through other links.
-      if length > maximumNameLength || text.map(RelativePath.isName) != true {
+      if length > maximumNameLength || text.map({ RelativePath.isName($0) && $0.isStreamSafe }) != true {
         fault = (text ?? "", "a name of a link is too long, or no name")
       } else if let text, !isHard {
         fault = (text, "it is a soft or external link")

@@ -12,14 +12,19 @@ final class HDF5File: Sendable {
   let path: String
   private let source: any HDF5Source
   private let contents: HDF5Contents
-  private let fileSize: Int
+  private let file: InputFile
 
   init(path: String) throws {
     self.path = path
-    fileSize = try InputFile(path: path).size
+    file = try InputFile(path: path)
     source = try ReaderProcess.isOn ? HDF5Process(path: path) : HDF5Library.File(path: path)
     contents = source.contents
+    // The library opens files by their paths: it must be this one that it opened.
+    try file.checkUnchanged()
   }
+
+  /// Returns the SHA-256 of the very file that is read.
+  func sha256() throws -> String { try file.sha256() }
 
   private func fault(_ name: String, _ why: String) -> BenbenError {
     BenbenError(.malformed, "malformed golden trace", at: "\(path):/\(name)", because: why)
@@ -41,8 +46,8 @@ final class HDF5File: Sendable {
     return shape
   }
 
-  /// The most bytes of memory that a dataset takes, whatever its size in the file: twice the frames of the longest clip.
-  private static let maximumMemory = 1 << 31
+  /// The most bytes of memory that a dataset takes, whatever its size in the file: more than the frames of the longest clip.
+  static let maximumMemory = 1 << 30
   /// The memory that a dataset may take without asking how much of it is stored, and its largest multiple of that.
   private static let ordinaryMemory = 1 << 28
   private static let maximumGrowth = 64
@@ -54,9 +59,9 @@ final class HDF5File: Sendable {
       throw fault(name, "the dataset is missing")
     }
     let memory = count * MemoryLayout<Element>.stride
-    guard memory <= Self.maximumMemory, memory <= max(Self.ordinaryMemory, Self.maximumGrowth * fileSize)
+    guard memory <= Self.maximumMemory, memory <= max(Self.ordinaryMemory, Self.maximumGrowth * file.size)
     else {
-      throw fault(name, "it would take \(memory) bytes of memory, for a file of \(fileSize)")
+      throw fault(name, "it would take \(memory) bytes of memory, for a file of \(file.size)")
     }
     var values = [Element](repeating: zero, count: count)
     try values.withUnsafeMutableBytes { try source.read(name, as: type, into: $0) }

@@ -7,6 +7,8 @@ extension HDF5Library {
   final class File: HDF5Source {
     private let path: String
     private let handle: HDF5Handle
+    /// The longest string that is read, in bytes.
+    private static let maximumString = 1 << 20
     let contents: HDF5Contents
 
     init(path: String) throws {
@@ -78,10 +80,13 @@ extension HDF5Library {
             throw fault(object, "attribute \(name) cannot be read")
           }
           defer { H5free_memory(pointer) }
+          guard strnlen(pointer, Self.maximumString + 1) <= Self.maximumString else {
+            throw fault(object, "attribute \(name) is too long")
+          }
           return String(cString: pointer)
         }
         let size = H5Tget_size(type.id)
-        guard 0...(1 << 20) ~= size else { throw fault(object, "attribute \(name) is too long") }
+        guard 0...Self.maximumString ~= size else { throw fault(object, "attribute \(name) is too long") }
         var bytes = [UInt8](repeating: 0, count: size)
         guard H5Aread(attribute, type.id, &bytes) >= 0 else {
           throw fault(object, "attribute \(name) cannot be read")

@@ -6,8 +6,11 @@ import Tensors
 
 /// A reader of HDF5 files in a process of its own: what it does, and how it is asked.
 package final class HDF5Process: HDF5Source {
+  /// The most memory that the library may map, in bytes: twice what one dataset takes at most.
+  private static let maximumMemory = 2 * HDF5File.maximumMemory
+
   /// Reads one trace for another process.
-  package static let service = ReaderProcess.Service("trace") { path, channel in
+  package static let service = ReaderProcess.Service("trace", maximumMemory: maximumMemory) { path, channel in
     let file: HDF5Library.File
     do { file = try HDF5Library.File(path: path) } catch {
       _ = channel.receive()

@@ -20,11 +20,12 @@ package final class RunTrace {
   /// Creates the file; of what is there, only another run's is replaced.
   package init(path: String) throws {
     self.path = path
-    if FileSystem.exists(path), (try? HDF5File(path: path).string("schema")) != Self.schema {
+    let isThere = FileSystem.exists(path)
+    if isThere, (try? HDF5File(path: path).string("schema")) != Self.schema {
       throw BenbenError(
         .cannotCreate, "the output exists", at: path, because: "it is not what another verification kept")
     }
-    staged = try StagedFile(destination: path, mayReplace: true)
+    staged = try StagedFile(destination: path, mayReplace: isThere)
     file = try HDF5Library.locked {
       // In memory: HDF5 does not survive a disk that is full.
       let access = try HDF5Handle(

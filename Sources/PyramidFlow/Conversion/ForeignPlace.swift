@@ -13,14 +13,41 @@ struct ForeignPlace {
       (why, remedy) = ("the components are in the folder of a snapshot", advice)
       return
     }
-    guard let weights = try? WeightFiles.openAny(path), !weights.tensors.isEmpty else { return nil }
+    if (try? Pack.isOne(path)) == true {
+      (why, remedy) = ("it is a packed model", "Unpack it first.")
+      return
+    }
+    let weights: WeightFiles
+    do { weights = try WeightFiles.openAny(path) } catch let error as BenbenError {
+      guard error.kind == .malformed, Self.isNamedForWeights(path) else { return nil }
+      (why, remedy) = ("\(error.what): \(error.why)", error.remedies.first)
+      return
+    } catch { return nil }
+    guard !weights.tensors.isEmpty else { return nil }
     let names = Set(weights.tensors.map(\.name))
-    let what =
-      RecognizedWeights.all(in: names).first.map { "a \($0.role.title)" }
-      ?? RecognizedWeights.foreign(in: names)
-    why = "it is \(what ?? "\(weights.tensors.count) tensors of something else") on its own"
+    var titles: [String] = []
+    for found in RecognizedWeights.all(in: names) where !titles.contains("a \(found.role.title)") {
+      titles.append("a \(found.role.title)")
+    }
+    if titles.count > 1 {
+      why = "it is one file with \(titles.joined(separator: ", "))"
+      remedy = "Name the file for each of its components."
+      return
+    }
+    let foreign = RecognizedWeights.foreign(in: names)
+    let what = titles.first ?? foreign ?? "\(weights.tensors.count) tensors of something else"
+    why = "it is \(what) on its own"
     let real = FileSystem.realPath(path)
     let isInCheckpoint = FileSystem.exists(FileSystem.parent(of: real) + "/" + ModelFamily.vaeComponent)
-    remedy = isInCheckpoint ? "Give the folder above it: \(FileSystem.parent(of: real))" : nil
+    remedy =
+      isInCheckpoint
+      ? "Give the folder above it: \(FileSystem.parent(of: real))"
+      : foreign.flatMap(RecognizedWeights.remedy(forForeign:))
+  }
+
+  private static func isNamedForWeights(_ path: String) -> Bool {
+    [".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".benben", ".zst"].contains {
+      path.lowercased().hasSuffix($0)
+    }
   }
 }

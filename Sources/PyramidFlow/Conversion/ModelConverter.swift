@@ -105,11 +105,12 @@ public struct ModelConverter: Sendable {
       try NativeModelImporter.plan(
         path, components: components, request: options, mayRequantize: mayRequantize)
     case .folder(let path) where FileSystem.exists(path) && !FileSystem.isFolder(path):
+      let place = ForeignPlace(path)
       throw BenbenError(
-        .malformed, "not a checkpoint", at: path,
-        because: ForeignPlace(path)?.why ?? "it is not a folder",
+        .malformed, "not a checkpoint", at: path, because: place?.why ?? "it is not a folder",
         remedies: [
-          "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
+          place?.remedy
+            ?? "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
         ],
         code: .notARelease)
     case .folder(let path):

@@ -63,12 +63,33 @@ enum ReleaseImporter {
   static func plan(
     _ component: SourceComponent, of family: ModelFamily, request: QuantizationOptions
   ) throws -> ComponentPlan {
-    try ComponentPlan(
+    if let role = family.role(of: component.name), !role.accepts(component.config, family, orUnnamed: true) {
+      let names = ["_class_name", "model_type"].compactMap { component.config[$0]?.string }
+      throw BenbenError(
+        .malformed, "the config is that of something else", at: component.name + "/config.json",
+        because:
+          "its class is \(names.map(\.printable).joined(separator: ", ")), not that of a \(role.title)",
+        remedies: ["Download \(component.name) from \(address(family)) again."])
+    }
+    return try ComponentPlan(
       component,
       declaration: ComponentDeclaration(
         weights: try family.declarations(of: component.name, config: component.config),
         ignoreRules: family.role(of: component.name)?.ignoreRules ?? []),
       request: request)
+  }
+
+  /// Returns why a component would not be converted; nil when nothing speaks against it.
+  static func fault(of component: SourceComponent, in family: ModelFamily) -> String? {
+    guard family.role(of: component.name) != nil else { return nil }
+    do {
+      var component = component.choosing(nil)
+      component.prefix = try recognized(component, of: family)?.prefix ?? ""
+      _ = try plan(component, of: family, request: QuantizationOptions(type: nil))
+      return nil
+    } catch let error as BenbenError {
+      return "\(component.name): \(error.what): \(error.why)"
+    } catch { return nil }
   }
 
   /// Returns the address from which a family is downloaded.

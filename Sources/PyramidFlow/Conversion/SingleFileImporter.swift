@@ -24,9 +24,13 @@ struct SingleFileImporter {
         .usage, "too many CLIP text encoders", at: "\(clipWeights.count)",
         because: "\(family.name) has \(family.clipComponents.count)")
     }
+    // One alone of two goes to its own place.
+    let clipNames =
+      clipWeights.count == 1 && clipWeights[0].isCLIPG
+      ? family.clipComponents.suffix(1) : family.clipComponents[...]
     let named =
       opened.filter { $0.recognized.role != .clip }.map { ($0, name(of: $0.recognized.role, family)) }
-      + zip(clipWeights, family.clipComponents)
+      + zip(clipWeights, clipNames)
     let order = family.sharedComponents + [ModelFamily.transformerPrefix + files.variant]
     let components = try named.map { try $0.component(named: $1, family) }.sorted {
       order.firstIndex(of: $0.name) ?? 0 < order.firstIndex(of: $1.name) ?? 0
@@ -102,7 +106,10 @@ struct SingleFileImporter {
         .malformed, "these are not the weights of a \(role.title)", at: path,
         because: all.first.map { "the tensors are those of \($0.description)" }
           ?? RecognizedWeights.foreign(in: names).map { "they are those of \($0)" }
-          ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")")
+          ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")",
+        remedies: RecognizedWeights.foreign(in: names).flatMap(RecognizedWeights.remedy(forForeign:)).map {
+          [$0]
+        } ?? [])
     }
     guard role == .clip || matching.count == 1 else {
       let prefixes = matching.map { "\"\($0.prefix.prefix(100))\"" }.joined(separator: " and ")
@@ -137,6 +144,16 @@ private struct OpenedWeights {
     return try text.map { try JSONValue(parsing: Array($0.utf8)) }
   }
 
+  /// Whether it is a CLIP-G: told by its activation where a config lies beside it, by its width otherwise.
+  var isCLIPG: Bool {
+    let config = (try? CheckpointFolder.configBeside(path) ?? configInside()) ?? nil
+    guard let config, recognized.role.accepts(config, .sd3) else { return clipWidth >= Self.widthOfCLIPG }
+    return config["hidden_act"]?.string == "gelu"
+  }
+
+  /// The width of the released CLIP-G; CLIP-L is 768 wide.
+  private static let widthOfCLIPG = 1280
+
   var clipWidth: Int { shapes["text_model.embeddings.token_embedding.weight"]?.last ?? 0 }
 
   /// Returns the component with its config: the one beside the file when it is of this class, else the deduced one.
@@ -159,8 +176,11 @@ private struct OpenedWeights {
 
 extension ModelFamily.Role {
   /// Returns whether a config is that of the role's class.
-  func accepts(_ config: JSONValue, _ family: ModelFamily) -> Bool {
+  ///
+  /// - Parameter orUnnamed: whether one that names no class is, too.
+  func accepts(_ config: JSONValue, _ family: ModelFamily, orUnnamed: Bool = false) -> Bool {
     let names = [config["_class_name"]?.string, config["model_type"]?.string].compactMap { $0 }
+    if names.isEmpty { return orUnnamed }
     return switch self {
     case .transformer: names.contains(family.architecture.className)
     case .vae: names.contains("CausalVideoVAE")

@@ -104,7 +104,8 @@ package struct Pipeline {
     let encoders = try parts.textEncoders()
     let tokens = try texts.map(encoders.tokenize)
     for (text, tokens) in zip(texts, tokens) {
-      for clip in tokens.clip where clip.isCut {
+      // Two CLIPs cut the same text at the same place.
+      if let clip = tokens.clip.first(where: \.isCut) {
         try onEvent(.cut(text: text, encoder: "CLIP", tokens: clip.ids.count))
       }
       if tokens.t5.isCut { try onEvent(.cut(text: text, encoder: "T5", tokens: tokens.t5.ids.count)) }

@@ -47,8 +47,11 @@ struct ClipVerification {
   }
 
   func run() throws -> ParityReport {
+    let file = FileSystem.isFolder(golden) ? nil : try InputFile(path: golden)
     let (reference, codec) = try ClipReader.readWithCodec(
       golden, maximumFrames: request.frameCount + Self.strayFrames, size: (request.width, request.height))
+    // The decoder opens files by their paths: it must be this one that it opened.
+    try file?.checkUnchanged()
     guard
       abs(reference.count - request.frameCount) <= Self.strayFrames
     else {
@@ -69,8 +72,7 @@ struct ClipVerification {
     var report = ParityReport(
       golden: GoldenSubject(path: golden, trace.request),
       model: ModelSubject(family: parts.family.name, manifest: parts.native.manifest))
-    report.golden.sha256 =
-      FileSystem.isFolder(golden) ? Digest.sha256(reference.bytes) : try InputFile(path: golden).sha256()
+    report.golden.sha256 = try file?.sha256() ?? Digest.sha256(reference.bytes)
     report.add(
       try ClipComparison(
         mode: .freeRunning, clip, reference: reference, encoding: isLossless ? nil : encoded,

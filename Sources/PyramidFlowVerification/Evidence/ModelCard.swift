@@ -170,7 +170,8 @@ public struct ModelCard: Sendable {
         entry.name,
         "“\(golden.prompt)”, \(golden.width)×\(golden.height), \(golden.latentFrames) latent frames",
         Self.worst(predictions), Self.worst(free), clip.map { String(format: "%.2f dB", $0.psnrMinDb) } ?? "",
-        clip.map { String(format: "%.4f", $0.ssimMin) } ?? "", entry.passed ? "PASS" : "**FAIL**",
+        clip.map { String(format: "%.4f", $0.ssimMin.roundedDown(toDigits: 4)) } ?? "",
+        entry.passed ? "PASS" : "**FAIL**",
       ]
     }
     let table = Self.table(

@@ -41,8 +41,12 @@ public struct ReportCheck: Sendable {
         "it is part \($0.index) of \($0.count) of a verification of \(golden.golden.file); merge them"
       }
     }
-    let missing = report.suite.filter { name in !report.entries.contains { $0.name == name } }
-    if !missing.isEmpty { issues.append("it lacks goldens of its suite: \(missing.joined(separator: ", "))") }
+    let compared = Set(report.entries.map(\.name))
+    let missing = report.suite.filter { !compared.contains($0) }
+    if !missing.isEmpty {
+      let names = missing.prefix(10).joined(separator: ", ") + (missing.count > 10 ? ", …" : "")
+      issues.append("it lacks \(missing.count) goldens of its suite: \(names)")
+    }
     self.issues = issues
     remarks = Self.remarks(evidence)
   }

@@ -32,7 +32,7 @@ extension Noise {
   ///
   /// - Throws: `BenbenError` when the trace cannot be read.
   public static func recorded(in trace: GoldenTrace) throws -> Noise {
-    let hash = try InputFile(path: trace.path).sha256()
+    let hash = try trace.sha256()
     return Noise(identity: "noise of a trace, SHA-256 \(hash)") { RecordedNoise(trace: trace) }
   }
 }

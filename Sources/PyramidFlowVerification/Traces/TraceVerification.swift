@@ -58,7 +58,9 @@ struct TraceVerification {
         index: $0.index, of: $0.count, golden: FileSystem.lastComponent(bundle?.path ?? trace.path),
         modes: options.modes)
     }
-    report.golden.sha256 = try InputFile(path: trace.path).sha256()
+    let sha256 = try trace.sha256()
+    try bundle?.requireTrace(sha256: sha256)
+    report.golden.sha256 = sha256
   }
 
   /// Makes the comparisons of the requested modes.

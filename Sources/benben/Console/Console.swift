@@ -1,3 +1,4 @@
+import Checkpoints
 import Files
 import Foundation
 import JSON
@@ -51,7 +52,8 @@ enum Console {
   }
 
   /// Throws when a report cannot be written there; called before long work, as reports come last.
-  static func requireWritable(_ path: String?) throws {
+  static func requireWritable(_ path: String?, from inputs: [String] = []) throws {
+    try OutputPlaces.requireApart([path], from: inputs)
     if let path, path != "-" { try StagedFile.requireWritable(path) }
   }
 }

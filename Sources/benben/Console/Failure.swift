@@ -49,7 +49,11 @@ enum Failure {
       $0._commandName == CommandLine.arguments.dropFirst().first
     }
     if let form = verb.flatMap({ Self.form(of: message.first ?? "", in: $0) }) { Console.note("  " + form) }
-    Console.note("  See 'benben help\(verb.map { " " + $0._commandName } ?? "', or 'benben help VERB")'.")
+    let inner = verb.flatMap { verb in
+      verb.configuration.subcommands.first { $0._commandName == CommandLine.arguments.dropFirst(2).first }
+    }
+    let names = [verb, inner].compactMap { $0.map { " " + $0._commandName } }.joined()
+    Console.note("  See 'benben help\(names.isEmpty ? "', or 'benben help VERB" : names)'.")
     return 64
   }
 
@@ -97,7 +101,7 @@ enum Failure {
     case .exceedsMemoryLimit: "Or allow more: --memory-limit BYTES"
     case .nothingQuantized: "Ask for a smaller type: --type int8."
     case .traceNeeded: "Name the trace with the run's request and noise: --trace FILE.h5"
-    case .notASuiteReport: "Give what `verify --shard I/N` wrote to --json or --report."
+    case .notASuiteReport: "Give what verify wrote to --json or --report, of a suite with --shard I/N."
     }
   }
 }

@@ -31,6 +31,13 @@ enum Interruption {
       }
       sigaddset(&signals, number)
     }
+    // Nothing can be thrown from here: the page that was asked for is not there.
+    signal(SIGBUS) { _ in
+      let text: StaticString =
+        "benben: error: a mapped file cannot be read: it became shorter meanwhile, or its disk fails\n"
+      _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+      _exit(74)
+    }
     // Every later write to a closed pipe raises it again, and fails as well.
     signal(SIGPIPE) { number in _ = Interruption.take(number) }
     // A program that starts others from a thread of a pool hands its blocked signals down.

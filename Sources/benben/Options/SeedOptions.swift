@@ -4,7 +4,8 @@ import PyramidFlow
 
 /// A seed, and what draws from it.
 struct SeedOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: "The seed of the noise. (default: 0)")
+  @Option(
+    parsing: .unconditional, help: "The seed of the noise: a whole number from 0 to 2⁶⁴ − 1. (default: 0)")
   var seed: UInt64?
 
   @Option(help: "Draw as PyTorch does on this device: torch-cpu or torch-cuda. (default: torch-cpu)")

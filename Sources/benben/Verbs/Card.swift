@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import PyramidFlow
 import PyramidFlowVerification
 
@@ -28,6 +29,7 @@ struct Card: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
+    try OutputPlaces.requireApart([output], from: [self.model] + report)
     let model = try VideoModel(at: model)
     try ModelCard.requireReplaceable(output)
     let checks = try report.map { try ReportCheck(EvidenceReport(at: $0), of: model) }

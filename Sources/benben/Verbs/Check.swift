@@ -16,7 +16,7 @@ struct Check: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
-    try Console.requireWritable(json)
+    try Console.requireWritable(json, from: [model])
     let native = try NativeModel(path: model)
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("checking \(model)")

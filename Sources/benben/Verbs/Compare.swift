@@ -24,7 +24,7 @@ struct Compare: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
-    try Console.requireWritable(json)
+    try Console.requireWritable(json, from: [first, second])
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("comparing")
     if [first, second].allSatisfy(GoldenTrace.isTrace) {

@@ -43,6 +43,7 @@ struct Export: ParsableCommand {
   }
 
   mutating func run() throws {
+    try OutputPlaces.requireApart([output], from: [model])
     let collection = try WeightCollection(path: model)
     let isFolder = format == .comfy && SafetensorsExport.components(of: collection).count > 1
     if isFolder, output.lowercased().hasSuffix(".safetensors") {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Clips
 import Files
 import Foundation
@@ -50,7 +51,7 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Pixels, a multiple of 64.")
   var height: Int?
 
-  @Option(help: "Latent frames: 1 is an image, 16 are 5 seconds.")
+  @Option(help: "Latent frames, 1 to 31: 1 is an image, 16 are 5 seconds.")
   var temp: Int?
 
   @Option(help: "Steps of the three stages for the first latent frame, as A,B,C.")
@@ -59,10 +60,10 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "Steps of the three stages for later latent frames, as A,B,C.")
   var videoSteps: StepList?
 
-  @Option(help: "Guidance of the first latent frame.")
+  @Option(help: "Guidance of the first latent frame: a number, such as 7.")
   var guidanceScale: Float?
 
-  @Option(help: "Guidance of later latent frames.")
+  @Option(help: "Guidance of later latent frames: a number, such as 5.")
   var videoGuidanceScale: Float?
 
   @Option(
@@ -142,7 +143,12 @@ struct Generate: AsyncParsableCommand {
       throw ValidationError("--preview \(preview): a preview is a .png")
     }
     if prompt == nil, like == nil { throw ValidationError("--prompt is missing; say what to show") }
-    if let prompt, prompt.allSatisfy(\.isWhitespace) {
+    // Characters that show nothing say nothing either.
+    if let prompt,
+      prompt.unicodeScalars.allSatisfy({
+        $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint
+      })
+    {
       throw ValidationError("--prompt is empty; say what to show")
     }
     if let fps, !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
@@ -165,6 +171,7 @@ struct Generate: AsyncParsableCommand {
     if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
+    try OutputPlaces.requireApart([output, preview, json], from: [model, image, embeddings])
     try ClipWriter.requireWritable(output, mayReplace: force)
     if let preview { try ClipWriter.requireWritable(preview, mayReplace: force) }
     try Console.requireWritable(json)

@@ -23,7 +23,7 @@ struct Report: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-      try outputs.requireWritable()
+      try outputs.requireWritable(from: reports)
       let merged = try MergedReport(of: reports)
       try outputs.write(merged.page, json: merged.json, table: merged.table, quiet: common.quiet)
       if !merged.passed { throw ExitCode(1) }

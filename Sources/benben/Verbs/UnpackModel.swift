@@ -27,6 +27,7 @@ struct UnpackModel: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   mutating func run() throws {
+    try OutputPlaces.requireApart([output], from: [pack])
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("unpacking \(pack)")
     var done = 0
