@@ -10,7 +10,9 @@ extension StagedFolder {
     do {
       return try FileDescriptor.open(FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
     } catch let error as Errno {
-      throw BenbenError(.inputOutput, "cannot sync", at: folder, because: error.description)
+      throw BenbenError(
+        error == .permissionDenied ? .cannotCreate : .inputOutput, "cannot sync", at: folder,
+        because: error.description)
     }
   }
 

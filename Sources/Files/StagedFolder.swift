@@ -15,7 +15,7 @@ package final class StagedFolder {
   package let stagingPath: String
   private let destination: String
   private let mayReplace: Bool
-  private let isReplaceable: (_ folder: String) -> Bool
+  private let isReplaceable: (_ folder: String) throws -> Bool
   private let lock: FileDescriptor
   private var subfolders: Set<String> = []
   private var isFinished = false
@@ -36,7 +36,7 @@ package final class StagedFolder {
   package init(
     destination: String, mayReplace: Bool, waits: Bool = false,
     keeping: (_ folder: String) throws -> Set<String> = { _ in [] },
-    isReplaceable: @escaping (_ folder: String) -> Bool
+    isReplaceable: @escaping (_ folder: String) throws -> Bool
   ) throws {
     self.destination = try Self.requirePossible(
       destination, mayReplace: mayReplace, isReplaceable: isReplaceable)
@@ -53,7 +53,7 @@ package final class StagedFolder {
   /// - Throws: ``BenbenError`` otherwise; called also before long work, whose output is written last.
   @discardableResult
   package static func requirePossible(
-    _ destination: String, mayReplace: Bool, isReplaceable: (_ folder: String) -> Bool
+    _ destination: String, mayReplace: Bool, isReplaceable: (_ folder: String) throws -> Bool
   ) throws -> String {
     try FileSystem.requireName(destination)
     let trimmed = resolved(destination)
@@ -63,7 +63,7 @@ package final class StagedFolder {
         because: "the folder needs a name of its own")
     }
     if !mayReplace, FileSystem.exists(trimmed) { throw BenbenError.outputExists(trimmed) }
-    if FileSystem.exists(trimmed), !mayLose(trimmed, isReplaceable) { throw isForeign(trimmed) }
+    if FileSystem.exists(trimmed), try !mayLose(trimmed, isReplaceable) { throw isForeign(trimmed) }
     try FileSystem.requireParent(of: trimmed)
     return trimmed
   }
@@ -138,12 +138,16 @@ package final class StagedFolder {
     }
   }
 
-  private static func mayLose(_ folder: String, _ isReplaceable: (String) -> Bool) -> Bool {
-    // What cannot be listed is not empty.
-    guard FileSystem.isFolder(folder),
-      let entries = try? FileManager.default.subpathsOfDirectory(atPath: folder)
-    else { return false }
-    return entries.isEmpty || isReplaceable(folder)
+  private static func mayLose(_ folder: String, _ isReplaceable: (String) throws -> Bool) throws -> Bool {
+    guard FileSystem.isFolder(folder) else { return false }
+    let entries: [String]
+    do { entries = try FileManager.default.subpathsOfDirectory(atPath: folder) } catch {
+      // What cannot be listed is not empty.
+      throw BenbenError(
+        .inputOutput, "cannot look at what would be replaced", at: folder,
+        because: error.localizedDescription)
+    }
+    return try entries.isEmpty || isReplaceable(folder)
   }
 
   private static func isForeign(_ path: String) -> BenbenError {
@@ -184,7 +188,7 @@ package final class StagedFolder {
 
   /// Swaps the old and new folders, makes that durable, then removes the old one.
   private func replace(_ parent: FileDescriptor) throws {
-    guard mayReplace, Self.mayLose(destination, isReplaceable) else { throw Self.isForeign(destination) }
+    guard mayReplace, try Self.mayLose(destination, isReplaceable) else { throw Self.isForeign(destination) }
     // The old folder is locked before it takes the staging folder's name, so that no other process writes into it.
     let old = try? FileDescriptor.open(FilePath(destination), .readOnly, options: [.directory, .closeOnExec])
     defer { try? old?.close() }
@@ -194,13 +198,15 @@ package final class StagedFolder {
       return try replaceInTwoSteps(parent)
     }
     // What was swapped out is looked at once more: it may have come after the last look.
-    guard Self.mayLose(stagingPath, isReplaceable) else {
+    let looked = Result { try Self.mayLose(stagingPath, isReplaceable) }
+    guard case .success(true) = looked else {
       guard bb_exchange(stagingPath, destination) == 0 else {
         isFinished = true
         throw BenbenError(
           .inputOutput, "cannot put back what was replaced", at: destination,
           because: Errno(rawValue: errno).description, remedies: ["It stands at \(stagingPath)."])
       }
+      _ = try looked.get()
       throw Self.isForeign(destination)
     }
     try Self.sync(parent, destination)
@@ -236,7 +242,7 @@ package final class StagedFolder {
 
   /// Puts back the folder that a killed process had moved aside, or removes it where the new one came into its place.
   private func settleAside() throws {
-    guard Self.mayLose(asidePath, isReplaceable) else { return }
+    guard try Self.mayLose(asidePath, isReplaceable) else { return }
     if rename(asidePath, destination) != 0 {
       guard errno == ENOTEMPTY || errno == EEXIST else { throw notInPlace(Errno(rawValue: errno)) }
       try removeReplaced(asidePath)

@@ -76,8 +76,14 @@ package struct NativeModel: Sendable {
   }
 
   /// Returns whether a folder holds a native model and no other file, so that replacing it loses nothing else.
-  static func isNothingElse(_ folder: String) -> Bool {
-    guard let model = try? NativeModel(path: folder) else { return false }
+  ///
+  /// - Throws: ``BenbenError`` when it cannot be read at the moment.
+  static func isNothingElse(_ folder: String) throws -> Bool {
+    let model: NativeModel
+    do { model = try NativeModel(path: folder) } catch let error as BenbenError {
+      guard error.kind == .inputOutput else { return false }
+      throw error
+    }
     return Set(FileSystem.filesBelow(folder).filter { !isEvidence($0) }).isSubset(of: model.filePaths)
   }
 
