@@ -113,6 +113,20 @@ struct ScaledWeightsTests {
     }
   }
 
+  /// A scale that is no number, or that a byte times is none, is damage wherever it stands: C7 of the review.
+  @Test(arguments: [Float.nan, .infinity, 3.4e38]) func rowsOfImpossibleScalesAreRefused(scale: Float) throws
+  {
+    let weights = try WeightFiles.open(
+      InputFile(
+        path: file([
+          ("x.weight", "I8", "[2,3]", [1, 2, 3, 4, 5, 6]),
+          ("x.weight_scale", "F32", "[2]", Self.number(1) + Self.number(scale)),
+        ])))
+    let error = try #require(throws: BenbenError.self) { try weights.tensors[0].scales() }
+    #expect(error.what == "tensor \"x.weight\" is damaged")
+    #expect(throws: BenbenError.self) { try floats(weights.tensors[0]) }
+  }
+
   /// One scale of a whole matrix of integers is that of each row: nothing is rounded again.
   @Test func oneScaleOfIntegersIsKept() throws {
     let weights = try WeightFiles.open(

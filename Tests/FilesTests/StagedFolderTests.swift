@@ -71,6 +71,17 @@ struct StagedFolderTests {
     #expect(FileSystem.entries(of: folder.path + "/output") == [isInPlace ? "new" : "old"])
   }
 
+  /// D5 of the review: a temporary name that another user holds is not used.
+  @Test(.enabled(if: geteuid() == 0, "only root may give a folder away")) func anothersFolderIsRefused()
+    throws
+  {
+    let folder = try TestFolder()
+    let planted = try folder.write([1], ".output.partial/planted")
+    chown(folder.path + "/.output.partial", 12345, 12345)
+    let error = try #require(throws: BenbenError.self) { try staged(folder.path + "/output") }
+    #expect(error.description.contains("another user") && FileSystem.exists(planted), "\(error)")
+  }
+
   /// A folder that cannot be listed is not empty.
   @Test(.enabled(if: geteuid() != 0, "root may list every folder")) func whatCannotBeListedIsKept() throws {
     let folder = try TestFolder()

@@ -35,6 +35,28 @@ struct ModelConverterTests {
     #expect(folder.entries.isEmpty)
   }
 
+  /// What is hashed is what was converted: a source that changes in between ends the conversion, and nothing is left.
+  @Test func aSourceThatChangesMeanwhileIsRefused() throws {
+    let folder = try TestFolder()
+    let source = folder.path + "/checkpoint"
+    try FileManager.default.copyItem(atPath: Fixtures.checkpoint("miniflux"), toPath: source)
+    var isChanged = false
+    let error = try #require(throws: BenbenError.self) {
+      try ModelConverter(release: source).convert(to: folder.path + "/model") { _ in
+        if isChanged { return }
+        isChanged = true
+        for file in FileSystem.filesBelow(source) where !file.hasSuffix(".json") {
+          let handle = try FileHandle(forUpdating: URL(fileURLWithPath: source + "/" + file))
+          try handle.seekToEnd()
+          try handle.write(contentsOf: [0])
+          try handle.close()
+        }
+      }
+    }
+    #expect(error.kind == .inputOutput && error.description.contains("changed"), "\(error)")
+    #expect(folder.entries == ["checkpoint"])
+  }
+
   /// Single files give the weights of the release that they are from.
   @Test func assemblesSingleFiles() throws {
     let folder = try TestFolder()
