@@ -68,6 +68,19 @@ struct TokenizerTests {
     }
   }
 
+  /// An otherwise sound vocabulary with an id that stands there twice, or that no embedding can have.
+  @Test(arguments: ["2147483648", "0", "-1", "1.5"]) func idsAreOfTheirOwn(id: String) throws {
+    let sound = String(decoding: try #require(try Self.file("clip")("vocab.json")), as: UTF8.self)
+    #expect(sound.contains(":0") || sound.contains(": 0"))
+    let changed = "{\"one more\": \(id), " + sound.dropFirst()
+    let error = try #require(throws: BenbenError.self) {
+      try CLIPTokenizer(folder: "clip") {
+        try $0 == "vocab.json" ? Array(changed.utf8) : Self.file("clip")($0)
+      }
+    }
+    #expect(error.why.contains("no integer of its own"), "\(error)")
+  }
+
   /// Rules whose trie leads outside of it; the library itself would read there.
   @Test func t5RefusesATrieThatLeadsOutside() throws {
     let model = try #require(try Self.file("t5_small")("spiece.model"))

@@ -39,7 +39,7 @@ package struct T5Tokenizer {
         throw tokenizerFault(configPath, error.description)
       }
       for (key, value) in config["added_tokens_decoder"]?.object ?? [:] {
-        guard let id = Int(key), 0..<10_000_000 ~= id, let text = value["content"]?.string,
+        guard let id = Int(key), String(id) == key, 0..<10_000_000 ~= id, let text = value["content"]?.string,
           text.unicodeScalars.count <= AddedTokens.maximumLength
         else {
           throw tokenizerFault(
