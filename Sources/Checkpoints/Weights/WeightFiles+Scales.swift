@@ -14,10 +14,7 @@ extension WeightFiles {
   private static let weight = ".weight"
   private static let scaleNames = [".scale_weight", ".weight_scale"]
   private static let inputNames = [".scale_input", ".input_scale"]
-  private static let formatName = ".comfy_quant"
   private static let marker = "scaled_fp8"
-  private static let knownFormats: Set = ["float8_e4m3fn", "float8_e5m2", "int8_tensorwise"]
-  private static let maximumFormatLength = 65536
   /// How the rule of an entry begins that is used, as a part of a tensor.
   package static let joinedRule = "belongs to "
 
@@ -29,27 +26,15 @@ extension WeightFiles {
     let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
     var absorbed = absorbed
     var joined: [TensorDescriptor] = []
-    let layers =
-      try metadata["_quantization_metadata"].map { text in
-        try Self.json(Array(text.utf8), at: files.first?.path ?? "")["layers"]?.object ?? [:]
-      } ?? [:]
-    /// The formats of layers that are not computed with, by a part of the end of their tensors' names.
-    var foreignLayers = layers.compactMapValues(Self.foreignFormat)
+    var formats = try LayerFormats(self)
     for tensor in tensors {
       let base = tensor.name.hasSuffix(Self.weight) ? String(tensor.name.dropLast(Self.weight.count)) : nil
       guard tensor.scaleOffset == nil, let base else {
         joined.append(tensor)
         continue
       }
-      let format = byName[base + Self.formatName]
-      let description = try format.map { format in
-        let bytes = try format.file.bytes(
-          at: format.offset, count: min(format.byteCount, Self.maximumFormatLength))
-        return try Self.json(bytes, at: "\(format.file.path): \(quoted(format.name))")
-      }
-      let listed = foreignLayers.keys.first { base == $0 || base.hasSuffix("." + $0) }
-      if let foreign = description.flatMap(Self.foreignFormat) ?? listed.flatMap({ foreignLayers[$0] }) {
-        if let listed { foreignLayers[listed] = nil }
+      let format = byName[base + LayerFormats.suffix]
+      if let foreign = try formats.foreign(base, describedBy: format) {
         var marked = tensor
         marked.foreignFormat = foreign
         joined.append(marked)
@@ -79,9 +64,7 @@ extension WeightFiles {
       joined.append(try tensor.scaled(by: scale))
       absorbed.append((scale.name, Self.joinedRule + "\(tensor.name): its scale"))
     }
-    if let (layer, format) = foreignLayers.first {
-      throw Self.isForeign(format, at: "\(files.first?.path ?? ""): \(quoted(layer))")
-    }
+    try formats.requireAllSeen()
     if let marker = tensors.first(where: { $0.name == Self.marker || $0.name.hasSuffix("." + Self.marker) }),
       tensors.contains(where: \.type.isFloat8),
       !absorbed.contains(where: { $0.rule.hasPrefix(Self.joinedRule) })
@@ -103,36 +86,6 @@ extension WeightFiles {
   }
 
   private static let remedy = "Download the file again, or take the weights in bf16."
-
-  /// Reads what describes a quantization.
-  private static func json(_ text: [UInt8], at place: String) throws -> JSONValue {
-    guard let json = try? JSONValue(parsing: text) else {
-      throw malformed("a quantization that is not known", place, "what describes it is no JSON", remedy)
-    }
-    return json
-  }
-
-  /// Returns the name of the format of a layer whose values are no products with a scale; nil where they are.
-  private static func foreignFormat(_ layer: JSONValue) -> String? {
-    let format = layer["format"]?.string ?? ""
-    guard knownFormats.contains(format) else { return format.isEmpty ? "a format without a name" : format }
-    return layer["convrot"] == nil || layer["convrot"] == false ? nil : "\(format), rotated"
-  }
-
-  /// Throws when weights are in a format that is not computed with.
-  func requireKnownFormats() throws {
-    for tensor in tensors {
-      if let format = tensor.foreignFormat {
-        throw Self.isForeign(format, at: "\(tensor.file.path): \(quoted(tensor.name))")
-      }
-    }
-  }
-
-  private static func isForeign(_ format: String, at place: String) -> BenbenError {
-    malformed(
-      "a quantization that is not known", place, "its format is \(quoted(format))",
-      "Take the weights as \(knownFormats.sorted().joined(separator: ", ")), or in bf16.")
-  }
 }
 
 extension TensorDescriptor {

@@ -1,0 +1,91 @@
+import Files
+import JSON
+import Tensors
+
+/// The formats of quantized layers that a file names: in a tensor `LAYER.comfy_quant` beside each, or all in its metadata
+/// (`_quantization_metadata`).
+///
+/// Where values are the products of stored numbers with a scale they need no name; others are shown under it, and not
+/// computed with.
+struct LayerFormats {
+  /// What stands after the name of a layer.
+  static let suffix = ".comfy_quant"
+  private static let metadataKey = "_quantization_metadata"
+  private static let known: Set = ["float8_e4m3fn", "float8_e5m2", "int8_tensorwise"]
+  private static let maximumLength = 65536
+  /// The most prefixes before the name of a layer that metadata know.
+  private static let maximumPrefixes = 8
+
+  private let path: String
+  /// The formats that metadata name and that are not known, by layer, as far as no tensor of theirs was seen.
+  private var unseen: [String: String]
+
+  /// Reads the metadata of a file.
+  init(_ weights: WeightFiles) throws {
+    path = weights.files.first?.path ?? ""
+    guard let text = weights.metadata[Self.metadataKey] else {
+      unseen = [:]
+      return
+    }
+    let layers = try Self.json(Array(text.utf8), at: path)["layers"]?.object ?? [:]
+    unseen = layers.compactMapValues(Self.foreign)
+  }
+
+  /// Returns the name of a layer's format that is not known; nil for what can be computed with.
+  ///
+  /// - Parameters:
+  ///   - layer: the name of its weight less `.weight`, under whatever prefix the file has.
+  ///   - description: the tensor that describes it; nil without one.
+  mutating func foreign(_ layer: String, describedBy description: TensorDescriptor?) throws -> String? {
+    var name = layer[...]
+    for _ in 0...Self.maximumPrefixes {
+      if let format = unseen.removeValue(forKey: String(name)) { return format }
+      guard let dot = name.firstIndex(of: ".") else { break }
+      name = name[name.index(after: dot)...]
+    }
+    return try description.flatMap { tensor in
+      let bytes = try tensor.file.bytes(at: tensor.offset, count: min(tensor.byteCount, Self.maximumLength))
+      return Self.foreign(try Self.json(bytes, at: "\(tensor.file.path): \(quoted(tensor.name))"))
+    }
+  }
+
+  /// Throws when the metadata name a format that is not known of a layer that is not there.
+  func requireAllSeen() throws {
+    if let (layer, format) = unseen.min(by: { $0.key < $1.key }) {
+      throw Self.fault(format, at: "\(path): \(quoted(layer))")
+    }
+  }
+
+  /// Returns the error about weights in a format that is not known.
+  static func fault(_ format: String, at place: String) -> BenbenError {
+    malformed(
+      "a quantization that is not known", place, "its format is \(quoted(format))",
+      "Take the weights as \(known.sorted().joined(separator: ", ")), or in bf16.")
+  }
+
+  private static func json(_ text: [UInt8], at place: String) throws -> JSONValue {
+    guard let json = try? JSONValue(parsing: text) else {
+      throw malformed(
+        "a quantization that is not known", place, "what describes it is no JSON",
+        "Download the file again, or take the weights in bf16.")
+    }
+    return json
+  }
+
+  private static func foreign(_ layer: JSONValue) -> String? {
+    let format = layer["format"]?.string ?? ""
+    guard known.contains(format) else { return format.isEmpty ? "a format without a name" : format }
+    return layer["convrot"] == nil || layer["convrot"] == false ? nil : "\(format), rotated"
+  }
+}
+
+extension WeightFiles {
+  /// Throws when weights are in a format that is not computed with.
+  func requireKnownFormats() throws {
+    for tensor in tensors {
+      if let format = tensor.foreignFormat {
+        throw LayerFormats.fault(format, at: "\(tensor.file.path): \(quoted(tensor.name))")
+      }
+    }
+  }
+}
