@@ -7,8 +7,8 @@ extension JSONValue {
   /// Parses a complete JSON text (RFC 8259), more strictly than most readers do.
   ///
   /// Besides everything that the grammar forbids, these are refused: a byte-order mark, invalid UTF-8, lone surrogates,
-  /// duplicate keys (including keys that differ only in their escapes), keys with more than 30 combining marks in a row, nesting deeper than ``maximumDepth``, more than
-  /// ``maximumValues`` values, and numbers that are not finite doubles.
+  /// duplicate keys (including keys that differ only in their escapes), keys with more than 30 combining marks in a row,
+  /// nesting deeper than ``maximumDepth``, more than ``maximumValues`` values, and numbers that are not finite doubles.
   ///
   /// - Throws: ``JSONError`` with the byte offset.
   package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONError) {

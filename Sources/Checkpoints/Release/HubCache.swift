@@ -15,9 +15,9 @@ package enum HubCache {
     let folders = FileSystem.folders(in: path)
     if folders.contains("snapshots") || name.hasPrefix(prefix) && folders.contains("blobs") {
       guard let snapshot = snapshot(of: path) else {
-        let repository = name.dropFirst(prefix.count).replacing("--", with: "/")
-        return
-          "It is the hub's cache of a repository, without a snapshot: download it again: hf download \(String(repository).printable)"
+        let repository = name.hasPrefix(prefix) ? name.dropFirst(prefix.count).replacing("--", with: "/") : ""
+        return "It is the hub's cache of a repository, without a snapshot: download it again"
+          + (repository.isEmpty ? "." : ": hf download \(String(repository).printable)")
       }
       return "It is the hub's cache of a repository: give its snapshot, \(snapshot)"
     }
@@ -31,10 +31,16 @@ package enum HubCache {
   /// Returns the same as an error's remedies.
   static func remedies(on path: String) -> [String] { advice(on: path).map { [$0] } ?? [] }
 
+  /// How files of weights are called, and no repository is.
+  private static let suffixes = [
+    ".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".json", ".benben", ".zst", ".h5",
+  ]
+
   /// Returns the repository that a text names, alone or by its address; nil when it names none.
   private static func repository(_ text: String) -> String? {
     let form =
       /(?:https?:\/\/huggingface\.co\/|hf:\/\/)?([A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*)(?:\/(?:tree|blob|resolve)\/.*)?\/?/
+    guard !suffixes.contains(where: text.lowercased().hasSuffix) else { return nil }
     return text.wholeMatch(of: form).map { String($0.output.1) }
   }
 
