@@ -92,7 +92,8 @@ package final class OutputFile: Sendable {
     return descriptor
   }
 
-  private static func lock(_ descriptor: FileDescriptor, waits: Bool) -> Bool {
+  /// Locks an open file or folder; false when another process holds the lock.
+  static func lock(_ descriptor: FileDescriptor, waits: Bool) -> Bool {
     var status = flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB)
     while status != 0, errno == EINTR {
       status = flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB)

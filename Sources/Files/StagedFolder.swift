@@ -13,7 +13,7 @@ import SystemPackage
 package final class StagedFolder {
   /// The folder to write into, `.NAME.partial` beside the destination.
   package let stagingPath: String
-  private let destination: String
+  let destination: String
   private let mayReplace: Bool
   private let isReplaceable: (_ folder: String) throws -> Bool
   private let lock: FileDescriptor
@@ -96,9 +96,7 @@ package final class StagedFolder {
   private static func lockFolder(_ path: String, waits: Bool) throws -> FileDescriptor {
     // Between opening and locking, another process may have renamed the folder away; then start over.
     for _ in 0..<100 {
-      if mkdir(path, 0o777) != 0, errno != EEXIST {
-        throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
-      }
+      try makeFolder(path, mayExist: true)
       let descriptor: FileDescriptor
       do {
         descriptor = try FileDescriptor.open(
@@ -106,7 +104,7 @@ package final class StagedFolder {
       } catch Errno.noSuchFileOrDirectory {
         continue
       } catch let error as Errno { throw BenbenError.cannotCreate(path, error) }
-      guard flock(descriptor.rawValue, waits ? LOCK_EX : LOCK_EX | LOCK_NB) == 0 else {
+      guard OutputFile.lock(descriptor, waits: waits) else {
         try? descriptor.close()
         throw BenbenError.outputIsBusy(path)
       }
@@ -232,7 +230,10 @@ package final class StagedFolder {
       rename(asidePath, destination)
       throw error
     }
-    try Self.sync(parent, destination)
+    do { try Self.sync(parent, destination) } catch {
+      try? FileManager.default.removeItem(atPath: asidePath)
+      throw error
+    }
     isFinished = true
     try removeReplaced(asidePath)
   }
@@ -240,9 +241,14 @@ package final class StagedFolder {
   /// Where the old folder stands while the new one takes its place, on a file system that cannot swap.
   private var asidePath: String { stagingPath + ".old" }
 
-  /// Puts back the folder that a killed process had moved aside, or removes it where the new one came into its place.
+  /// Puts back the folder that a killed process had moved aside, or removes what is left of it where the new one came into
+  /// its place.
   private func settleAside() throws {
-    guard try Self.mayLose(asidePath, isReplaceable) else { return }
+    var status = stat()
+    guard lstat(asidePath, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid()
+    else {
+      return
+    }
     if rename(asidePath, destination) != 0 {
       guard errno == ENOTEMPTY || errno == EEXIST else { throw notInPlace(Errno(rawValue: errno)) }
       try removeReplaced(asidePath)
@@ -253,11 +259,6 @@ package final class StagedFolder {
 
   private func move(_ old: String, to new: String) throws {
     guard rename(old, new) == 0 else { throw notInPlace(Errno(rawValue: errno)) }
-  }
-
-  private func notInPlace(_ error: Errno) -> BenbenError {
-    BenbenError(
-      .inputOutput, "cannot put the output in place", at: destination, because: error.description)
   }
 
   /// Creates a file in the staging folder, together with its parent folders.
@@ -272,9 +273,7 @@ package final class StagedFolder {
     for part in relativePath.split(separator: "/").dropLast() {
       folder += "/" + part
       if subfolders.contains(folder) { continue }
-      guard mkdir(folder, 0o777) == 0 else {
-        throw BenbenError.cannotCreate(folder, Errno(rawValue: errno))
-      }
+      try Self.makeFolder(folder)
       subfolders.insert(folder)
     }
     return try OutputFile(path: stagingPath + "/" + relativePath, size: size)

@@ -5,6 +5,22 @@ import SystemPackage
 #endif
 
 extension StagedFolder {
+  /// The error for an output that cannot get its name.
+  func notInPlace(_ error: Errno) -> BenbenError {
+    BenbenError(
+      error == .permissionDenied ? .cannotCreate : .inputOutput, "cannot put the output in place",
+      at: destination, because: error.description)
+  }
+
+  /// Makes a folder.
+  static func makeFolder(_ path: String, mayExist: Bool = false) throws {
+    var status = mkdir(path, 0o777)
+    while status != 0, errno == EINTR { status = mkdir(path, 0o777) }
+    guard status == 0 || mayExist && errno == EEXIST else {
+      throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
+    }
+  }
+
   /// Opens a folder in order to sync its entries; files are synced by their writers.
   static func openFolder(_ folder: String) throws -> FileDescriptor {
     do {
