@@ -124,10 +124,12 @@ package final class StagedFile {
     if let why { throw BenbenError(.cannotCreate, "cannot write", at: path, because: why) }
   }
 
-  private static func isWrittenDirectly(_ path: String) -> Bool {
+  /// Whether a path is that of a device, a pipe, or an open descriptor.
+  package static func isWrittenDirectly(_ path: String) -> Bool {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return false }
-    return status.st_mode & S_IFMT != S_IFREG || path.hasPrefix("/dev/") || path.hasPrefix("/proc/")
+    return status.st_mode & S_IFMT != S_IFREG
+      || ["/dev/std", "/dev/fd/", "/proc/"].contains(where: path.hasPrefix)
   }
 }
 

@@ -16,16 +16,10 @@ package final class ReaderProcess: Sendable {
   /// What a reader process does: it answers the messages of its channel until that ends.
   package struct Service: Sendable {
     package let name: String
-    /// The most memory that it may map, in bytes.
-    let maximumMemory: Int
     let serve: @Sendable (_ path: String, _ channel: Channel) -> Void
 
-    package init(
-      _ name: String, maximumMemory: Int = ReaderProcess.maximumMemory,
-      serve: @escaping @Sendable (_ path: String, _ channel: Channel) -> Void
-    ) {
+    package init(_ name: String, serve: @escaping @Sendable (_ path: String, _ channel: Channel) -> Void) {
       self.name = name
-      self.maximumMemory = maximumMemory
       self.serve = serve
     }
   }
@@ -33,7 +27,7 @@ package final class ReaderProcess: Sendable {
   /// What the program is called when it is to be a reader.
   private static let programName = "benben-reader"
   /// The most memory that a reader may map, in bytes: what a clip or a dataset takes at most, and its libraries.
-  package static let maximumMemory = 9 << 30
+  private static let maximumMemory = 9 << 30
   /// The time that a reader may compute, in seconds, and how many more bytes of the file give one more.
   private static let seconds = 8, bytesPerSecond = 20_000_000
 
@@ -55,9 +49,18 @@ package final class ReaderProcess: Sendable {
     }
     let path = arguments[2]
     let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-    _ = bb_isolate(path, service.maximumMemory, UInt32(seconds + size / bytesPerSecond))
+    _ = bb_isolate(path, maximumMemory, UInt32(seconds + size / bytesPerSecond))
     service.serve(path, Channel(0))
     exit(0)
+  }
+
+  /// Lowers the memory that this process, which must be a reader, may map.
+  package static func limitMemory(to byteCount: Int) {
+    var limit = rlimit()
+    guard !isOn, getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return }
+    let wanted = min(limit.rlim_cur, rlim_t(byteCount))
+    limit = rlimit(rlim_cur: wanted, rlim_max: wanted)
+    setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
   }
 
   private let path: String

@@ -41,28 +41,43 @@ public struct Recipe {
       self.reason = reason
     }
 
-    /// Whether a group that is repeated holds a repetition: the time of a search then grows with the power of its length.
+    /// Whether a group that is repeated without end consists of nothing but repetitions, as in `(a*)*`.
+    ///
+    /// The time of a search then doubles with every character. Other patterns that take long are not found.
     private static func repeatsRepetitions(_ pattern: String) -> Bool {
-      /// Whether each of the open groups holds a repetition, and whether the one that was closed last does.
-      var (open, closed) = ([false], false)
-      var (isEscaped, isInClass) = (false, false)
-      for scalar in pattern.unicodeScalars {
-        let wasClosed = closed
-        closed = false
-        switch scalar {
-        case _ where isEscaped: isEscaped = false
-        case "\\": isEscaped = true
-        case _ where isInClass: isInClass = scalar != "]"
-        case "[": isInClass = true
-        case "(": open.append(false)
-        case ")":
-          closed = open.popLast() ?? false
-          if closed, !open.isEmpty { open[open.count - 1] = true }
-        case "*", "+", "{":
-          if wasClosed { return true }
-          if !open.isEmpty { open[open.count - 1] = true }
+      /// Of each open group, whether it holds something that is repeated, and something that is there once.
+      var open = [(repeated: false, once: false)]
+      let scalars = Array(pattern.unicodeScalars)
+      var index = 0
+      while index < scalars.count {
+        var isBare = false
+        switch scalars[index] {
+        case "(":
+          open.append((false, false))
+          index += scalars[index...].dropFirst().starts(with: "?:".unicodeScalars) ? 3 : 1
+          continue
+        case ")" where open.count > 1:
+          let group = open.removeLast()
+          isBare = group.repeated && !group.once
+        case "[":
+          while index + 1 < scalars.count, scalars[index] != "]" { index += scalars[index] == "\\" ? 2 : 1 }
+        case "\\": index += 1
+        case "|":
+          index += 1
+          continue
         default: break
         }
+        index += 1
+        let quantifier = index < scalars.count ? scalars[index] : " "
+        guard "*+?{".unicodeScalars.contains(quantifier) else {
+          if isBare { open[open.count - 1].repeated = true } else { open[open.count - 1].once = true }
+          continue
+        }
+        let end = quantifier == "{" ? scalars[index...].firstIndex(of: "}") ?? index : index
+        let isEndless = "*+".unicodeScalars.contains(quantifier) || end > index && scalars[end - 1] == ","
+        if isBare, isEndless { return true }
+        open[open.count - 1].repeated = true
+        index = end + 1
       }
       return false
     }

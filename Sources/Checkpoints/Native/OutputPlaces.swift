@@ -15,10 +15,12 @@ package enum OutputPlaces {
     for input in inputs.compactMap({ $0 }) where FileSystem.exists(input) {
       let real = FileSystem.realPath(input)
       read.insert(real)
-      if let model = try? NativeModel(path: input) { read.formUnion(model.filePaths.map { real + "/" + $0 }) }
+      read.formUnion(files(of: input).map { real + "/" + $0 })
     }
-    for output in outputs.compactMap({ $0 }) where output != "-" && !output.hasPrefix("/dev/") {
-      let real = FileSystem.realPath(FileSystem.resolvingLink(output))
+    for output in outputs.compactMap({ $0 }) where output != "-" && !StagedFile.isWrittenDirectly(output) {
+      let place = FileSystem.resolvingLink(output)
+      let parent = FileSystem.realPath(FileSystem.parent(of: place))
+      let real = (parent == "/" ? "" : parent) + "/" + FileSystem.lastComponent(place)
       guard !read.contains(real) else {
         throw BenbenError(
           .cannotCreate, "the output is an input", at: output, because: "it would be lost",
@@ -29,6 +31,19 @@ package enum OutputPlaces {
           .usage, "two outputs have one name", at: output, because: "only one would be left",
           remedies: ["Give each its own."])
       }
+    }
+  }
+
+  /// Returns the files that an input folder consists of: those of a native model; of a checkpoint or a golden, what lies in
+  /// folders of their own, or has a name of theirs.
+  private static func files(of input: String) -> [String] {
+    if let model = try? NativeModel(path: input) { return model.filePaths }
+    guard FileSystem.isFolder(input) else { return [] }
+    let suffixes = [
+      ".safetensors", ".bin", ".gguf", ".pt", ".index.json", ".h5", ".mp4", ".png", "manifest.json",
+    ]
+    return FileSystem.filesBelow(input).filter { file in
+      file.contains("/") || suffixes.contains { file.hasSuffix($0) }
     }
   }
 }

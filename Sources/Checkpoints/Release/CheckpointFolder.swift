@@ -49,7 +49,7 @@ package struct CheckpointFolder {
     // The hub's cache keeps each file of a snapshot as a link into the repository's `blobs`.
     let parts = root.split(separator: "/").map(String.init)
     // A snapshot that is itself a component has the folder of all snapshots for its parent.
-    if let snapshots = parts.suffix(2).lastIndex(of: "snapshots"), snapshots > 1 {
+    if let snapshots = parts.suffix(3).lastIndex(of: "snapshots"), snapshots > 1 {
       allowedRoots = [root, "/" + parts[..<snapshots].joined(separator: "/") + "/blobs"]
     } else {
       allowedRoots = [root]
@@ -142,7 +142,7 @@ package struct CheckpointFolder {
   func open(_ path: String) throws -> InputFile {
     let file = try InputFile(path: path)
     let real = file.realPath
-    guard allowedRoots.contains(where: { real == $0 || real.hasPrefix($0 + "/") }) else {
+    guard allowedRoots.contains(where: { real == $0 || real.hasPrefix($0 == "/" ? $0 : $0 + "/") }) else {
       throw malformed("a link leads out of the checkpoint", path, "it points to \(real)")
     }
     return file

@@ -17,6 +17,8 @@ struct LayerFormats {
   private static let maximumPrefixes = 8
 
   private let path: String
+  /// The layers that metadata name with a format that is known.
+  private var scaled: Set<String> = []
   /// The formats that metadata name and that are not known, by layer, as far as no tensor of theirs was seen.
   private var unseen: [String: String]
 
@@ -29,6 +31,7 @@ struct LayerFormats {
     }
     let layers = try Self.json(Array(text.utf8), at: path)["layers"]?.object ?? [:]
     unseen = layers.compactMapValues(Self.foreign)
+    scaled = Set(layers.keys.filter { unseen[$0] == nil })
   }
 
   /// Returns the name of a layer's format that is not known; nil for what can be computed with.
@@ -37,16 +40,22 @@ struct LayerFormats {
   ///   - layer: the name of its weight less `.weight`, under whatever prefix the file has.
   ///   - description: the tensor that describes it; nil without one.
   mutating func foreign(_ layer: String, describedBy description: TensorDescriptor?) throws -> String? {
-    var name = layer[...]
-    for _ in 0...Self.maximumPrefixes {
-      if let format = unseen.removeValue(forKey: String(name)) { return format }
-      guard let dot = name.firstIndex(of: ".") else { break }
-      name = name[name.index(after: dot)...]
+    for name in Self.names(of: layer) {
+      if let format = unseen.removeValue(forKey: name) { return format }
     }
     return try description.flatMap { tensor in
       let bytes = try tensor.file.bytes(at: tensor.offset, count: min(tensor.byteCount, Self.maximumLength))
       return Self.foreign(try Self.json(bytes, at: "\(tensor.file.path): \(quoted(tensor.name))"))
     }
+  }
+
+  /// Whether the metadata say that a layer has a scale.
+  func areScaled(_ layer: String) -> Bool { Self.names(of: layer).contains(where: scaled.contains) }
+
+  /// The name of a layer, and what is left of it without prefixes.
+  private static func names(of layer: String) -> [String] {
+    let parts = layer.split(separator: ".", maxSplits: maximumPrefixes, omittingEmptySubsequences: false)
+    return parts.indices.map { parts[$0...].joined(separator: ".") }
   }
 
   /// Throws when the metadata name a format that is not known of a layer that is not there.

@@ -52,7 +52,7 @@ extension WeightFiles {
       absorbed += Self.inputNames.compactMap { byName[base + $0]?.name }
         .map { ($0, "the scale of an input, which is rounded otherwise here") }
       guard let scale = scales.first else {
-        if format != nil {
+        if format != nil || formats.areScaled(base) {
           throw malformed(
             "a scale is missing", tensor.file.path,
             "\(quoted(tensor.name)) is said to be scaled, and there is no \(quoted(base + Self.scaleNames[1]))",

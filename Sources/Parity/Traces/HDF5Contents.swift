@@ -10,6 +10,12 @@ struct HDF5Contents: Sendable {
   enum Entry: Sendable {
     case group
     case dataset(Shape)
+
+    /// What a dataset takes in memory as f32, in bytes.
+    var byteCount: Int {
+      guard case .dataset(let shape) = self else { return 0 }
+      return 4 * (shape.checkedElementCount ?? 0)
+    }
   }
 
   /// All objects by their full names.

@@ -46,8 +46,8 @@ final class HDF5File: Sendable {
     return shape
   }
 
-  /// The most bytes of memory that a dataset takes, whatever its size in the file: more than the frames of the longest clip.
-  static let maximumMemory = 1 << 30
+  /// The most bytes of memory that a dataset takes, whatever its size in the file: twice the frames of the longest clip.
+  private static let maximumMemory = 1 << 31
   /// The memory that a dataset may take without asking how much of it is stored, and its largest multiple of that.
   private static let ordinaryMemory = 1 << 28
   private static let maximumGrowth = 64

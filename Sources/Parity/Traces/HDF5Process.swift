@@ -6,17 +6,21 @@ import Tensors
 
 /// A reader of HDF5 files in a process of its own: what it does, and how it is asked.
 package final class HDF5Process: HDF5Source {
-  /// The most memory that the library may map, in bytes: twice what one dataset takes at most.
-  private static let maximumMemory = 2 * HDF5File.maximumMemory
+  /// The memory that the library may map whatever is read, in bytes, and how many times the largest dataset besides: what it
+  /// reads, its chunks, and what those are made of.
+  private static let ordinaryMemory = 1 << 30, memoryFactor = 4
 
   /// Reads one trace for another process.
-  package static let service = ReaderProcess.Service("trace", maximumMemory: maximumMemory) { path, channel in
+  package static let service = ReaderProcess.Service("trace") { path, channel in
     let file: HDF5Library.File
     do { file = try HDF5Library.File(path: path) } catch {
       _ = channel.receive()
       _ = channel.send(error)
       return
     }
+    // A chunk may expand to far more than its dataset.
+    let largest = file.contents.entries.values.map(\.byteCount).max() ?? 0
+    ReaderProcess.limitMemory(to: ordinaryMemory + memoryFactor * largest)
     while let (request, _) = channel.receive() {
       do {
         let (answer, bytes) = try answer(request, file)

@@ -35,7 +35,7 @@ struct Bench: ParsableCommand {
   }
 
   mutating func run() throws {
-    if let json { try Console.requireWritable(json) }
+    try Console.requireWritable(json, from: [model])
     let benchmark = try Benchmark(
       part, model: model, shapes: shape, repeats: repeats, variant: variant, threads: common.threads)
     let report = try benchmark.run { common.say($0) }

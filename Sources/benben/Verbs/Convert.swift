@@ -134,7 +134,9 @@ struct Convert: ParsableCommand {
     let quantization = try quantization()
     try OutputPlaces.requireApart(
       [output, json],
-      from: [checkpoint, files.diffusionTransformer, files.vae, files.t5] + files.clip)
+      from: [
+        checkpoint, files.diffusionTransformer, files.vae, files.t5, files.tokenizers, recipe, calibrate,
+      ] + files.clip)
     // The output is looked at before any work, and reports before the first byte is written.
     if let output, !dryRun { try Conversion.requirePossible(output: output, mayReplace: force) }
     if let json, json != "-" { try StagedFile.requireWritable(json) }
