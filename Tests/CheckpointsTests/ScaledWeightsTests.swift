@@ -168,6 +168,20 @@ struct ScaledWeightsTests {
     }
   }
 
+  /// Metadata that say that a layer is scaled, under whatever prefix, whose scale is gone.
+  @Test(arguments: ["x", "encoder.x"]) func metadataPromiseAScale(layer: String) throws {
+    let weight = (name: "encoder.x.weight", dtype: "F8_E4M3", shape: "[1,2]", bytes: [UInt8(0x38), 0x40])
+    let metadata =
+      #"{"_quantization_metadata":"{\"layers\":{\"\#(layer)\":{\"format\":\"float8_e4m3fn\"}}}"}"#
+    let scale = (name: "encoder.x.weight_scale", dtype: "F32", shape: "[]", bytes: Self.number(2))
+    let sound = try WeightFiles.open(InputFile(path: file([weight, scale], metadata: metadata)))
+    #expect(try floats(sound.tensors[0]) == [2, 4])
+    let error = try #require(throws: BenbenError.self) {
+      try WeightFiles.open(InputFile(path: file([weight], metadata: metadata)))
+    }
+    #expect(error.what == "a scale is missing")
+  }
+
   /// Taken as they stand, weights whose scales are gone would be wrong by any factor.
   @Test func weightsWithoutTheirScalesAreRefused() throws {
     let weight = (name: "a.weight", dtype: "F8_E4M3", shape: "[1,2]", bytes: [UInt8(0x38), 0x40])

@@ -71,6 +71,15 @@ struct StagedFileTests {
     #expect(throws: BenbenError.self) { try StagedFile.write([1], to: "/dev/full") }
   }
 
+  /// A folder of files that lies among the devices is one.
+  @Test(.enabled(if: FileSystem.isFolder("/dev/shm"))) func aFileAmongTheDevicesIsReplaced() throws {
+    let path = "/dev/shm/benben-tests-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    for text in ["first", "second"] { try StagedFile.write(Array(text.utf8), to: path) }
+    #expect(FileManager.default.contents(atPath: path) == Data("second".utf8))
+    #expect(StagedFile.isWrittenDirectly("/dev/null") && !StagedFile.isWrittenDirectly(path))
+  }
+
   @Test func looksBeforeLongWork() throws {
     let folder = try TestFolder()
     try StagedFile.requireWritable(folder.path + "/new")
