@@ -57,12 +57,13 @@ extension CommandTests {
   /// A model that is cut short while it is mapped is a line and a code, and no crash.
   @Test func aModelThatIsCutShortMeanwhile() throws {
     _ = try convert("shapes", "int8")
+    // It would take minutes.
     let run = try start([
       "generate", "model", "--prompt", "x", "--width", "256", "--height", "256", "--temp", "2", "--output",
-      "x.gif",
-      "--no-metadata",
+      "x.gif", "--steps", "500,500,500", "--video-steps", "500,500,500",
     ])
-    Thread.sleep(forTimeInterval: 2)
+    _ = try run.errors.fileHandleForReading.read(upToCount: 1)
+    Thread.sleep(forTimeInterval: 1)
     for name in entries(of: "model") where name.hasSuffix(".benben") {
       #expect(truncate("\(folder)/model/\(name)", 4096) == 0)
     }
