@@ -103,7 +103,7 @@ extension Pack {
       let hash = trailer.run(32),
       trailer.run(8)?.elementsEqual(magic) == true
     else {
-      let isFrame = try source.bytes(at: 0, count: 4) == [0x28, 0xB5, 0x2F, 0xFD]
+      let isFrame = try source.bytes(at: 0, count: 4) == Zstd.magic
       throw fault(
         "it does not end with the place of an index" + (isFrame ? "; if it is one, it is cut short" : ""))
     }

@@ -4,6 +4,9 @@ import Tensors
 
 /// Compression and decompression of single zstd frames.
 enum Zstd {
+  /// The first bytes of a frame.
+  static let magic: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD]
+
   /// The compression level for weights; higher levels take several times as long to save one percent.
   private static let level: Int32 = 3
 

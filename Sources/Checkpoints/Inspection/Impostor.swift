@@ -23,7 +23,7 @@ enum Impostor {
     ),
     ([0x89, 0x50, 0x4E, 0x47], "not a file of weights", "it is a PNG picture", "Name the weights."),
     ([0xFF, 0xD8, 0xFF], "not a file of weights", "it is a JPEG picture", "Name the weights."),
-    ([0x28, 0xB5, 0x2F, 0xFD], "not a file of weights", "it is compressed with zstd", "Unpack it first."),
+    (Zstd.magic, "not a file of weights", "it is compressed with zstd", "Unpack it first."),
   ]
 
   /// Throws when a file's first bytes are those of something else than weights or their descriptions.

@@ -91,9 +91,7 @@ package struct Inspection {
         let weights = try WeightFiles.openAny(path)
         return Inspection(kind: "component folder", rows: rows(weights, component: ""))
       }
-      let files = FileSystem.files(in: path).filter { name in
-        [".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt"].contains { name.lowercased().hasSuffix($0) }
-      }
+      let files = FileSystem.files(in: path).filter(WeightFiles.isNamedLikeOne)
       guard !files.isEmpty else {
         throw BenbenError(
           .malformed, "not a checkpoint", at: path,

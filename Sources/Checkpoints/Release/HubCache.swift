@@ -31,16 +31,16 @@ package enum HubCache {
   /// Returns the same as an error's remedies.
   static func remedies(on path: String) -> [String] { advice(on: path).map { [$0] } ?? [] }
 
-  /// How files of weights are called, and no repository is.
-  private static let suffixes = [
-    ".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".json", ".benben", ".zst", ".h5",
-  ]
+  /// How other files than those of weights are called, and no repository is.
+  private static let suffixes = [".json", ".benben", ".zst", ".h5"]
 
   /// Returns the repository that a text names, alone or by its address; nil when it names none.
   private static func repository(_ text: String) -> String? {
     let form =
       /(?:https?:\/\/huggingface\.co\/|hf:\/\/)?([A-Za-z0-9][\w.\-]*\/[A-Za-z0-9][\w.\-]*)(?:\/(?:tree|blob|resolve)\/.*)?\/?/
-    guard !suffixes.contains(where: text.lowercased().hasSuffix) else { return nil }
+    guard !WeightFiles.isNamedLikeOne(text), !suffixes.contains(where: text.lowercased().hasSuffix) else {
+      return nil
+    }
     return text.wholeMatch(of: form).map { String($0.output.1) }
   }
 

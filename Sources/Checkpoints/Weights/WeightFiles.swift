@@ -41,6 +41,14 @@ package struct WeightFiles {
     Safetensors.looksLikeOne(head) || PyTorchArchive.isArchive(head) || GGUF.looksLikeOne(head)
   }
 
+  /// How files of weights are called.
+  private static let suffixes = [".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt"]
+
+  /// Returns whether a file is called as weights are, whatever it holds.
+  package static func isNamedLikeOne(_ path: String) -> Bool {
+    suffixes.contains(where: path.lowercased().hasSuffix)
+  }
+
   /// Opens a weights file, the index of sharded weights, or a folder that holds either.
   package static func openAny(_ path: String) throws -> WeightFiles {
     try HubCache.requireDownloaded(path)

@@ -46,8 +46,6 @@ struct ForeignPlace {
   }
 
   private static func isNamedForWeights(_ path: String) -> Bool {
-    [".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".benben", ".zst"].contains {
-      path.lowercased().hasSuffix($0)
-    }
+    WeightFiles.isNamedLikeOne(path) || [".benben", ".zst"].contains(where: path.lowercased().hasSuffix)
   }
 }

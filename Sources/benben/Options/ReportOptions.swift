@@ -14,7 +14,7 @@ struct ReportOptions: ParsableArguments {
   @Option(help: "Write the report to this file in JUnit's format, for CI systems.", completion: .file())
   var junit: String?
 
-  func requireWritable(beside other: String? = nil, from inputs: [String]) throws {
+  func requireWritable(beside other: String? = nil, from inputs: [String?]) throws {
     try OutputPlaces.requireApart([json, report, junit, other], from: inputs)
     for path in [json, report, junit] { try Console.requireWritable(path) }
   }

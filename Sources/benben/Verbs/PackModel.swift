@@ -31,7 +31,7 @@ struct PackModel: ParsableCommand {
 
   mutating func run() throws {
     let native = try NativeModel(path: model)
-    try OutputPlaces.requireApart([output], from: [model, sign].compactMap { $0 } + evidence)
+    try OutputPlaces.requireApart([output], from: [model, sign] + evidence)
     if evidence.isEmpty { evidence = native.evidence }
     if !evidence.isEmpty { try VideoModel(at: model).requireEvidence(evidence) }
     let progress = ProgressLine(isQuiet: common.quiet)

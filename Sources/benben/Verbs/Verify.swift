@@ -81,7 +81,7 @@ struct Verify: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try outputs.requireWritable(beside: traceOut, from: [model, self.golden, trace].compactMap { $0 })
+    try outputs.requireWritable(beside: traceOut, from: [model, self.golden, trace])
     let golden = try Golden(at: golden, trace: trace)
     if traceOut != nil, !golden.isTrace {
       throw ValidationError("--trace-out is for a golden trace or a bundle, which \(self.golden) is not")
