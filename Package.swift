@@ -27,6 +27,7 @@ let package = Package(
       ]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CTurboJPEG", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -55,7 +56,7 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["Files", "CAllocator", "CKernelLoops"]),
 
     // Formats, kernels, models.
-    .target(name: "Checkpoints", dependencies: ["Files", "Tensors", "JSON", "CZlib", "CZstd"]),
+    .target(name: "Checkpoints", dependencies: ["Files", "Tensors", "JSON", "CPCRE2", "CZlib", "CZstd"]),
     .target(name: "Kernels", dependencies: ["Files", "Tensors", "CDNNL", "CKernelLoops"]),
     .target(
       name: "Models",

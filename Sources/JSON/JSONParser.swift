@@ -3,12 +3,17 @@ extension JSONValue {
   package static let maximumDepth = 64
   /// The maximum number of values in a document; each takes more memory than its text, and headers have thousands.
   package static let maximumValues = 2_000_000
+  /// The maximum size of all keys beyond ASCII in a document, in bytes; the vocabulary of a tokenizer has 1 MB.
+  ///
+  /// Strings are hashed and compared by their normal form, which takes ten times as long for these as for others.
+  package static let maximumUnicodeKeys = 4_000_000
 
   /// Parses a complete JSON text (RFC 8259), more strictly than most readers do.
   ///
   /// Besides everything that the grammar forbids, these are refused: a byte-order mark, invalid UTF-8, lone surrogates,
   /// duplicate keys (including keys that differ only in their escapes), keys with more than 30 combining marks in a row,
-  /// nesting deeper than ``maximumDepth``, more than ``maximumValues`` values, and numbers that are not finite doubles.
+  /// nesting deeper than ``maximumDepth``, more than ``maximumValues`` values or ``maximumUnicodeKeys``, and numbers
+  /// that are not finite doubles.
   ///
   /// - Throws: ``JSONError`` with the byte offset.
   package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONError) {
@@ -38,6 +43,7 @@ struct JSONParser {
   var position = 0
   var depth = 0
   var values = 0
+  var unicodeKeys = 0
 
   init(bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
@@ -132,6 +138,11 @@ struct JSONParser {
       let key = try parseString()
       guard key.isStreamSafe else {
         throw JSONError(offset: keyOffset, reason: "a key of too many combining marks")
+      }
+      if !key.utf8.allSatisfy({ $0 < 0x80 }) { unicodeKeys += key.utf8.count }
+      guard unicodeKeys <= JSONValue.maximumUnicodeKeys else {
+        throw JSONError(
+          offset: keyOffset, reason: "more than \(JSONValue.maximumUnicodeKeys) bytes of keys beyond ASCII")
       }
       skipWhitespace()
       guard current == UInt8(ascii: ":") else { throw error("expected ':'") }

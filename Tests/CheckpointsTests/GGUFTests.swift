@@ -119,6 +119,7 @@ struct GGUFTests {
       ("five dimensions", file(tensors: 1, tensor("a", [1, 1, 1, 1, 1], 0, at: 0)), "5 dimensions"),
       ("a product that overflows", file(tensors: 1, tensor("a", [1 << 40, 1 << 40], 0, at: 0)), "too large"),
       ("an unknown type", file(tensors: 1, tensor("a", [32], 99, at: 0), data: 64), "number 99"),
+      ("a type that is not read", file(tensors: 1, tensor("a", [256], 23, at: 0), data: 136), "IQ4_XS"),
       (
         "rows that are no whole blocks", file(tensors: 1, tensor("a", [33], 8, at: 0), data: 64),
         "whole blocks"

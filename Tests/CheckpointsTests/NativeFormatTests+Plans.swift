@@ -90,4 +90,26 @@ extension NativeFormatTests {
     let accepted = try plan([WeightDeclaration(name: "a", shape: [2])], type: .f16).audited()
     #expect(accepted.rows[0].type == .f32 && accepted.rows[0].reason.contains("range of f16"))
   }
+
+  /// A file may scale some of its fp8 weights and leave others plain; which, is said.
+  @Test func weightsWithoutAScaleBesideOthersAreSaid() throws {
+    let header =
+      #"{"a.weight":{"dtype":"F8_E4M3","shape":[1,2],"data_offsets":[0,2]},"#
+      + #""a.scale_weight":{"dtype":"F32","shape":[],"data_offsets":[2,6]},"#
+      + #""b.weight":{"dtype":"F8_E4M3","shape":[1,2],"data_offsets":[6,8]}}"#
+    let data: [UInt8] = [0x38, 0x40, 0, 0, 0, 0x40, 0x38, 0x40]
+    _ = try folder.write(safetensors(header, data: data), "checkpoint/text_encoder/model.safetensors")
+    _ = try folder.write(Array("{}".utf8), "checkpoint/text_encoder/config.json")
+    let request = try QuantizationOptions(type: .f32)
+    let plan = try ComponentPlan(
+      try CheckpointFolder(path: checkpoint).component("text_encoder"),
+      declaration: ComponentDeclaration(
+        weights: ["a", "b"].map { WeightDeclaration(name: $0 + ".weight", shape: [1, 2], use: .matrix) }),
+      request: request)
+    let conversion = Conversion(plans: [plan], auxiliary: [], family: "miniflux", request: request)
+    #expect(
+      conversion.remarks.contains(
+        "text_encoder: 1 of 2 tensors in fp8 have no scale and are taken as they are, b.weight first"),
+      "\(conversion.remarks)")
+  }
 }

@@ -39,6 +39,12 @@ struct ShardedIndexTests {
     #expect(throws: BenbenError.self) { try open(index) }
   }
 
+  /// A config or the manifest of a model is no damaged index.
+  @Test func whatIsNoIndexIsToldAsThat() throws {
+    let error = try #require(throws: BenbenError.self) { try open("{\"schema\":\"x\"}") }
+    #expect(error.what == "neither weights nor the index of their shards")
+  }
+
   @Test func refusesALinkOutOfTheFolderAndWhatIsNoFile() throws {
     let outside = try TestFolder()
     let target = try outside.write(safetensors([("a", [1])]), "outside.safetensors")

@@ -21,7 +21,7 @@ extension CommandTests {
     let calibration = try #require(fine.json?["calibration"])
     #expect(try #require(calibration["measuredSqnrDb"]?.double) >= 56)
     let chosen = try #require(calibration["groups"]?.array).compactMap { $0["chosen"]?.integer }
-    // Neither the cheapest nor the mostPrecise plan.
+    // Neither the cheapest nor the most precise plan.
     #expect(Set(chosen).isSuperset(of: [0, 2]))
     let coarse = try calibrate("--target-sqnr-db", "30")
     let bytes = try [fine, coarse].map { try #require($0.json?["bytes"]?.integer) }
@@ -70,5 +70,13 @@ extension CommandTests {
     #expect(wide.contains { $0["name"]?.string == name && $0["type"]?.string == "bf16" })
     #expect(!wide.isEmpty && wide.allSatisfy { $0["reason"]?.string?.contains("wider than f16") == true })
     #expect(wide.count < rows.count / 10)
+  }
+
+  /// What a trace asks for is looked at before anything of it runs.
+  @Test func aTraceThatDoesNotFitIsNoGroundForAPlan() throws {
+    let result = try run(
+      "convert", Fixtures.checkpoint("shapes"), "--dry-run", "--calibrate",
+      "\(Fixtures.path)/hostile-traces/huge-request.h5")
+    #expect(result.code == 65 && result.errors.contains("the run does not fit"), "\(result.errors)")
   }
 }

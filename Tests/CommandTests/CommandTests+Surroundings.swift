@@ -107,12 +107,49 @@ extension CommandTests {
     ["generate", "model", "--prompt", "x", "--temp", "1", "--output", "y.png", "--json", "y.png"],
     ["convert", "model", "--output", "model", "--force"],
   ])
-  func nothingIsWrittenOverWhatIsRead(arguments: [String]) throws {
+  func nothingIsWrittenOverAModel(arguments: [String]) throws {
     _ = try convert("shapes", "int8")
     let result = try run(arguments.map { $0 == "GOLDEN" ? Fixtures.trace("shapes") : $0 })
     let isNamedTwice = !result.errors.contains("the output is an input")
     #expect(result.code == (isNamedTwice ? 64 : 73) && entries == ["model"], "\(result.errors)")
     #expect(isNamedTwice == ["verify", "generate"].contains(arguments[0]))
     #expect(try run("check", "model", "--quiet").code == 0)
+  }
+
+  /// What is read need not be a model: releases, recipes, goldens, tokenizers, keys and noise are as dear.
+  @Test(arguments: [
+    "convert checkpoint --output out --json checkpoint/text_encoder/config.json",
+    "convert checkpoint --output out --json checkpoint/causal_video_vae/diffusion_pytorch_model.safetensors",
+    "convert checkpoint --output out --recipe recipe.json --json recipe.json",
+    "convert checkpoint --output out --calibrate golden.h5 --json golden.h5",
+    "convert checkpoint --dry-run --calibrate golden.h5 --json ./golden.h5",
+    "convert --vae checkpoint/causal_video_vae/diffusion_pytorch_model.safetensors --output out --json checkpoint/causal_video_vae/diffusion_pytorch_model.safetensors",
+    "verify model --golden golden.h5 --report golden.h5",
+    "verify model --golden clip.mp4 --trace golden.h5 --json golden.h5",
+    "bench dit model --json model/manifest.json",
+    "generate model --prompt x --temp 1 --output x.png --noise noise.safetensors --json noise.safetensors",
+    "pack model --output out.zst --sign key.pem --evidence card.md --force --quiet --output key.pem",
+    "report check model report.json --json report.json",
+    "report merge report.json --json report.json",
+    "card model --report report.json --output report.json",
+  ])
+  func nothingIsWrittenOverWhatIsRead(command: String) throws {
+    _ = try convert("shapes", "int8")
+    try FileManager.default.copyItem(
+      atPath: Fixtures.checkpoint("shapes"), toPath: folder + "/checkpoint")
+    try FileManager.default.copyItem(atPath: Fixtures.trace("shapes"), toPath: folder + "/golden.h5")
+    try Data(#"{"schema": "benben.recipe/1", "rules": []}"#.utf8).write(
+      to: URL(fileURLWithPath: folder + "/recipe.json"))
+    for name in ["noise.safetensors", "key.pem", "report.json", "clip.mp4"] {
+      try Data(name.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
+    }
+    let before = FileSystem.filesBelow(folder).map {
+      try? InputFile(path: folder + "/" + $0).sha256()
+    }
+    let result = try run(command.split(separator: " ").map(String.init))
+    #expect(result.code == 73 && result.errors.contains("the output is an input"), "\(result.errors)")
+    #expect(
+      FileSystem.filesBelow(folder).map { try? InputFile(path: folder + "/" + $0).sha256() }
+        == before)
   }
 }

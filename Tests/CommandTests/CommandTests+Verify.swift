@@ -205,6 +205,16 @@ extension CommandTests {
     #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
   }
 
+  /// A chunk of 7 KB whose two filters make 4 GB of it: what reads it has no more memory than the trace declares.
+  @Test func whatInflatesWithoutEndIsRefused() throws {
+    let model = try convert("shapes")
+    var usage = rusage()
+    let result = try run("verify", model, "--golden", "\(Fixtures.path)/hostile-hdf5/inflating.h5")
+    #expect(result.code == 65 && result.errors.contains("its values cannot be read"), "\(result.errors)")
+    getrusage(RUSAGE_CHILDREN, &usage)
+    #expect(usage.ru_maxrss < 2_000_000, "\(usage.ru_maxrss) KB")
+  }
+
   /// A request that would take more memory than there is ends before it takes any.
   @Test func aRequestThatDoesNotFitIsRefused() throws {
     let model = try convert()

@@ -214,13 +214,15 @@ struct MediaTests {
       let bytes = (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
       return isLittle ? bytes : bytes.reversed()
     }
-    func picture(_ orientation: Int) -> [UInt8] {
+    func tiff(_ orientation: Int) -> [UInt8] {
       let entry = number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2) + [0, 0]
-      let tiff = Array((isLittle ? "II" : "MM").utf8) + number(42, 2) + number(8, 4) + number(1, 2) + entry
-      let content = Array("Exif\0\0".utf8) + tiff
-      return [0xFF, 0xD8, 0xFF, 0xE0, 0, 4, 1, 2, 0xFF, 0xE1, 0, UInt8(content.count + 2)] + content + [
-        0xFF, 0xDA,
-      ]
+      return Array((isLittle ? "II" : "MM").utf8) + number(42, 2) + number(8, 4) + number(1, 2) + entry
+    }
+    func picture(_ orientation: Int) -> [UInt8] {
+      let content = Array("Exif\0\0".utf8) + tiff(orientation)
+      return [0xFF, 0xD8, 0xFF, 0xE0, 0, 4, 1, 2, 0xFF, 0xFF, 0xFF, 0xE1, 0, UInt8(content.count + 2)]
+        + content
+        + [0xFF, 0xDA]
     }
     let folder = try TestFolder()
     func remark(_ bytes: [UInt8]) throws -> String? {
@@ -228,12 +230,15 @@ struct MediaTests {
     }
     #expect(try remark(picture(6))?.contains("orientation 6") == true)
     #expect(try remark(picture(1)) == nil && remark(picture(9)) == nil)
-    let sound = picture(8)
-    for index in sound.indices {
-      _ = try remark(Array(sound[..<index]))
-      var changed = sound
-      changed[index] = 0xFF
-      _ = try remark(changed)
+    #expect(try remark(tiff(3))?.contains("orientation 3") == true)
+    #expect(try remark(tiff(1)) == nil)
+    for sound in [picture(8), tiff(8)] {
+      for index in sound.indices {
+        _ = try remark(Array(sound[..<index]))
+        var changed = sound
+        changed[index] = 0xFF
+        _ = try remark(changed)
+      }
     }
   }
 }

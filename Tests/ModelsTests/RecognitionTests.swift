@@ -75,4 +75,15 @@ struct RecognitionTests {
       }
     }
   }
+
+  /// Names of strangers are compared in bytes: 45 MB of them took half a minute by characters.
+  @Test func manyLongNamesAreLookedAtInTime() {
+    let names = Set((0..<45_000).map { "model." + String(repeating: "a", count: 950) + "\($0)" })
+    let elapsed = ContinuousClock().measure {
+      #expect(RecognizedWeights.all(in: names).isEmpty)
+      #expect(RecognizedWeights.foreign(in: names) == nil)
+    }
+    #expect(elapsed < .seconds(8), "\(elapsed)")
+    #expect(RecognizedWeights.foreign(in: names.union(["a.lora_A.weight"])) == "a LoRA")
+  }
 }

@@ -70,6 +70,7 @@ package struct ComponentPlan {
     }
     var missing: [String] = []
     for weight in declaration.weights {
+      try Task.checkCancellation()
       let present = ([weight.name] + weight.aliases).compactMap { unclaimed.removeValue(forKey: $0) }
       guard let source = present.first else {
         missing.append(weight.name)
@@ -92,7 +93,7 @@ package struct ComponentPlan {
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
           "\(source.typeName) is stored; f32, bf16, f16, fp8, scaled int8 or blocks of GGUF are needed")
       }
-      var choice = request.choose(
+      var choice = try request.choose(
         component: component.name, tensor: weight, stored: stored, activations: source.activations)
       if choice.type == stored, !source.isStored(as: stored) {
         choice = .init(

@@ -52,7 +52,7 @@ public struct Conversion {
   /// what of them is not used.
   package var remarks: [String] {
     let names = plans.flatMap { plan in plan.rows.map { plan.component + "/" + $0.name } }
-    let idle = request.overrides.filter { rule in !names.contains { $0.contains(rule.expression) } }
+    let idle = request.overrides.filter { rule in !names.contains { (try? rule.matches($0)) == true } }
     return idle.map { "\($0.reason) matches no tensor" }
       + plans.flatMap { plan in
         var remarks: [String] = []
@@ -67,6 +67,13 @@ public struct Conversion {
         if !blocks.isEmpty {
           remarks.append(
             "values in blocks of \(blocks.joined(separator: " and ")) are kept exactly, which takes f32 and more space; another type rounds once more"
+          )
+        }
+        let float8 = plan.rows.filter(\.source.type.isFloat8)
+        let bare = float8.filter { $0.source.uniformScale == nil }.map(\.name)
+        if let first = bare.first, bare.count < float8.count {
+          remarks.append(
+            "\(bare.count) of \(float8.count) tensors in fp8 have no scale and are taken as they are, \(first) first"
           )
         }
         let unused = plan.ignored.filter { !$0.rule.hasPrefix(WeightFiles.joinedRule) }

@@ -33,9 +33,9 @@ public struct QuantizationOptions {
 
   func choose(
     component: String, tensor: WeightDeclaration, stored: WeightType, activations: InputPrecision
-  ) -> Choice {
+  ) throws -> Choice {
     let name = component + "/" + tensor.name
-    if let rule = overrides.first(where: { name.contains($0.expression) }) {
+    if let rule = try overrides.first(where: { try $0.matches(name) }) {
       return possible(
         Choice(type: rule.type ?? stored, activations: rule.activations, reason: rule.reason), for: tensor,
         stored: stored,
@@ -47,7 +47,7 @@ public struct QuantizationOptions {
       }
       return Choice(type: type, reason: type == stored ? "stored so" : typeReason)
     }
-    guard let rule = recipe.rules.first(where: { name.contains($0.expression) }) else {
+    guard let rule = try recipe.rules.first(where: { try $0.matches(name) }) else {
       return Choice(type: stored, reason: "kept as stored: no rule of the recipe \(recipe.name)")
     }
     guard let type = rule.type else {

@@ -8,9 +8,9 @@ import Tensors
 public struct Recipe {
   /// A type for the tensors whose names match a pattern.
   public struct Rule {
-    /// A regular expression, searched for in `component/tensor`.
+    /// A regular expression of PCRE2, searched for in `component/tensor`.
     public let pattern: String
-    let expression: Regex<AnyRegexOutput>
+    private let expression: NamePattern
     /// The type, or nil to keep the stored one.
     public let type: WeightType?
     /// The precision to which products with the tensors round their inputs.
@@ -25,61 +25,30 @@ public struct Recipe {
       _ pattern: String, type: WeightType?, activations: InputPrecision = .float32, reason: String
     ) throws {
       self.pattern = pattern
-      guard !Self.repeatsRepetitions(pattern) else {
+      do {
+        expression = try NamePattern(pattern)
+      } catch let fault as NamePattern.Fault {
         throw BenbenError(
           .malformed, "malformed recipe", at: quoted(pattern),
-          because: "it repeats a group that repeats something, which may take for ever")
-      }
-      do {
-        expression = try Regex(pattern)
-      } catch {
-        throw BenbenError(
-          .malformed, "malformed recipe", at: quoted(pattern), because: "it is no regular expression")
+          because: "it is no regular expression: \(fault.why)")
       }
       self.type = type
       self.activations = activations
       self.reason = reason
     }
 
-    /// Whether a group that is repeated without end consists of nothing but repetitions, as in `(a*)*`.
+    /// Returns whether the rule is for a tensor, by its name with its component's.
     ///
-    /// The time of a search then doubles with every character. Other patterns that take long are not found.
-    private static func repeatsRepetitions(_ pattern: String) -> Bool {
-      /// Of each open group, whether it holds something that is repeated, and something that is there once.
-      var open = [(repeated: false, once: false)]
-      let scalars = Array(pattern.unicodeScalars)
-      var index = 0
-      while index < scalars.count {
-        var isBare = false
-        switch scalars[index] {
-        case "(":
-          open.append((false, false))
-          index += scalars[index...].dropFirst().starts(with: "?:".unicodeScalars) ? 3 : 1
-          continue
-        case ")" where open.count > 1:
-          let group = open.removeLast()
-          isBare = group.repeated && !group.once
-        case "[":
-          while index + 1 < scalars.count, scalars[index] != "]" { index += scalars[index] == "\\" ? 2 : 1 }
-        case "\\": index += 1
-        case "|":
-          index += 1
-          continue
-        default: break
-        }
-        index += 1
-        let quantifier = index < scalars.count ? scalars[index] : " "
-        guard "*+?{".unicodeScalars.contains(quantifier) else {
-          if isBare { open[open.count - 1].repeated = true } else { open[open.count - 1].once = true }
-          continue
-        }
-        let end = quantifier == "{" ? scalars[index...].firstIndex(of: "}") ?? index : index
-        let isEndless = "*+".unicodeScalars.contains(quantifier) || end > index && scalars[end - 1] == ","
-        if isBare, isEndless { return true }
-        open[open.count - 1].repeated = true
-        index = end + 1
+    /// - Throws: ``BenbenError`` when the search takes longer than any that a name needs.
+    func matches(_ name: String) throws -> Bool {
+      do {
+        return try expression.isFound(in: name)
+      } catch let fault as NamePattern.Fault {
+        throw BenbenError(
+          .malformed, "pattern that takes too long", at: quoted(pattern),
+          because: "searched for in \(quoted(name)): \(fault.why)",
+          remedies: ["Say what is repeated more closely, as in [^.]* for .*"])
       }
-      return false
     }
 
     /// Creates a rule from a text `REGEX=TYPE`.
@@ -110,6 +79,8 @@ public struct Recipe {
   static let schema = "benben.recipe/1"
   /// The maximum size of a recipe file, in bytes.
   static let maximumLength = 1_000_000
+  /// The maximum number of rules in a recipe file; each is searched for in every tensor's name.
+  static let maximumCount = 1000
 
   /// Creates a recipe from rules.
   public init(name: String, rules: [Rule]) {
@@ -123,6 +94,9 @@ public struct Recipe {
     func fault(_ why: String) -> BenbenError { malformed("malformed recipe", path, why) }
     guard json["schema"]?.string == Self.schema, let rules = json["rules"]?.array else {
       throw fault("it needs the schema \(Self.schema) and a list of rules")
+    }
+    guard rules.count <= Self.maximumCount else {
+      throw fault("it has \(rules.count) rules; \(Self.maximumCount) are possible")
     }
     name = FileSystem.lastComponent(path)
     self.rules = try rules.enumerated().map { index, rule in

@@ -23,6 +23,12 @@ package enum BlockFormat: String, CaseIterable, Sendable {
     }
   }
 
+  /// The names of types that are not read, by number, for messages.
+  static let foreignNames: [UInt32: String] = [
+    9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S",
+    22: "IQ2_S", 23: "IQ4_XS", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+  ]
+
   /// The number of values of a block.
   package var valueCount: Int {
     switch self {

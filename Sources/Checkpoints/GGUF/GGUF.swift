@@ -83,7 +83,7 @@ enum GGUF {
       let blocks = BlockFormat.allCases.first { $0.code == code }
       guard let type = blocks == nil ? GGUF.plainTypes[code] : .u8 else {
         throw fault(
-          "its type, number \(code) of ggml, cannot be read",
+          "its type, \(BlockFormat.foreignNames[code] ?? "number \(code) of ggml"), cannot be read",
           "Take a file in F16, BF16, Q8_0, or another of "
             + BlockFormat.allCases.map { $0.rawValue.uppercased() }.joined(separator: ", ") + ".")
       }

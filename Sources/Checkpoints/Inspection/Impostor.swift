@@ -23,7 +23,14 @@ enum Impostor {
     ),
     ([0x89, 0x50, 0x4E, 0x47], "not a file of weights", "it is a PNG picture", "Name the weights."),
     ([0xFF, 0xD8, 0xFF], "not a file of weights", "it is a JPEG picture", "Name the weights."),
-    (Zstd.magic, "not a file of weights", "it is compressed with zstd", "Unpack it first."),
+    (
+      Zstd.magic, "not a file of weights", "it is compressed with zstd, as packed models are",
+      "Unpack it first. A pack that cannot be unpacked is to be downloaded again."
+    ),
+    (
+      Array("RIFF".utf8), "not a file of weights", "it is a picture or a video (RIFF: WebP or AVI)",
+      "Name the weights."
+    ),
   ]
 
   /// Throws when a file's first bytes are those of something else than weights or their descriptions.

@@ -17,7 +17,12 @@ package enum ShardedIndex {
     let path = file.path
     let index = try parseJSON(file, limit: maximumLength)
     guard let weightMap = index["weight_map"]?.object, !weightMap.isEmpty else {
-      throw malformed("malformed shard index", path, "weight_map is not an object of names")
+      guard index["weight_map"] == nil else {
+        throw malformed("malformed shard index", path, "weight_map is not an object of names")
+      }
+      throw malformed(
+        "neither weights nor the index of their shards", path, "it is JSON without a weight_map",
+        "Give the folder that it lies in, or the file of the weights.")
     }
     var shardOfTensor: [String: String] = [:]
     for (tensor, shard) in weightMap {

@@ -9,7 +9,8 @@ func ffmpeg(_ status: Int32, _ kind: BenbenError.Kind, _ what: String, _ path: S
   av_strerror(status, &text, text.count)
   let why = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   throw BenbenError(
-    kind, what, at: path, because: why, remedies: kind == .malformed ? VideoDecoder.remedies(path) : [])
+    kind, what, at: path, because: kind == .malformed ? "FFmpeg says: \(why)" : why,
+    remedies: kind == .malformed ? VideoDecoder.remedies(path) : [])
 }
 
 /// Returns a pointer that FFmpeg allocated; throws if it is nil.

@@ -90,9 +90,11 @@ final class VideoDecoder {
     return found
   }
 
-  /// What to do about a picture that is not decoded; nothing for a video.
+  /// What to do about a picture or video that is not decoded.
   static func remedies(_ path: String) -> [String] {
-    guard imageFormat(path) != nil else { return [] }
+    guard imageFormat(path) != nil else {
+      return ["It may be damaged. If it plays elsewhere, convert it to an MP4 with H.264."]
+    }
     let limit = ClipReader.maximumPixels >> 20
     return [
       "Of pictures, still ones with up to \(limit) × 2²⁰ pixels of 8 or 16 bits are read: save it as PNG or JPEG."

@@ -15,7 +15,7 @@ public enum ClipReader {
   /// nothing is to be done.
   package static func orientationRemark(on path: String) -> String? {
     ExifOrientation.recorded(in: path).map {
-      "is to be turned, says its camera (Exif orientation \($0)); as in the official example, it is not: save it turned"
+      "is to be turned, says its camera (Exif orientation \($0)), which is not done: save it turned"
     }
   }
 

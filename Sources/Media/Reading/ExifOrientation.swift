@@ -7,11 +7,12 @@ enum ExifOrientation {
   /// The most segments or chunks that are passed over.
   private static let maximumParts = 10_000
 
-  /// Returns the orientation, 2 to 8, that a JPEG, PNG or WebP records; nil where it is to be shown as it is, or none is
+  /// Returns the orientation, 2 to 8, that a JPEG, PNG, WebP or TIFF records; nil where it is to be shown as it is, or none is
   /// recorded.
   static func recorded(in path: String) -> Int? {
     guard let file = try? InputFile(path: path), let head = try? file.bytes(at: 0, count: min(file.size, 12))
     else { return nil }
+    if isTIFF(head) { return orientation { try? file.bytes(at: $0, count: $1) } }
     let part =
       if head.starts(with: [0xFF, 0xD8]) {
         exifOfJPEG(file)
@@ -23,7 +24,16 @@ enum ExifOrientation {
         [UInt8]?.none
       }
     guard let part else { return nil }
-    return orientation(part.starts(with: Array("Exif\0\0".utf8)) ? Array(part.dropFirst(6)) : part)
+    let tiff = part.starts(with: Array("Exif\0\0".utf8)) ? Array(part.dropFirst(6)) : part
+    guard isTIFF(tiff) else { return nil }
+    return orientation { offset, count in
+      offset >= 0 && offset + count <= tiff.count ? Array(tiff[offset..<offset + count]) : nil
+    }
+  }
+
+  /// Whether these are the first bytes of a TIFF, which Exif is.
+  static func isTIFF(_ head: [UInt8]) -> Bool {
+    head.starts(with: [0x49, 0x49, 0x2A, 0]) || head.starts(with: [0x4D, 0x4D, 0, 0x2A])
   }
 
   /// Returns the segment of a JPEG before the picture's data: a marker, a length that counts itself, and the content.
@@ -32,6 +42,10 @@ enum ExifOrientation {
     for _ in 0..<maximumParts {
       guard let head = try? file.bytes(at: position, count: 4), head[0] == 0xFF, head[1] != 0xDA else {
         return nil
+      }
+      if head[1] == 0xFF {  // Any number of these may fill the space before a marker.
+        position += 1
+        continue
       }
       let length = max(Int(head[2]) << 8 | Int(head[3]), 2)
       if head[1] == 0xE1, let content = try? file.bytes(at: position + 4, count: length - 2),
@@ -62,16 +76,12 @@ enum ExifOrientation {
     return nil
   }
 
-  /// Reads the first directory of a TIFF structure.
-  private static func orientation(_ tiff: [UInt8]) -> Int? {
-    guard tiff.count >= 8, tiff.starts(with: Array("II".utf8)) || tiff.starts(with: Array("MM".utf8)) else {
-      return nil
-    }
-    let isLittle = tiff[0] == UInt8(ascii: "I")
+  /// Reads the first directory of a TIFF structure, of which the closure returns bytes from an offset on.
+  private static func orientation(_ bytes: (_ offset: Int, _ count: Int) -> [UInt8]?) -> Int? {
+    guard let order = bytes(0, 1) else { return nil }
+    let isLittle = order[0] == UInt8(ascii: "I")
     func number(_ offset: Int, _ count: Int) -> Int? {
-      guard offset >= 0, offset + count <= tiff.count else { return nil }
-      let bytes = tiff[offset..<offset + count]
-      return (isLittle ? bytes.reversed() : Array(bytes)).reduce(0) { $0 << 8 | Int($1) }
+      bytes(offset, count).map { (isLittle ? $0.reversed() : $0).reduce(0) { $0 << 8 | Int($1) } }
     }
     guard let directory = number(4, 4), let count = number(directory, 2) else { return nil }
     for index in 0..<count {

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// A component recognised by its tensors' names alone, whatever the file is called.
@@ -118,7 +119,7 @@ package struct RecognizedWeights: Equatable, Sendable {
 
   /// Returns what weights of no component of Pyramid Flow are, or nil when nothing is known of them.
   package static func foreign(in names: Set<String>) -> String? {
-    others.first { other in names.contains { $0.contains(other.part) } }?.what
+    others.first { other in names.contains { $0.containsBytes(of: other.part) } }?.what
   }
 
   /// Returns what to do about such weights; nil where nothing helps.

@@ -24,18 +24,21 @@ public struct MemoryPlan: Sendable {
   /// The parts of the run, in order.
   public let phases: [Phase]
 
-  /// Creates the plan of a run of a conversion's model, at the official size and length of its first transformer; nil
-  /// without a transformer.
-  public init?(_ conversion: Conversion) throws {
+  /// Creates the plan of a run of a conversion's model; nil without a transformer.
+  ///
+  /// - Parameter request: what is to be run; nil for the official size and length of the first transformer.
+  public init?(_ conversion: Conversion, request: GenerationRequest? = nil) throws {
     guard let family = ModelFamily.named(conversion.family),
       let transformer = conversion.plans.first(where: { family.role(of: $0.component) == .transformer })
     else { return nil }
     variant = String(transformer.component.dropFirst(ModelFamily.transformerPrefix.count))
     let released = ReleasedVariant.named(variant)
-    let request = GenerationRequest(
-      prompt: "", width: released.width, height: released.height, latentFrames: released.latentFrames,
-      steps: ReleasedVariant.steps, videoSteps: ReleasedVariant.videoSteps,
-      guidanceScale: released.guidanceScale, videoGuidanceScale: ReleasedVariant.videoGuidanceScale)
+    let request =
+      request
+      ?? GenerationRequest(
+        prompt: "", width: released.width, height: released.height, latentFrames: released.latentFrames,
+        steps: ReleasedVariant.steps, videoSteps: ReleasedVariant.videoSteps,
+        guidanceScale: released.guidanceScale, videoGuidanceScale: ReleasedVariant.videoGuidanceScale)
     self.request = request
     phases = try conversion.plans.filter {
       family.role(of: $0.component) != .transformer || $0.component == transformer.component

@@ -133,7 +133,7 @@ struct Calibration {
         asked *= min(0.98, limit / worst)
       }
       let best = SensitivitySearch.decibels(try measure(search.mostPrecise).max() ?? 0) ?? .infinity
-      throw unreachable("the mostPrecise plan reaches \(best) dB")
+      throw unreachable("the most precise plan reaches \(best) dB")
     }
   }
 

@@ -19,11 +19,14 @@ extension Conversion {
   ///   - threads: the number of threads that kernels use; nil for all cores.
   ///   - sibling: a path on the disk to use for intermediate files; nil for the system's temporary folder.
   ///   - onEvent: receives progress; an error that it throws ends the calibration.
-  /// - Throws: `BenbenError` when the trace is of another family or the target cannot be reached.
+  /// - Throws: `BenbenError` when the trace is of another family, needs more memory than the machine has, or the target
+  ///   cannot be reached.
   public func calibrated(
     on trace: GoldenTrace, target: SensitivitySearch.Target? = nil, threads: Int? = nil,
     beside sibling: String? = nil, onEvent: (CalibrationEvent) throws -> Void = { _ in }
   ) throws -> Conversion {
+    let request = try GenerationRequest(trace, family: family)
+    try MemoryPlan(self, request: request)?.requireFit(at: trace)
     let folder = try TemporaryFolder(beside: sibling)
     let plan = try audited()
     return try withoutActuallyEscaping(onEvent) { onEvent in

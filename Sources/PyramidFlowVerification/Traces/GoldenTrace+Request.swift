@@ -108,9 +108,14 @@ extension GenerationRequest {
   func requireFit(_ parts: LoadedModel, variant: String?, at trace: GoldenTrace) throws {
     // Without a transformer, or without a choice of one, what else runs is counted.
     let variant = (try? parts.native.variant(variant)) ?? ""
-    do {
-      try MemoryPlan(parts.native, variant: variant, self).requireFit(limit: nil)
-    } catch let error as BenbenError where error.kind == .usage {
+    try MemoryPlan(parts.native, variant: variant, self).requireFit(at: trace)
+  }
+}
+
+extension MemoryPlan {
+  /// Throws when the run that a trace asks for needs more memory than this machine has.
+  func requireFit(at trace: GoldenTrace) throws {
+    do { try requireFit(limit: nil) } catch let error as BenbenError where error.kind == .usage {
       throw BenbenError(
         .malformed, error.what, at: "\(trace.path): request", because: "\(error.subject): \(error.why)")
     }

@@ -171,7 +171,8 @@ struct Generate: AsyncParsableCommand {
     if ClipWriter.Format(path: output) == .png, request.latentFrames > 1 {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
-    try OutputPlaces.requireApart([output, preview, json], from: [model, image, embeddings])
+    try OutputPlaces.requireApart(
+      [output, preview, json], from: [model, image, embeddings, like, noise.noise])
     try ClipWriter.requireWritable(output, mayReplace: force)
     if let preview { try ClipWriter.requireWritable(preview, mayReplace: force) }
     try Console.requireWritable(json)

@@ -51,6 +51,7 @@ struct Report: ParsableCommand {
 
     func run() throws {
       let model = try VideoModel(at: model)
+      try Console.requireWritable(json, from: [self.model] + reports)
       let checks = try reports.map { try ReportCheck(EvidenceReport(at: $0), of: model) }
       if let json { try Console.write(ReportCheck.json(checks), to: json) }
       if json != "-", !common.quiet { try Console.print(lines: checks.flatMap(\.lines)) }
