@@ -39,6 +39,14 @@ def fp8(name, scaled):
     return rounded
 
 
+def int8(by_row):
+    def rounded(values):
+        largest = np.abs(values).max(axis=1, keepdims=True) if by_row else np.abs(values).max()
+        scale = (largest / np.float32(127)).astype(np.float32)
+        return np.round(values / scale).astype(np.float32) * scale
+    return rounded
+
+
 def ggml(name, library=None):
     kind = getattr(gguf.GGMLQuantizationType, name)
     block, size = gguf.GGML_QUANT_SIZES[kind]
@@ -96,6 +104,8 @@ def main():
         "f16": lambda values: values.astype(np.float16).astype(np.float32),
         "bf16": lambda values: values.astype(ml_dtypes.bfloat16).astype(np.float32),
         "Q8_0": ggml("Q8_0"),
+        "int8_tensorwise, a scale a row": int8(True),
+        "int8_tensorwise, a scale a tensor": int8(False),
         "fp8 E4M3, a scale a tensor": fp8("float8_e4m3fn", True),
         "fp8 E4M3, plain": fp8("float8_e4m3fn", False),
         "fp8 E5M2, plain": fp8("float8_e5m2", False),

@@ -251,6 +251,17 @@ extension CommandTests {
       #expect(again.code == 0, "\(again.errors)")
       #expect(try hashes("\(folder)/\(name)") == hashes(folder + "/int8"))
     }
+    for other in ["comfy", "whole.safetensors", "int8"] {
+      let compared = try run("compare", "comfy", other, "--json", "-", "--quiet").json
+      #expect(compared?["equal"] == true && compared?["tensors"]?.array?.count == 362, "\(other)")
+    }
+    // What was exported keeps its configs when it is exported again.
+    #expect(try run("export", "comfy", "--format", "comfy", "--output", "again", "--quiet").code == 0)
+    for file in files {
+      #expect(
+        try InputFile(path: "\(folder)/again/\(file)").sha256()
+          == InputFile(path: "\(folder)/comfy/\(file)").sha256())
+    }
     let single = try run(
       "export", "int8/text_encoder.benben", "--format", "comfy", "--output", "clip.safetensors", "--quiet")
     #expect(single.code == 0, "\(single.errors)")

@@ -11,7 +11,21 @@ package struct WeightCollection {
     let tensor: TensorDescriptor
 
     /// The official name.
-    package var name: String { tensor.name }
+    package let name: String
+    init(component: String, _ tensor: TensorDescriptor) {
+      self.component = component
+      self.tensor = tensor
+      name = tensor.name
+    }
+
+    /// A tensor of an export of several components, in which the component's name comes before the tensor's.
+    init?(exported tensor: TensorDescriptor, of components: [String]) {
+      guard let component = components.first(where: { tensor.name.hasPrefix($0 + ".") }) else { return nil }
+      self.component = component
+      self.tensor = tensor
+      name = String(tensor.name.dropFirst(component.count + 1))
+    }
+
     /// The path `component/name`, or the name alone for a single file.
     package var path: String { component.isEmpty ? name : component + "/" + name }
     /// The shape.
@@ -27,7 +41,8 @@ package struct WeightCollection {
   /// The configs of the components, by their names.
   package private(set) var configs: [String: JSONValue] = [:]
 
-  /// Opens a native model, a released checkpoint, a component's folder, or a file of weights.
+  /// Opens a native model, a released checkpoint, a component's folder, a file of weights, or what an export wrote of
+  /// several components.
   package init(path: String) throws {
     try HubCache.requireDownloaded(path)
     if FileSystem.isFolder(path), NativeModel.isModel(path) {
@@ -36,7 +51,16 @@ package struct WeightCollection {
       items = try model.componentNames.flatMap { name in
         let component = try model.component(name)
         configs[name] = component.config
-        return component.weightFiles().tensors.map { Item(component: name, tensor: $0) }
+        return component.weightFiles().tensors.map { Item(component: name, $0) }
+      }
+      self.configs = configs
+    } else if FileSystem.isFolder(path), SafetensorsExport.isFolder(path) {
+      var configs: [String: JSONValue] = [:]
+      items = try FileSystem.entries(of: path).flatMap { file in
+        let component = String(file.dropLast(".safetensors".count))
+        let weights = try WeightFiles.openAny("\(path)/\(file)")
+        configs.merge(SafetensorsExport.configs(in: weights)) { $1 }
+        return weights.tensors.map { Item(component: component, $0) }
       }
       self.configs = configs
     } else if FileSystem.isFolder(path), !FileSystem.exists(path + "/config.json") {
@@ -49,14 +73,18 @@ package struct WeightCollection {
           remedies: HubCache.remedies(on: path))
       }
       items = try names.flatMap { name in
-        try folder.weights(of: name).tensors.map { Item(component: name, tensor: $0) }
+        try folder.weights(of: name).tensors.map { Item(component: name, $0) }
       }
     } else if path.hasSuffix(".benben") {
       let component = try NativeComponent(path: path)
-      items = component.weightFiles().tensors.map { Item(component: "", tensor: $0) }
+      items = component.weightFiles().tensors.map { Item(component: "", $0) }
       configs = ["": component.config]
     } else {
-      items = try WeightFiles.openAny(path).tensors.map { Item(component: "", tensor: $0) }
+      let weights = try WeightFiles.openAny(path)
+      configs = SafetensorsExport.configs(in: weights)
+      let components = Array(configs.keys)
+      let named = weights.tensors.compactMap { Item(exported: $0, of: components) }
+      items = named.count == weights.tensors.count ? named : weights.tensors.map { Item(component: "", $0) }
     }
   }
 

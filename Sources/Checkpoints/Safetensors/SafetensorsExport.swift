@@ -48,6 +48,15 @@ package struct SafetensorsExport {
     return names
   }
 
+  /// The configs that the metadata of an exported file hold, by component.
+  static func configs(in weights: WeightFiles) -> [String: JSONValue] {
+    var configs: [String: JSONValue] = [:]
+    for (key, text) in weights.metadata where key.hasPrefix(configPrefix) {
+      configs[String(key.dropFirst(configPrefix.count))] = try? JSONValue(parsing: text)
+    }
+    return configs
+  }
+
   /// Writes a folder with a file for each component, named after it, whose tensors' names have no prefix.
   ///
   /// - Parameters:
@@ -58,7 +67,7 @@ package struct SafetensorsExport {
     progress: (_ component: String, _ bytes: Int) throws -> Void
   ) throws {
     let staged = try StagedFolder(destination: folder, mayReplace: mayReplace) { folder in
-      FileSystem.entries(of: folder).allSatisfy { isOwn(folder + "/" + $0) }
+      FileSystem.entries(of: folder).isEmpty || isFolder(folder)
     }
     for component in components(of: collection) {
       let items = collection.items.filter { $0.component == component }
@@ -69,6 +78,12 @@ package struct SafetensorsExport {
         }
     }
     try staged.commit()
+  }
+
+  /// Returns whether a folder holds the components of an export, and nothing else.
+  static func isFolder(_ path: String) -> Bool {
+    let files = FileSystem.entries(of: path)
+    return !files.isEmpty && files.allSatisfy { isOwn(path + "/" + $0) }
   }
 
   /// Returns whether a file is one component of an export: its metadata hold the config of the component that it is named
