@@ -51,3 +51,19 @@ extension JSONValue {
     try JSONDecoder().decode(type, from: Data(canonicalText.utf8))
   }
 }
+
+extension DecodingError {
+  /// What is wrong with a document, for its reader.
+  package var reason: String {
+    func place(_ path: [any CodingKey]) -> String {
+      path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    }
+    return switch self {
+    case .keyNotFound(let key, let context): "it lacks \(place(context.codingPath + [key]))"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      "\(place(context.codingPath)) is not of the type that it should have"
+    case .dataCorrupted(let context): context.debugDescription
+    @unknown default: "it is not of its schema"
+    }
+  }
+}

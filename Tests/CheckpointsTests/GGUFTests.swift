@@ -46,6 +46,18 @@ struct GGUFTests {
     }
   }
 
+  /// What a file states of its encoder need not be assumed.
+  @Test func theEpsilonOfNormsIsRead() throws {
+    let key = "t5encoder.attention.layer_norm_rms_epsilon"
+    let values =
+      Self.text("general.architecture") + Self.bytes(UInt32(8)) + Self.text("t5encoder") + Self.text(key)
+      + Self.bytes(UInt32(6)) + Self.bytes(Float(0.001).bitPattern)
+    let path = try folder.write(
+      Self.file(tensors: 1, values: 2, values + Self.tensor("a", [32], 0, at: 0), data: 128), "x.gguf")
+    let weights = try WeightFiles.open(InputFile(path: path))
+    #expect(weights.metadata[GGUF.layerNormEpsilon] == "0.001")
+  }
+
   @Test func partsOfBlocksAreWholeRows() throws {
     let encoder = try WeightFiles.open(InputFile(path: Self.fixtures + "/t5.gguf"))
     let tensor = try #require(encoder.tensors.first { $0.name.hasSuffix("wi_0.weight") })

@@ -201,4 +201,29 @@ struct ScaledWeightsTests {
     let rules = try WeightFiles.open(InputFile(path: file([weight, scale]))).absorbed.map(\.rule)
     #expect(rules == ["belongs to a.weight: its scale"])
   }
+
+  /// A format that is not that of the stored type; scales that cannot be taken as they are, each with its reason.
+  @Test func whatContradictsItselfIsRefused() throws {
+    func fault(_ type: String, _ scale: String, _ format: String?, metadata: String? = nil) throws
+      -> BenbenError
+    {
+      let description = Array("{\"format\": \"\(format ?? "")\"}".utf8)
+      let size = scale == "F32" ? 4 : 2
+      let weights = (name: "x.weight", dtype: type, shape: "[2,2]", bytes: [UInt8](repeating: 1, count: 4))
+      let scales = (
+        name: "x.weight_scale", dtype: scale, shape: "[2]", bytes: [UInt8](repeating: 0, count: 2 * size)
+      )
+      let beside = (name: "x.comfy_quant", dtype: "U8", shape: "[\(description.count)]", bytes: description)
+      return try #require(throws: BenbenError.self) {
+        try WeightFiles.open(
+          InputFile(path: file([weights, scales] + (format == nil ? [] : [beside]), metadata: metadata))
+        ).requireKnownFormats()
+      }
+    }
+    #expect(try fault("F8_E4M3", "F32", "float8_e5m2").why.contains("float8_e5m2, stored as f8_e4m3"))
+    #expect(try fault("I8", "F32", "float8_e4m3fn").why.contains("float8_e4m3fn, stored as i8"))
+    let metadata = #"{"_quantization_metadata":"{\"layers\":{\"x\":{\"format\":\"float8_e5m2\"}}}"}"#
+    #expect(try fault("F8_E4M3", "F32", nil, metadata: metadata).why.contains("stored as f8_e4m3"))
+    #expect(try fault("I8", "BF16", "int8_tensorwise").why.contains("a number a row in bf16; f32 is needed"))
+  }
 }

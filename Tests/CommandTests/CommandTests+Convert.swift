@@ -191,6 +191,7 @@ extension CommandTests {
     let result = try run(["convert", "--output", "assembled", "--json", "-"] + arguments)
     #expect(result.code == 0, "\(result.errors)")
     #expect(result.errors.contains("num_attention_heads") && !result.errors.contains("lacks"))
+    #expect(result.errors.contains("the narrower one is taken for the first: d"), "\(result.errors)")
     #expect(try hashes(folder + "/assembled") == hashes(try keepingTypes("sd3")))
     let inspection = try run("inspect", "assembled", "--json").json
     #expect(
@@ -207,6 +208,48 @@ extension CommandTests {
       #expect(refused.code != 0 && refused.errors.contains(reason), "\(refused.errors)")
     }
     #expect(!entries.contains("refused"))
+  }
+
+  /// Parts and relatives of a component have its signature, and are not it; a variant that was never released is said.
+  @Test func whatIsNearlyAComponentIsNamed() throws {
+    let checkpoint = "\(Fixtures.path)/miniflux/checkpoint"
+    func write(_ names: [String], _ name: String) throws {
+      let header = names.enumerated().map {
+        "\"\($1)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[\(4 * $0),\(4 * $0 + 4)]}"
+      }.joined(separator: ",")
+      let length = withUnsafeBytes(of: UInt64(header.utf8.count + 2).littleEndian) { Array($0) }
+      try Data(length + Array("{\(header)}".utf8) + [UInt8](repeating: 0, count: 4 * names.count)).write(
+        to: URL(fileURLWithPath: folder + "/" + name))
+    }
+    let t5 = "encoder.block.0.layer.0.SelfAttention.q.weight"
+    try write(["post_quant_conv.conv.weight", "decoder.conv_in.conv.weight"], "decoder.safetensors")
+    try write(
+      [t5, "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight"], "umt5.safetensors")
+    try write([t5, "encoder.block.0.layer.1.DenseReluDense.wi.weight"], "old.safetensors")
+    try write(["attn.processor.to_q_lora.down.weight"], "lora.safetensors")
+    try write(["foo.x_embedder.weight"], "foo.safetensors")
+    let vae = "\(checkpoint)/causal_video_vae/diffusion_pytorch_model.safetensors"
+    for (arguments, words, remedy) in [
+      (["--vae", "decoder.safetensors"], "the decoder of a VAE without its encoder", "holds the whole"),
+      (["--t5", "umt5.safetensors"], "a UMT5", "T5 1.1 XXL"),
+      (["--t5", "old.safetensors"], "version 1.0", "T5 1.1"),
+      (["--vae", "lora.safetensors"], "those of a LoRA", "merge it"),
+      (["--diffusion-transformer", "foo.safetensors"], "unknown prefix \"foo.\"", "Known ones: "),
+      (["--t5", vae], "the tensors are those of a causal video VAE", nil),
+    ] as [([String], String, String?)] {
+      let refused = try run(["convert", "--output", "refused"] + arguments)
+      #expect(refused.code == 65 && refused.errors.contains(words), "\(refused.errors)")
+      #expect(refused.errors.contains(remedy ?? words), "\(refused.errors)")
+      #expect((remedy == nil) == !refused.errors.contains("\n  "), "\(refused.errors)")
+    }
+    let transformer = try run(
+      "convert", "--diffusion-transformer",
+      "\(checkpoint)/diffusion_transformer_384p/diffusion_pytorch_model.safetensors", "--variant", "769p",
+      "--dry-run")
+    let note = "769p is none of the released variants (384p, 768p, image); clips get the defaults of 384p"
+    #expect(transformer.code == 0 && transformer.errors.contains(note), "\(transformer.errors)")
+    let text = try run("convert", checkpoint, "--component", "text_encoder", "--dry-run")
+    #expect(text.errors.contains("the model lacks its tokenizers"), "\(text.errors)")
   }
 
   /// Both CLIPs of SD3 in one file, each under a prefix of its own.

@@ -40,6 +40,32 @@ extension CommandTests {
       "verdict.json", text.replacing("\"visibility\": \"visible\"", with: "\"visibility\": \"equal\""),
       "does not follow")
     let json = try JSONValue(parsing: text)
+    // What is not there, or there twice, or contradicts itself; the verdict follows from what is left all the same.
+    func changed(_ key: String, _ value: JSONValue) -> String {
+      JSONValue.object((json.object ?? [:]).merging([key: value]) { $1 }).prettyText
+    }
+    let stages = try #require(json["stages"]?.array)
+    for (name, value) in [
+      ("none.json", []), ("texts.json", stages.prefix(10).map(\.self)),
+      ("one-less.json", stages.filter { $0["path"]?.string != "dit/unit1/stage2/step3/prediction" }),
+    ] {
+      try check(name, changed("stages", .array(value)), "calls of the transformer were compared, and holds")
+    }
+    try check("twice.json", changed("stages", .array(stages + stages.suffix(1))), "a tensor twice")
+    let worst = try #require(stages.firstIndex { $0["nmse"]?.double ?? 0 > 0 })
+    var flattered = stages
+    flattered[worst] = .object((stages[worst].object ?? [:]).merging(["sqnrDb": 999]) { $1 })
+    try check("flattered.json", changed("stages", .array(flattered)), "is not that of its error")
+    let unread = try run("report", "check", model, "lacking.json")
+    #expect(unread.code == 66)
+    for (text, words) in [
+      ("{}", "it names no schema"), (changed("callsCompared", .null), "callsCompared"),
+    ] {
+      try text.write(toFile: "\(folder)/odd.json", atomically: true, encoding: .utf8)
+      let odd = try run("report", "check", model, "odd.json")
+      #expect(odd.code == 65 && odd.errors.contains(words), "\(odd.errors)")
+      #expect(!odd.errors.contains("DecodingError") && !odd.errors.contains("suite"), "\(odd.errors)")
+    }
     let hash = try #require(json["model"]?["components"]?.array?.first?["headerSha256"]?.string)
     try check(
       "model.json", text.replacing(hash, with: String(hash.reversed())), "another model: text_encoder")
@@ -63,6 +89,22 @@ extension CommandTests {
       try contents("there/evidence/card.md")
         == String(contentsOfFile: Self.evidence + "/card.md", encoding: .utf8))
     #expect(try run("check", "there", "--quiet").code == 0)
+    #expect(unpacked.errors.contains("card.md: a card of this model and its reports"), "\(unpacked.errors)")
+    // A card must be of this model, and its numbers those of the reports beside it; what a publisher adds may stay.
+    let card = try String(contentsOfFile: Self.evidence + "/card.md", encoding: .utf8)
+    for (text, evidence, words) in [
+      (card + "\n## Licence\n\nMIT\n", ["parity.json"], nil),
+      (card.replacing("43.06 dB", with: "99.99 dB"), ["parity.json"], "are not those of the reports"),
+      (card, [], "are not those of the reports"),
+      (card.replacing("148.4 KB", with: "148.5 KB"), ["parity.json"], "hashes are others"),
+    ] as [(String, [String], String?)] {
+      try text.write(toFile: folder + "/card.md", atomically: true, encoding: .utf8)
+      let outcome = try run(
+        ["pack", model, "--output", "c.zst", "--force", "--quiet", "--evidence", "card.md"]
+          + evidence.flatMap { ["--evidence", "\(Self.evidence)/\($0)"] })
+      #expect(outcome.code == (words == nil ? 0 : 65), "\(outcome.errors)")
+      #expect(words.map(outcome.errors.contains) ?? true, "\(outcome.errors)")
+    }
     // It goes on with the model: the very pack comes out again.
     #expect(try run("pack", "there", "--output", "again.zst", "--quiet").code == 0)
     let packs = ["m.zst", "again.zst"].map { FileManager.default.contents(atPath: folder + "/" + $0) }

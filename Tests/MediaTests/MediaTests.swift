@@ -232,6 +232,9 @@ struct MediaTests {
     #expect(try remark(picture(1)) == nil && remark(picture(9)) == nil)
     #expect(try remark(tiff(3))?.contains("orientation 3") == true)
     #expect(try remark(tiff(1)) == nil)
+    // An AVIF that is to be turned by a quarter to the right, in a box among others.
+    let turned = Array("\0\0\0\u{1C}ftypavif\0\0\0\0meta....\0\0\0\u{9}irot".utf8) + [3]
+    #expect(try remark(turned)?.contains("orientation 6") == true)
     for sound in [picture(8), tiff(8)] {
       for index in sound.indices {
         _ = try remark(Array(sound[..<index]))

@@ -14,6 +14,7 @@ struct PictureTests {
   @Test(arguments: [
     "baseline.jpg", "progressive.jpg", "full-chroma.jpg", "gray.jpg", "rgb.png", "gray.png", "palette.png",
     "alpha.png", "bits.png", "gray-alpha.png", "rgb.webp", "rgb.bmp", "rgb.tiff",
+    "rgb16.png", "alpha16.png", "gray-alpha16.png",
   ])
   func readsAndResizesAsPillowDoes(name: String) throws {
     let expected = try ClipReader.read(

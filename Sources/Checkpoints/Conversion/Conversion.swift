@@ -43,6 +43,9 @@ public struct Conversion {
     return result
   }
 
+  /// What an importer decided of the files without being asked, a sentence each.
+  package var choices: [String] = []
+
   /// The size of all source tensors that are consumed, in bytes.
   public var sourceByteCount: Int { plans.reduce(0) { $0 + $1.rows.reduce(0) { $0 + $1.source.byteCount } } }
   /// The size of all tensors in the native model, in bytes; an audit that keeps some wider adds to it.
@@ -53,7 +56,7 @@ public struct Conversion {
   package var remarks: [String] {
     let names = plans.flatMap { plan in plan.rows.map { plan.component + "/" + $0.name } }
     let idle = request.overrides.filter { rule in !names.contains { (try? rule.matches($0)) == true } }
-    return idle.map { "\($0.reason) matches no tensor" }
+    return choices + idle.map { "\($0.reason) matches no tensor" }
       + plans.flatMap { plan in
         var remarks: [String] = []
         if !plan.source.assumed.isEmpty {

@@ -9,7 +9,7 @@ import Tensors
 /// tensors get the names of `transformers`.
 ///
 /// Source: ggml's `docs/gguf.md`.
-enum GGUF {
+package enum GGUF {
   /// The types that are no blocks, by their numbers (`ggml_type`).
   private static let plainTypes: [UInt32: ElementType] = [
     0: .f32, 1: .f16, 24: .i8, 25: .i16, 26: .i32, 27: .i64, 28: .f64, 30: .bf16,
@@ -17,6 +17,8 @@ enum GGUF {
   /// The greatest number of dimensions (`GGML_MAX_DIMS`).
   private static let maximumRank = 4
   private static let defaultAlignment = 32
+  /// The key under which the metadata of weights hold the ε of a T5 encoder's norms, as its config calls it.
+  package static let layerNormEpsilon = "layer_norm_epsilon"
 
   /// Returns whether the first bytes are those of a GGUF file.
   static func looksLikeOne(_ head: [UInt8]) -> Bool { head.starts(with: "GGUF".utf8) }
@@ -61,11 +63,25 @@ enum GGUF {
     let names = GGUFNames(architecture: architecture, names: tensors.map(\.name))
     let weights = WeightFiles(
       files: [file], tensors: tensors.map { $0.renamed(names.official($0.name)) }, format: "GGUF",
-      metadata: ["architecture": architecture])
+      metadata: described(metadata, architecture))
     if let twin = zip(weights.tensors, weights.tensors.dropFirst()).first(where: { $0.name == $1.name }) {
       throw malformed("two tensors of one name", path, quoted(twin.0.name))
     }
     return weights
+  }
+
+  /// Returns what of the metadata is of use here: the architecture, and the ε of a text encoder's norms.
+  private static func described(
+    _ metadata: [String: GGUFHeader.Value], _ architecture: String
+  ) -> [String: String] {
+    var described = ["architecture": architecture]
+    if case .float(let value)? = metadata[architecture + ".attention.layer_norm_rms_epsilon"],
+      value.isFinite, value > 0
+    {
+      // The shortest decimal that gives the number, as a config states it.
+      described[layerNormEpsilon] = value.description
+    }
+    return described
   }
 
   /// What the header says of one tensor.

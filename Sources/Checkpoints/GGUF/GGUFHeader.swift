@@ -36,6 +36,7 @@ struct GGUFHeader {
   enum Value: Equatable {
     case text(String)
     case number(UInt64)
+    case float(Float)
     /// A value that was passed over.
     case other
   }
@@ -109,6 +110,7 @@ struct GGUFHeader {
         for _ in 0..<count { try skip(try integer()) }
       }
       return .other
+    case .f32: return .float(Float(bitPattern: UInt32(try number(4))))
     case let type:
       return .number(try number(type.size ?? 0))
     }

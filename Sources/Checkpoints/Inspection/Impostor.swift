@@ -21,6 +21,7 @@ enum Impostor {
       NativePreamble.magic, "not a file of weights", "it is a component of a native model",
       "Give the folder of the model."
     ),
+    ([0x1F, 0x8B], "not a file of weights", "it is compressed with gzip", "Unpack it first."),
     ([0x89, 0x50, 0x4E, 0x47], "not a file of weights", "it is a PNG picture", "Name the weights."),
     ([0xFF, 0xD8, 0xFF], "not a file of weights", "it is a JPEG picture", "Name the weights."),
     (

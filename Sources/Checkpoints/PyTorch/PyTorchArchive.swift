@@ -5,7 +5,7 @@ import Tensors
 ///
 /// The pickle is read as data (``PickleReader``), the storages in place. A tensor may be any view of its storage:
 /// transposed, sliced, expanded, shared. By decision, big-endian archives are refused, as are expanded tensors larger
-/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model` or `module`, a moving average beside
+/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model`, `module` or `model_state_dict`, a moving average beside
 /// it under `ema` and the like (its names then start with `ema.`), and what else stands there is not read, and said.
 package enum PyTorchArchive {
   /// The size in bytes that an expanded tensor may take even in a smaller file.
@@ -13,7 +13,7 @@ package enum PyTorchArchive {
   /// The largest multiple of that, or of the file, that all tensors together may take.
   private static let largestGrowth = 16
   /// The keys under which training code stores the state dict.
-  private static let nestedKeys = ["state_dict", "model", "module"]
+  private static let nestedKeys = ["state_dict", "model", "module", "model_state_dict"]
   /// The keys under which it stores the moving average.
   private static let averageKeys = [
     "ema", "model_ema", "ema_model", "module_ema", "ema_state_dict", "state_dict_ema",
@@ -56,6 +56,12 @@ package enum PyTorchArchive {
       }
       guard names.insert(name).inserted else {
         throw malformed("malformed state dict", subject, "\(quoted(name)) stands in it twice")
+      }
+      if case .dictionary = value {
+        throw malformed(
+          "malformed state dict", subject, "\(quoted(name)) is a dictionary, and no tensor",
+          "Save that dictionary alone, or another that holds the weights: torch.save(checkpoint[NAME], FILE)."
+        )
       }
       guard case .tensor(let index) = value else {
         throw malformed("malformed state dict", subject, "\(quoted(name)) is no tensor")

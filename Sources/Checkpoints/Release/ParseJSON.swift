@@ -13,6 +13,8 @@ func parseJSON(_ bytes: [UInt8], of path: String) throws -> JSONValue {
     return try JSONValue(parsing: bytes)
   } catch {
     try Impostor.refuse(Array(bytes.prefix(64)), at: path)
-    throw malformed("not valid JSON", path, error.description)
+    throw BenbenError(
+      .malformed, "not valid JSON", at: path, because: error.description,
+      remedies: error.offset >= bytes.count ? ["It is cut short: download it again."] : [])
   }
 }

@@ -34,7 +34,9 @@ package enum Safetensors {
       try Impostor.refuse(file)
       throw malformed(
         "not a safetensors file", path,
-        "a header of \(declared) bytes is declared at offset 0; 2 to \(maximumHeaderLength) are possible")
+        "a header of \(declared) bytes is declared at offset 0; 2 to \(maximumHeaderLength) are possible",
+        "Weights are read from safetensors, GGUF, and what torch.save writes; if it is one, download it again."
+      )
     }
     let headerLength = Int(declared)
     guard headerLength <= file.size - 8 else {

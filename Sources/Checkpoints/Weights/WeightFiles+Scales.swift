@@ -34,7 +34,7 @@ extension WeightFiles {
         continue
       }
       let format = byName[base + LayerFormats.suffix]
-      if let foreign = try formats.foreign(base, describedBy: format) {
+      if let foreign = try formats.foreign(base, stored: tensor.type, describedBy: format) {
         var marked = tensor
         marked.foreignFormat = foreign
         joined.append(marked)
@@ -97,10 +97,11 @@ extension TensorDescriptor {
         "a scale that is none", scale.file.path, "\(quoted(scale.name)): \(why)",
         "Take the weights as their program writes them, or in bf16.")
     }
-    if type == .i8, count == shape.first, count > 1, shape.count >= 2, scale.file === file,
-      scale.strides == nil
-    {
-      guard scale.type == .f32 else { throw fault("it is in \(scale.typeName), not in f32") }
+    if type == .i8, count == shape.first, count > 1, shape.count >= 2 {
+      guard scale.file === file else { throw fault("it lies in another file than its weights") }
+      guard scale.type == .f32, scale.strides == nil else {
+        throw fault("it has a number a row in \(scale.typeName); f32 is needed")
+      }
       return with(scaleOffset: scale.offset)
     }
     guard count == 1 else { throw fault("it has \(count) numbers for \(shape.text) values") }

@@ -73,6 +73,9 @@ package struct WeightFiles {
   /// Opens a weights file whose tensors may belong to those of other files.
   static func openShard(_ file: InputFile) throws -> WeightFiles {
     let head = try file.bytes(at: 0, count: min(file.size, 9))
+    if head.isEmpty {
+      throw malformed("not a file of weights", file.path, "it is empty", "Download it again.")
+    }
     if Safetensors.looksLikeOne(head) { return try Safetensors.open(file) }
     if GGUF.looksLikeOne(head) { return try GGUF.open(file) }
     let isNamedForPyTorch = [".bin", ".pt", ".pth", ".ckpt"].contains { file.path.lowercased().hasSuffix($0) }

@@ -178,6 +178,7 @@ public enum ClipReader {
 
   private static func rgb(_ frame: FrameBuffer, _ width: Int, _ height: Int, _ path: String) throws -> [UInt8]
   {
+    if let bytes = frame.highBytesAsRGB() { return bytes }
     let format = AVPixelFormat(rawValue: frame.pointer.pointee.format)
     let isFull =
       frame.pointer.pointee.color_range == AVCOL_RANGE_JPEG

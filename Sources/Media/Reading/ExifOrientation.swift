@@ -7,11 +7,12 @@ enum ExifOrientation {
   /// The most segments or chunks that are passed over.
   private static let maximumParts = 10_000
 
-  /// Returns the orientation, 2 to 8, that a JPEG, PNG, WebP or TIFF records; nil where it is to be shown as it is, or none is
+  /// Returns the orientation, 2 to 8, that a JPEG, PNG, WebP, TIFF or AVIF records; nil where it is to be shown as it is, or none is
   /// recorded.
   static func recorded(in path: String) -> Int? {
     guard let file = try? InputFile(path: path), let head = try? file.bytes(at: 0, count: min(file.size, 12))
     else { return nil }
+    if head.dropFirst(4).starts(with: "ftypavi".utf8) { return ofAVIF(file) }
     if isTIFF(head) { return orientation { try? file.bytes(at: $0, count: $1) } }
     let part =
       if head.starts(with: [0xFF, 0xD8]) {
@@ -56,6 +57,22 @@ enum ExifOrientation {
       position += 2 + length
     }
     return nil
+  }
+
+  /// Returns what the boxes `irot` (quarters of a turn to the left) or else `imir` of an AVIF's head say.
+  private static func ofAVIF(_ file: InputFile) -> Int? {
+    guard let head = try? file.bytes(at: 0, count: min(file.size, maximumLength)) else { return nil }
+    func value(_ box: String) -> Int? {
+      let start = [0, 0, 0, 9] + Array(box.utf8)
+      return (0..<max(head.count - 8, 0)).first { head[$0] == 0 && head[$0..<$0 + 8].elementsEqual(start) }
+        .map { Int(head[$0 + 8]) }
+    }
+    switch value("irot").map({ $0 & 3 }) {
+    case 1: return 8
+    case 2: return 3
+    case 3: return 6
+    default: return value("imir").map { $0 & 1 == 0 ? 4 : 2 }
+    }
   }
 
   /// Returns the content of a chunk of a PNG (a length, a name, the content, a sum) or a WebP (a name, a length, and the

@@ -17,9 +17,11 @@ package struct DeducedConfig {
   ///   - family: the family, which decides the class of a transformer.
   ///   - component: the component's official name, for messages and to distinguish CLIP-L from CLIP-G.
   ///   - shapes: the shapes of all tensors, by official name.
+  ///   - layerNormEpsilon: the ε of a T5 encoder's norms where its file states it.
   /// - Throws: ``BenbenError`` that names the tensor that is missing or has another rank.
   package init(
-    role: ModelFamily.Role, family: ModelFamily, component: String, shapes: [String: Shape]
+    role: ModelFamily.Role, family: ModelFamily, component: String, shapes: [String: Shape],
+    layerNormEpsilon: Double? = nil
   ) throws {
     let shapes = Shapes(component: component, shapes: shapes)
     var members: [String: JSONValue]
@@ -38,8 +40,9 @@ package struct DeducedConfig {
     case .t5:
       members = try Self.t5(shapes)
       members["relative_attention_max_distance"] = 128
-      members["layer_norm_epsilon"] = 1e-6
-      assumed = ["layer_norm_epsilon", "relative_attention_max_distance"]
+      members["layer_norm_epsilon"] = .number(layerNormEpsilon ?? 1e-6)
+      assumed =
+        (layerNormEpsilon == nil ? ["layer_norm_epsilon"] : []) + ["relative_attention_max_distance"]
     case .clip:
       members = try Self.clip(shapes)
       let width = members["hidden_size"]?.integer ?? 0

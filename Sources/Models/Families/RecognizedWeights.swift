@@ -98,13 +98,32 @@ package struct RecognizedWeights: Equatable, Sendable {
     ).sorted()
   }
 
+  /// Returns what the weights are after all, where they are a part of the component or a relative of it; nil for itself.
+  package func mistaken(in names: Set<String>) -> String? {
+    func has(_ name: String) -> Bool { names.contains(prefix + name) }
+    return switch role {
+    case .vae where !has("encoder.conv_in.conv.weight"): "the decoder of a VAE without its encoder"
+    case .vae where !has("decoder.conv_in.conv.weight"): "the encoder of a VAE without its decoder"
+    case .t5 where has("encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight"): "a UMT5"
+    case .t5 where has("encoder.block.0.layer.1.DenseReluDense.wi.weight"): "a T5 of version 1.0"
+    default: nil
+    }
+  }
+
+  /// What to do about names with a prefix that no rule lists.
+  package static var prefixRemedy: String {
+    "Known ones: " + prefixRules.map(\.prefix).filter { !$0.isEmpty }.joined(separator: " ")
+  }
+
   /// What other weights are, by a part of a tensor's name that they have.
   private static let others: [(part: String, what: String)] = [
     (".lora_A.", "a LoRA"), (".lora_B.", "a LoRA"), (".lora_down.", "a LoRA"), (".lora_up.", "a LoRA"),
+    ("_lora.down.", "a LoRA"), ("_lora.up.", "a LoRA"),
     ("lora_unet_", "a LoRA"), ("lora_te", "a LoRA"), (".hada_w1_a", "a LoRA (LoHa)"),
     (".lokr_w1", "a LoRA (LoKr)"),
     ("vision_model.encoder.layers.0.", "a CLIP image encoder"),
     ("decoder.block.0.layer.0.SelfAttention.q.weight", "a T5 decoder without its encoder"),
+    ("dec.blk.0.attn_q.weight", "a T5 decoder without its encoder"),
     ("decoder.conv_in.conv.weight", "the decoder of a VAE without its encoder"),
     ("encoder.conv_in.conv.weight", "the encoder of a VAE without its decoder"),
     ("decoder.conv_in.weight", "the VAE of an image model"),
@@ -126,6 +145,9 @@ package struct RecognizedWeights: Equatable, Sendable {
   package static func remedy(forForeign what: String) -> String? {
     if what.hasPrefix("a LoRA") {
       return "A LoRA holds changes to weights, and none itself: merge it into the transformer first."
+    }
+    if what == "a UMT5" || what == "a T5 of version 1.0" {
+      return "Pyramid Flow reads the encoder of T5 1.1 XXL: take that one."
     }
     if what.hasPrefix("a moving") { return "Save the average under the names of the weights." }
     return what.contains(" without its ") ? "Take the file that holds the whole." : nil

@@ -21,9 +21,12 @@ public struct ReleasedVariant: Equatable, Sendable {
   public static let image = ReleasedVariant(
     name: "image", width: 1024, height: 1024, latentFrames: 1, maximumLatentFrames: 1, guidanceScale: 9)
 
+  /// All of them.
+  package static let all = [p384, p768, image]
+
   /// Returns the variant of that name; a name that was never released has the defaults of 384p and no limit of its own.
   public static func named(_ name: String) -> ReleasedVariant {
-    [p384, p768, image].first { $0.name == name }
+    all.first { $0.name == name }
       ?? ReleasedVariant(
         name: name, width: p384.width, height: p384.height, latentFrames: p384.latentFrames,
         maximumLatentFrames: GenerationRequest.maximumLatentFrames, guidanceScale: p384.guidanceScale)

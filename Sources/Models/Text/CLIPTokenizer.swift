@@ -26,7 +26,8 @@ package struct CLIPTokenizer {
     func required(_ name: String) throws -> [UInt8] {
       guard let content = try file(name) else {
         throw BenbenError(
-          .missing, "the tokenizer is not complete", at: "\(folder)/\(name)", because: "it is not there")
+          .missing, "the tokenizer is not complete", at: "\(folder)/\(name)", because: "it is not there",
+          remedies: ["Take the whole folder from the release; a model gets it by another conversion."])
       }
       return content
     }

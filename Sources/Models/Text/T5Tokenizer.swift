@@ -22,7 +22,9 @@ package struct T5Tokenizer {
   package init(folder: String, file: (String) throws -> [UInt8]?) throws {
     let modelPath = folder + "/spiece.model"
     guard let model = try file("spiece.model") else {
-      throw BenbenError(.missing, "the tokenizer is not complete", at: modelPath, because: "it is not there")
+      throw BenbenError(
+        .missing, "the tokenizer is not complete", at: modelPath, because: "it is not there",
+        remedies: ["Take the whole folder from the release; a model gets it by another conversion."])
     }
     let checked: SentencePieceModel
     do { checked = try SentencePieceModel(model) } catch { throw tokenizerFault(modelPath, error.reason) }

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Tensors
 
@@ -41,6 +42,11 @@ public struct TensorComparison: Equatable, Sendable {
     self.threshold = threshold
     self.cosine = cosine
     self.note = note
+  }
+
+  /// Whether the ratio is that of the error, as far as an error that is not zero allows.
+  package var isConsistent: Bool {
+    nmse == 0 ? sqnrDb == .infinity || nmse.isNaN : !nmse.isFinite || abs(sqnrDb + 10 * log10(nmse)) < 1e-6
   }
 
   /// Whether something was compared and the error is within the threshold.

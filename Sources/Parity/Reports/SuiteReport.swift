@@ -5,7 +5,7 @@ import Tensors
 
 /// The reports of one model on the goldens of a suite, or on some of them (`schemas/suite-report.schema.json`).
 public struct SuiteReport: Sendable {
-  private static let schema = "benben.suite/1"
+  package static let schema = "benben.suite/1"
 
   /// The outcome for one golden.
   public struct Entry: Sendable {
@@ -119,8 +119,12 @@ public struct SuiteReport: Sendable {
     else { throw fault("it lacks the suite, the model or the bundles") }
     let known = Set(names)
     suite = names
-    do { self.model = try model.decoded(as: ModelSubject.self) } catch { throw fault("its model: \(error)") }
-    do { basis = try json["basis"]?.decoded(as: Basis.self) } catch { throw fault("its basis: \(error)") }
+    do { self.model = try model.decoded(as: ModelSubject.self) } catch let error as DecodingError {
+      throw fault("its model: \(error.reason)")
+    }
+    do { basis = try json["basis"]?.decoded(as: Basis.self) } catch let error as DecodingError {
+      throw fault("its basis: \(error.reason)")
+    }
     for row in rows {
       guard let name = row["name"]?.string, known.contains(name) else {
         throw fault("a bundle is not of the suite")

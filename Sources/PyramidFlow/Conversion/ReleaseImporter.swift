@@ -119,10 +119,7 @@ enum ReleaseImporter {
       throw BenbenError(
         .malformed, "unknown prefix of names", at: path,
         because: "\"\(prefix.prefix(100))\" stands before them",
-        remedies: [
-          "Known ones: "
-            + RecognizedWeights.prefixRules.map(\.prefix).filter { !$0.isEmpty }.joined(separator: " ")
-        ])
+        remedies: [RecognizedWeights.prefixRemedy])
     }
     return nil
   }

@@ -35,10 +35,16 @@ struct SingleFileImporter {
     let components = try named.map { try $0.component(named: $1, family) }.sorted {
       order.firstIndex(of: $0.name) ?? 0 < order.firstIndex(of: $1.name) ?? 0
     }
-    return Conversion(
+    var conversion = Conversion(
       plans: try components.map { try ReleaseImporter.plan($0, of: family, request: request) },
       auxiliary: try auxiliary(family, hasText: !clipWeights.isEmpty || files.t5 != nil), family: family.name,
       request: request)
+    if clipWeights.map(\.path) != opened.filter({ $0.recognized.role == .clip }).map(\.path) {
+      conversion.choices.append(
+        "of the CLIP text encoders, the narrower one is taken for the first: \(clipWeights[0].path.printable)"
+      )
+    }
+    return conversion
   }
 
   /// Throws unless the variant can be a part of the name of a component and its file.
@@ -98,18 +104,22 @@ struct SingleFileImporter {
     let names = Set(weights.tensors.map(\.name))
     let all = RecognizedWeights.all(in: names)
     let matching = all.filter { $0.role == role }
-    guard !matching.isEmpty else {
-      let unknown = RecognizedWeights.unknownPrefix(in: names).map {
-        ", whose names start with the unknown prefix \"\($0.prefix(100))\""
-      }
+    let mistaken = matching.lazy.compactMap { $0.mistaken(in: names) }.first
+    guard !matching.isEmpty, mistaken == nil else {
+      let foreign = mistaken ?? (all.isEmpty ? RecognizedWeights.foreign(in: names) : nil)
+      let unknown = all.isEmpty && foreign == nil ? RecognizedWeights.unknownPrefix(in: names) : nil
+      let why =
+        foreign.map { "they are those of \($0)" }
+        ?? all.first.map { "the tensors are those of \($0.description)" }
+        ?? "they are \(weights.tensors.count) tensors of something else"
       throw BenbenError(
         .malformed, "these are not the weights of a \(role.title)", at: path,
-        because: all.first.map { "the tensors are those of \($0.description)" }
-          ?? RecognizedWeights.foreign(in: names).map { "they are those of \($0)" }
-          ?? "they are \(weights.tensors.count) tensors of something else\(unknown ?? "")",
-        remedies: RecognizedWeights.foreign(in: names).flatMap(RecognizedWeights.remedy(forForeign:)).map {
-          [$0]
-        } ?? [])
+        because: why
+          + (unknown.map { ", whose names start with the unknown prefix \"\($0.prefix(100))\"" } ?? ""),
+        remedies: [
+          unknown.map { _ in RecognizedWeights.prefixRemedy },
+          foreign.flatMap(RecognizedWeights.remedy(forForeign:)),
+        ].compactMap(\.self))
     }
     guard role == .clip || matching.count == 1 else {
       let prefixes = matching.map { "\"\($0.prefix.prefix(100))\"" }.joined(separator: " and ")
@@ -165,7 +175,8 @@ private struct OpenedWeights {
       component = SourceComponent(name: name, config: config, weights: weights)
     } else {
       let deduced = try DeducedConfig(
-        role: recognized.role, family: family, component: name, shapes: shapes)
+        role: recognized.role, family: family, component: name, shapes: shapes,
+        layerNormEpsilon: weights.metadata[GGUF.layerNormEpsilon].flatMap(Double.init))
       component = SourceComponent(name: name, config: deduced.json, weights: weights)
       component.assumed = deduced.assumed
     }

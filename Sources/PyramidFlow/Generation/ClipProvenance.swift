@@ -97,7 +97,7 @@ public struct ClipProvenance: Equatable, Sendable {
       remarks.append("the clip was made with other weights: \(others.joined(separator: ", "))")
     }
     if let made = self.image, let image, made.sha256 != Digest.sha256(image.bytes) {
-      remarks.append("the clip was made from another image")
+      remarks.append("the clip was made from another image, or from one that was fitted otherwise")
     }
     return remarks
   }

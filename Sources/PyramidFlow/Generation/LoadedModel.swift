@@ -33,11 +33,15 @@ package struct LoadedModel {
         let folder = ModelFamily.tokenizer(of: name)
         let component = try native.component(name)
         return (
-          try CLIPTokenizer(folder: folder) { try native.auxiliaryFile("\(folder)/\($0)") },
+          try CLIPTokenizer(folder: "\(native.path)/\(folder)") {
+            try native.auxiliaryFile("\(folder)/\($0)")
+          },
           try family.clip(name, config: component.config, WeightScope(component))
         )
       },
-      t5Tokenizer: try T5Tokenizer(folder: t5Folder) { try native.auxiliaryFile("\(t5Folder)/\($0)") },
+      t5Tokenizer: try T5Tokenizer(folder: "\(native.path)/\(t5Folder)") {
+        try native.auxiliaryFile("\(t5Folder)/\($0)")
+      },
       t5: try self.t5())
   }
 

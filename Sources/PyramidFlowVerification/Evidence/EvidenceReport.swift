@@ -19,7 +19,16 @@ public struct EvidenceReport: Sendable {
   public init(at path: String) throws {
     self.path = path
     let json = try ParityPage.json(at: path)
-    guard json["schema"]?.string == ParityReport.schema else {
+    func fault(_ why: String) -> BenbenError {
+      BenbenError(
+        .malformed, "no report of a verification", at: path, because: why,
+        remedies: ["Give what a verification wrote, as JSON or as a page."])
+    }
+    guard let schema = json["schema"]?.string else { throw fault("it names no schema") }
+    guard [ParityReport.schema, SuiteReport.schema].contains(schema) else {
+      throw fault("its schema is \(schema.printable)")
+    }
+    guard schema == ParityReport.schema else {
       isSingle = false
       report = try SuiteReport(json: json, path: path)
       isConsistent = try report.json == json.withoutClips
@@ -30,9 +39,7 @@ public struct EvidenceReport: Sendable {
       let single = try json.decoded(as: ParityReport.self)
       report = try SuiteReport(single: single.golden.file, single, wantsFrames: false)
       isConsistent = try JSONValue(encoding: single) == json
-    } catch let error as DecodingError {
-      throw BenbenError(.malformed, "no report of a verification", at: path, because: "\(error)")
-    }
+    } catch let error as DecodingError { throw fault(error.reason) }
   }
 
   /// The name of the file.

@@ -64,6 +64,42 @@ public struct ModelCard: Sendable {
     return try file.bytes(at: 0, count: min(file.size, start.count)) == start
   }
 
+  /// Throws unless a card is of this model, and says of its parity what these reports say.
+  ///
+  /// What a publisher wrote beside may be there; what was generated must be there as it is.
+  ///
+  /// - Parameter reports: the reports that go out with the card; those that it does not name are passed over.
+  static func requireSound(at path: String, of model: VideoModel, reports: [EvidenceReport]) throws {
+    func fault(_ why: String, _ remedy: String, what: String = "not a card of this model") -> BenbenError {
+      BenbenError(.malformed, what, at: path, because: why, remedies: [remedy])
+    }
+    guard try isOne(path) else {
+      throw fault(
+        "it is none that was made here", "Make one of the reports, and pack that.", what: "not a model card")
+    }
+    let text = String(decoding: try InputFile.contents(of: path, limit: maximumLength), as: UTF8.self)
+    let named = text.split(separator: "\n").compactMap { line in
+      reports.first { line == "    " + checkCommand($0) }
+    }
+    let card = try ModelCard(of: model, reports: named.map { try ReportCheck($0, of: model) })
+    guard [card.contents, card.source].allSatisfy(text.containsBytes) else {
+      throw fault("its components, sources or their hashes are others", "Make one of this model.")
+    }
+    guard (card.parity + [card.repetition]).allSatisfy(text.containsBytes) else {
+      throw fault(
+        "its numbers are not those of the reports that go with it",
+        "Give the reports that it was made of, and the card as it was made; text beside may be added.")
+    }
+  }
+
+  /// The largest card, in bytes.
+  private static let maximumLength = 16_000_000
+
+  /// The command that checks a report against a model.
+  private static func checkCommand(_ report: EvidenceReport) -> String {
+    "benben report check MODEL \(report.name)"
+  }
+
   /// The card, in Markdown with front matter.
   public var text: String {
     ([frontMatter, introduction, contents, source] + parity + [repetition]).joined(separator: "\n\n") + "\n"
@@ -209,7 +245,7 @@ public struct ModelCard: Sendable {
     let runs = checks.flatMap { $0.evidence.goldens }.compactMap(\.run)
     let made = Set(
       runs.map { "Benben \($0.version), \($0.mathLibrary), \($0.instructionSet), \($0.threads) threads" })
-    let commands = runs.compactMap(\.command) + checks.map { "benben report check MODEL \($0.evidence.name)" }
+    let commands = runs.compactMap(\.command) + checks.map { Self.checkCommand($0.evidence) }
     var seen: Set<String> = []
     let lines = (["benben check MODEL"] + commands).filter { seen.insert($0).inserted }.map {
       "    " + $0.printable

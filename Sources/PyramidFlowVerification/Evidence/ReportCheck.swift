@@ -35,6 +35,7 @@ public struct ReportCheck: Sendable {
       issues.append("it is of another model: \(Self.difference(subject, model.subject))")
       break
     }
+    issues += evidence.goldens.compactMap(Self.incompleteness)
     issues += evidence.goldens.compactMap { Self.loosened($0, own) }
     issues += evidence.goldens.compactMap { golden in
       golden.part.map {
@@ -58,6 +59,25 @@ public struct ReportCheck: Sendable {
       $0["name"]?.string
     }
     return others.isEmpty ? "other components or plan" : others.joined(separator: ", ")
+  }
+
+  /// Returns how what a golden's report holds is not what it says that it holds; nil when it is.
+  private static func incompleteness(_ report: ParityReport) -> String? {
+    let file = report.golden.file
+    let predictions = report.tensors.count {
+      $0.mode == .teacherForced && TracePath.kind(of: $0.path) == "dit/prediction"
+    }
+    if predictions != report.callsCompared {
+      return
+        "of \(file), it says that \(report.callsCompared) calls of the transformer were compared, and holds \(predictions)"
+    }
+    for mode in ComparisonMode.allCases {
+      let paths = report.tensors.filter { $0.mode == mode }.map(\.path)
+      if Set(paths).count != paths.count { return "of \(file), it holds a tensor twice" }
+    }
+    return report.tensors.first { !$0.isConsistent }.map {
+      "of \(file), the ratio at \($0.path) is not that of its error"
+    }
   }
 
   /// Returns how a golden was judged more loosely than a model of its types is; nil when it was not.
@@ -90,6 +110,13 @@ public struct ReportCheck: Sendable {
       }
       if let approximation = golden.approximation {
         remarks.append("\(file): the model approximated (\(approximation))")
+      }
+      if golden.callsCompared == 0 {
+        remarks.append("\(file): no call of the transformer was compared")
+      } else if !golden.tensors.contains(where: { $0.mode == .freeRunning }),
+        !golden.clips.contains(where: { $0.mode == .freeRunning })
+      {
+        remarks.append("\(file): every call was given the golden's inputs, and nothing ran freely")
       }
       if let count = golden.callsInRun {
         remarks.append("\(file): \(golden.callsCompared) of \(count) calls of the transformer were compared")

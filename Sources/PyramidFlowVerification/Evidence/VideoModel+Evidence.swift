@@ -3,30 +3,29 @@ import Files
 import PyramidFlow
 
 extension VideoModel {
-  /// Throws unless all of these files may go out with the model: reports that are evidence for it, and cards (`.md`).
+  /// Throws unless all of these files may go out with the model: reports that are evidence for it, and cards (`.md`) that say
+  /// what these reports say.
   public nonisolated func requireEvidence(_ paths: [String]) throws {
-    for path in paths {
-      if path.hasSuffix(".md") {
-        guard try ModelCard.isOne(path) else {
-          throw BenbenError(
-            .malformed, "not a model card", at: path, because: "it is none that was made here",
-            remedies: ["Make one of the reports, and pack that."])
-        }
-        continue
-      }
-      try ReportCheck(EvidenceReport(at: path), of: self).requireEvidence()
+    let reports = try paths.filter { !Self.isCard($0) }.map(EvidenceReport.init(at:))
+    for report in reports { try ReportCheck(report, of: self).requireEvidence() }
+    for path in paths where Self.isCard(path) {
+      try ModelCard.requireSound(at: path, of: self, reports: reports)
     }
   }
 
   /// What the evidence that lies beside the model says, as lines of text.
   public nonisolated var evidenceLines: [String] {
-    native.evidence.flatMap { path -> [String] in
-      if path.hasSuffix(".md") { return ["\(FileSystem.lastComponent(path)): a card"] }
+    let reports = native.evidence.filter { !Self.isCard($0) }.compactMap { try? EvidenceReport(at: $0) }
+    return native.evidence.flatMap { path -> [String] in
       do {
-        return try ReportCheck(EvidenceReport(at: path), of: self).lines
+        guard Self.isCard(path) else { return try ReportCheck(EvidenceReport(at: path), of: self).lines }
+        try ModelCard.requireSound(at: path, of: self, reports: reports)
+        return ["\(FileSystem.lastComponent(path)): a card of this model and its reports"]
       } catch {
         return ["\(FileSystem.lastComponent(path)): \(error)"]
       }
     }
   }
+
+  private static func isCard(_ path: String) -> Bool { path.hasSuffix(".md") }
 }
