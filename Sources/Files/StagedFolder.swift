@@ -282,9 +282,11 @@ package final class StagedFolder {
   /// Removes a file from the staging folder.
   package func remove(_ name: String) throws {
     guard unlink(stagingPath + "/" + name) == 0 else {
+      let error = Errno(rawValue: errno)
       throw BenbenError(
-        .inputOutput, "cannot remove", at: stagingPath + "/" + name,
-        because: Errno(rawValue: errno).description)
+        [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error)
+          ? .cannotCreate : .inputOutput, "cannot remove", at: stagingPath + "/" + name,
+        because: error.description)
     }
   }
 

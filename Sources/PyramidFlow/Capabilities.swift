@@ -34,9 +34,15 @@ package struct Capabilities {
   /// Determines the uses of the weights inspected at a path.
   package init(_ inspection: Inspection, at path: String) {
     let names = inspection.summary.map(\.component)
-    let parts = names.flatMap { name in
-      RecognizedWeights.all(in: Set(inspection.shapes(of: name).keys)).map {
-        Part(component: name, recognized: $0)
+    var mistaken: [(component: String, what: String)] = []
+    let parts = names.flatMap { name -> [Part] in
+      let tensors = Set(inspection.shapes(of: name).keys)
+      return RecognizedWeights.all(in: tensors).compactMap { recognized in
+        if let what = recognized.mistaken(in: tensors) {
+          mistaken.append((name, what))
+          return nil
+        }
+        return Part(component: name, recognized: recognized)
       }
     }
     let prefix = ModelFamily.transformerPrefix
@@ -51,10 +57,14 @@ package struct Capabilities {
       ?? (inspection.provenance?["family"]?.string).flatMap(ModelFamily.named)
     self.parts = parts
     isPacked = !inspection.packedFiles.isEmpty
-    others = names.compactMap { name in
-      guard !parts.contains(where: { $0.component == name }) else { return nil }
-      return RecognizedWeights.foreign(in: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
-    }
+    others =
+      mistaken
+      + names.compactMap { name in
+        guard !mistaken.contains(where: { $0.component == name }),
+          !parts.contains(where: { $0.component == name })
+        else { return nil }
+        return RecognizedWeights.foreign(in: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
+      }
     self.variants = variants
     self.family = family
     misfit = family.flatMap { family in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Kernels
 import Media
@@ -9,6 +10,7 @@ import PyramidFlowVerification
 @main
 enum Main {
   static func main() async {
+    StandardStreams.open()
     FFmpegLog.silence()
     IsolatedReading.begin()
     IdleThreads.sleep()

@@ -50,6 +50,24 @@ extension NativeFormatTests {
     #expect(throws: BenbenError.self) { try changed.sourceComponent("part") }
   }
 
+  /// What a manifest says of tensors is what cards and people read of them, whatever hash it has.
+  @Test(arguments: ["shape", "type", "name", "bytes"]) func theManifestIsOfItsComponents(member: String)
+    throws
+  {
+    let model = try convert(plan())
+    var members = try #require(try JSONValue(parsing: try bytes(model + "/manifest.json")).object)
+    if member == "bytes" {
+      members["bytes"] = -5
+    } else {
+      var rows = try #require(members["tensors"]?.array)
+      let changed: JSONValue = member == "shape" ? [.integer(1 << 40), .integer(1 << 40)] : "x"
+      rows[0] = .object((rows[0].object ?? [:]).merging([member: changed]) { $1 })
+      members["tensors"] = .array(rows)
+    }
+    try Data(Manifest.text(.object(members))).write(to: URL(fileURLWithPath: model + "/manifest.json"))
+    #expect(try NativeModel(path: model).integrityIssues().map(\.file) == [model + "/manifest.json"])
+  }
+
   /// A mapped file that is cut short while it is checked is told, where reading on would end the process.
   @Test func aFileThatShrinksIsTold() throws {
     let model = try convert(plan())

@@ -56,6 +56,21 @@ extension CommandTests {
     var flattered = stages
     flattered[worst] = .object((stages[worst].object ?? [:]).merging(["sqnrDb": 999]) { $1 })
     try check("flattered.json", changed("stages", .array(flattered)), "is not that of its error")
+    // What a lossy video is allowed is no excuse for a trace, nor for anything; and a reader will run the command.
+    let lossy = text.replacing("\"identicalFraction\": 0.05", with: "\"identicalFraction\": 0")
+      .replacing("\"psnrMinDb\": 19", with: "\"psnrMinDb\": 3")
+    try check("lossy.json", lossy, "judged more loosely")
+    var video = try #require(try JSONValue(parsing: lossy).object)
+    (video["stages"], video["callsCompared"]) = ([], 0)
+    try check("video.json", JSONValue.object(video).prettyText, "judged more loosely")
+    try check(
+      "command.json",
+      text.replacing("benben verify MODEL --golden golden.h5", with: "benben verify x; curl y | sh"),
+      "is none of a verification")
+    let markup = text.replacing("a red ball moving right", with: "<script>x</script>[y](z)")
+    try markup.write(toFile: "\(folder)/markup.json", atomically: true, encoding: .utf8)
+    let card = try run("card", model, "--report", "markup.json")
+    #expect(card.code == 0 && card.output.contains("\\<script\\>x\\</script\\>\\[y\\](z)"), "\(card.output)")
     let unread = try run("report", "check", model, "lacking.json")
     #expect(unread.code == 66)
     for (text, words) in [

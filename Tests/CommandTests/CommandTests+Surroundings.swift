@@ -95,6 +95,12 @@ extension CommandTests {
       #expect(try shell("ulimit -f 100; benben \(command) --quiet") == 74, "\(command)")
       #expect(entries == ["model"], "\(command)")
     }
+    // A stream that is closed is none of this program's files.
+    for closed in [">&- 2>&-", "<&- >&- 2>&-", "<&- 2>&-"] {
+      #expect(try shell("benben check model --json out.json \(closed)") == 0, "\(closed)")
+      #expect(entries == ["model", "out.json"])
+      try FileManager.default.removeItem(atPath: folder + "/out.json")
+    }
     #expect(try shell("benben inspect model --json | head -c 1 > /dev/null; exit ${PIPESTATUS[0]}") == 141)
   }
 

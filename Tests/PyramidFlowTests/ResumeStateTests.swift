@@ -57,6 +57,20 @@ struct ResumeStateTests {
     }
   }
 
+  /// A bit that flips in what was kept would make another clip.
+  @Test func whatWasKeptIsWhatIsRead() throws {
+    let model = try #require(ConvertedModels.miniFLUX)
+    try state(model).keep([Tensor.zeros(shape)], of: .small, image: nil)
+    let path = folder.path + "/clip.latents"
+    var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    bytes[bytes.count - 100] ^= 1
+    _ = try folder.write(bytes, "clip.latents")
+    let error = try #require(throws: BenbenError.self) {
+      try state(model).latents(of: .small, image: nil, shape: shape)
+    }
+    #expect(error.what == "the file is damaged" && error.subject == path, "\(error)")
+  }
+
   @Test func embeddingsAreOfOneTokenizer() throws {
     let model = try #require(ConvertedModels.miniFLUX)
     let embedding = TextEmbedding(tokens: .zeros([3, 32]), pooled: .zeros([1, 32]))

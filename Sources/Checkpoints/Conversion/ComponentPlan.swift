@@ -60,6 +60,7 @@ package struct ComponentPlan {
     try component.weights.requireKnownFormats()
     var unclaimed: [String: TensorDescriptor] = [:]
     var wanted: [Row] = []
+    var searching = Duration.zero
     var ignored = component.weights.absorbed
     for tensor in component.weights.tensors {
       if tensor.name.hasPrefix(component.prefix) {
@@ -93,8 +94,16 @@ package struct ComponentPlan {
           "tensor \(quoted(source.name)) has a type that cannot be used", source.file.path,
           "\(source.typeName) is stored; f32, bf16, f16, fp8, scaled int8 or blocks of GGUF are needed")
       }
+      let start = ContinuousClock.now
       var choice = try request.choose(
         component: component.name, tensor: weight, stored: stored, activations: source.activations)
+      searching += ContinuousClock.now - start
+      guard searching < Self.longestSearch else {
+        throw malformed(
+          "patterns that take too long", component.name,
+          "the rules are searched for in \(weight.name) and before",
+          "Say what is repeated more closely, as in [^.]* for .*")
+      }
       if choice.type == stored, !source.isStored(as: stored) {
         choice = .init(
           type: stored, activations: choice.activations,
@@ -124,6 +133,9 @@ package struct ComponentPlan {
     rows = wanted
     self.ignored = ignored
   }
+
+  /// The time that rules may be searched for in the names of a component; sound ones take a hundredth of it.
+  private static let longestSearch = Duration.seconds(5)
 
   private init(source: SourceComponent, rows: [Row], ignored: [(name: String, rule: String)]) {
     self.source = source

@@ -30,6 +30,8 @@ struct ComponentWriter {
   /// The tensors that are in their places, by the index of their row.
   var written: [Int: ConversionJournal.Tensor] = [:]
   private var sourceHashes: [Int: String]
+  /// Whether something may stand between the tensors: what an earlier run left, or what stood there before they moved.
+  private var mayHoldRemains: Bool
   /// The rows that are written last, since the audit decided for another type.
   private var widened: Set<Int> = []
 
@@ -45,6 +47,7 @@ struct ComponentWriter {
     }
     let layout = ComponentLayout(rows, of: plan)
     self.layout = layout
+    mayHoldRemains = FileSystem.exists(path)
     file = try OutputFile(resuming: path, size: layout.fileSize)
     sourceHashes = known.hashes
     // What was recorded counts only if it is there.
@@ -101,11 +104,25 @@ struct ComponentWriter {
     let bytes = header.bytes
     let preamble = NativePreamble(header: bytes, totalLength: layout.fileSize)
     try (preamble.bytes + bytes).withUnsafeBytes { try file.write($0, at: 0) }
+    if mayHoldRemains { try clearGaps(after: preamble.bytes.count + bytes.count) }
     try file.finish()
     return Result(
       plan: plan.replacing(rows),
       metrics: rows.enumerated().map { index, row in row.isLossy ? written[index]?.metrics : nil },
       source: header.source, identity: preamble.headerHash.hexadecimal, fileSize: layout.fileSize)
+  }
+
+  /// Writes zeros wherever no tensor stands.
+  private func clearGaps(after header: Int) throws {
+    var end = header
+    let ranges = rows.indices.flatMap(layout.ranges).sorted { $0.lowerBound < $1.lowerBound }
+    for range in ranges + [layout.fileSize..<layout.fileSize] {
+      for start in stride(from: end, to: range.lowerBound, by: TensorChunks.chunkSize) {
+        let zeros = [UInt8](repeating: 0, count: min(TensorChunks.chunkSize, range.lowerBound - start))
+        try zeros.withUnsafeBytes { try file.write($0, at: start) }
+      }
+      end = range.upperBound
+    }
   }
 
   /// Records a tensor whose values were written, and writes its scales; or that it must be written in a wider type.
@@ -153,6 +170,7 @@ struct ComponentWriter {
   /// A run that is killed meanwhile leaves some in the old place, where the next run does not find them.
   private mutating func moveTensors() throws {
     let old = layout
+    mayHoldRemains = true
     layout = ComponentLayout(rows, of: plan)
     try file.resize(to: max(old.fileSize, layout.fileSize))
     let input = try InputFile(path: file.path)

@@ -40,7 +40,8 @@ final class ConversionJournal {
 
   static let fileName = "journal"
   private static let checksumLength = 16
-  private static let maximumLength = 64_000_000
+  /// That of the largest released model takes 2 MB.
+  private static let maximumLength = 16_000_000
 
   private let file: OutputFile
   private var position: Int

@@ -16,6 +16,8 @@ package enum GGUF {
   ]
   /// The greatest number of dimensions (`GGML_MAX_DIMS`).
   private static let maximumRank = 4
+  /// The greatest number of tensors, more than any model has.
+  private static let maximumCount = 200_000
   private static let defaultAlignment = 32
   /// The key under which the metadata of weights hold the ε of a T5 encoder's norms, as its config calls it.
   package static let layerNormEpsilon = "layer_norm_epsilon"
@@ -38,6 +40,9 @@ package enum GGUF {
           ? "its numbers are big-endian" : "its version is \(version); 2 and 3 can be read")
     }
     let (tensorCount, valueCount) = (try header.integer(), try header.integer())
+    guard tensorCount <= maximumCount else {
+      throw header.fault("\(tensorCount) tensors; \(maximumCount) are possible")
+    }
     var metadata: [String: GGUFHeader.Value] = [:]
     for _ in 0..<valueCount {
       let key = try header.string()

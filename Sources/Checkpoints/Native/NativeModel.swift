@@ -227,11 +227,34 @@ package struct NativeModel: Sendable {
     if let why = Manifest.damage(manifestBytes, manifest) {
       found.append(IntegrityIssue(file: path + "/" + Manifest.fileName, tensor: nil, why: why))
     }
+    let rows = manifest["tensors"]?.array ?? []
+    let described = Dictionary(grouping: rows) { $0["component"]?.string ?? "" }.mapValues {
+      $0.map(Self.description)
+    }
+    var total: Int? = 0
     for listed in components {
       switch Result(catching: { try component(listed.name) }) {
-      case .success(let component): found += try component.integrityIssues { try progress(listed.path, $0) }
-      case .failure(let error): found.append(try issue(error, in: listed.path))
+      case .success(let component):
+        total? += component.byteCount
+        found += try component.integrityIssues { try progress(listed.path, $0) }
+        if Set(described[listed.name] ?? [])
+          != Set(component.tensors.map { [$0.name, $0.type.rawValue, $0.shape.text] })
+        {
+          found.append(
+            IntegrityIssue(
+              file: path + "/" + Manifest.fileName, tensor: nil,
+              why: "it does not list the tensors that \(listed.path) holds"))
+        }
+      case .failure(let error):
+        total = nil
+        found.append(try issue(error, in: listed.path))
       }
+    }
+    if let total, manifest["bytes"]?.integer != total {
+      found.append(
+        IntegrityIssue(
+          file: path + "/" + Manifest.fileName, tensor: nil,
+          why: "its tensors take \(total) bytes, and not what it says"))
     }
     for listed in files {
       if case .failure(let error) = Result(catching: { try auxiliaryFile(listed.path) }) {
@@ -239,6 +262,11 @@ package struct NativeModel: Sendable {
       }
     }
     return found
+  }
+
+  /// What a manifest must say of a tensor as its file does.
+  private static func description(_ row: JSONValue) -> [String] {
+    [row["name"]?.string ?? "", row["type"]?.string ?? "", row["shape"]?.integers?.text ?? ""]
   }
 
   /// Returns the damage that an error tells of; throws the error where it is the machine that fails, or a file that is there

@@ -3,16 +3,19 @@ import JSON
 import Tensors
 
 /// A safetensors file in which one run keeps f32 tensors for a later one, with a text that identifies the inputs from
-/// which they were computed.
+/// which they were computed and the SHA-256 of their values.
 package enum TensorArchive {
-  private static let originKey = "origin"
+  private static let originKey = "origin", hashKey = "sha256"
 
   /// Writes the file, whole or not at all.
   package static func write(
     _ tensors: [(name: String, values: Tensor)], origin: String, to path: String, mayReplace: Bool = false
   ) throws {
+    var hash = Digest()
+    for (_, values) in tensors { hash.update(UnsafeRawBufferPointer(values.elements)) }
     let header = SafetensorsHeader(
-      tensors.map { ($0.name, .f32, $0.values.shape) }, metadata: [originKey: origin])
+      tensors.map { ($0.name, .f32, $0.values.shape) },
+      metadata: [originKey: origin, hashKey: hash.finalize()])
     let staged = try StagedFile(
       destination: path, size: header.bytes.count + header.dataSize, mayReplace: mayReplace)
     try header.bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
@@ -29,12 +32,19 @@ package enum TensorArchive {
   /// - Throws: ``BenbenError`` when the file is damaged, or its tensors were computed from something else.
   package static func read(_ path: String, origin: String) throws -> [String: Tensor]? {
     guard FileSystem.exists(path) else { return nil }
-    let files = try Safetensors.open(InputFile(path: path))
+    let file = try InputFile(path: path)
+    let files = try Safetensors.open(file)
     guard files.metadata[originKey] == origin else {
       throw BenbenError(
         .usage, "the file belongs to another run", at: path,
         because: "it was computed from another model, prompt or request",
         remedies: ["Name another file, or remove this one."])
+    }
+    let start = files.tensors.map(\.offset).min() ?? file.size
+    guard try files.metadata[hashKey] == file.sha256(of: start..<file.size) else {
+      throw malformed(
+        "the file is damaged", path, "its values are not those that were kept",
+        "Remove it: what it held is computed again.")
     }
     return try Dictionary(
       uniqueKeysWithValues: files.tensors.map { tensor in

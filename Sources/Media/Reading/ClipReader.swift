@@ -131,6 +131,10 @@ public enum ClipReader {
     guard attributes?[.type] as? FileAttributeType == .typeRegular else {
       throw BenbenError(.missing, "cannot open", at: path, because: "it is no regular file")
     }
+    // What says that it is empty may still block, as some files below /proc do.
+    guard attributes?[.size] as? Int != 0 else {
+      throw BenbenError(.malformed, "no clip", at: path, because: "it is empty")
+    }
     guard FileManager.default.isReadableFile(atPath: path) else {
       throw BenbenError(.missing, "cannot open", at: path, because: "permission denied")
     }

@@ -55,6 +55,9 @@ package struct DeducedConfig {
     json = .object(members)
   }
 
+  /// The most levels of a VAE's half; the released one has four.
+  private static let maximumBlocks = 64
+
   private static func flux(_ shapes: Shapes) throws -> [String: JSONValue] {
     let embedder = try shapes["x_embedder.weight", rank: 2]
     let isJoint = shapes.count("transformer_blocks") > 0
@@ -94,6 +97,11 @@ package struct DeducedConfig {
     for (half, direction) in [("encoder", "down"), ("decoder", "up")] {
       let blocks = (0..<shapes.count("\(half).\(direction)_blocks")).map {
         "\(half).\(direction)_blocks.\($0)"
+      }
+      guard blocks.count <= maximumBlocks else {
+        throw BenbenError(
+          .malformed, "the config cannot be deduced", at: "\(half).\(direction)_blocks",
+          because: "there are \(blocks.count)")
       }
       let widths = try blocks.map { try shapes["\($0).resnets.0.conv1.conv.weight", rank: 5][0] }
       // The config lists the widths from the finest level on; the decoder computes from the coarsest.

@@ -124,6 +124,7 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("vision_model.encoder.layers.0.", "a CLIP image encoder"),
     ("decoder.block.0.layer.0.SelfAttention.q.weight", "a T5 decoder without its encoder"),
     ("dec.blk.0.attn_q.weight", "a T5 decoder without its encoder"),
+    ("decoder.blk.0.attn_q.weight", "a T5 decoder without its encoder"),
     ("decoder.conv_in.conv.weight", "the decoder of a VAE without its encoder"),
     ("encoder.conv_in.conv.weight", "the encoder of a VAE without its decoder"),
     ("decoder.conv_in.weight", "the VAE of an image model"),

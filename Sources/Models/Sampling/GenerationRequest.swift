@@ -98,6 +98,10 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
     + "extra digits, misplaced objects, mutated anatomy, monochrome, horror"
   /// The largest number of latent frames; the models were trained on no more.
   public static let maximumLatentFrames = 31
+  /// The most bytes of a prompt, of which the encoders read 128 tokens at most.
+  public static let maximumPromptLength = 100_000
+  /// The frames a second that a clip may have.
+  public static let framesPerSecondRange = 1...240
   /// The largest side in pixels; keeps every product of sizes far from overflow.
   public static let maximumSide = 8192
   /// The largest number of steps a stage can have.

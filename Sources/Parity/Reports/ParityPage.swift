@@ -30,7 +30,7 @@ public enum ParityPage {
   private static let marker = "REPORT_DATA"
   private static let opening = "<script type=\"application/json\" id=\"data\">", closing = "</script>"
   /// The largest page that is read, in bytes; pages are written to hold about 16 MB of pictures.
-  private static let maximumPage = 1 << 30
+  private static let maximumPage = 1 << 28
 
   /// Returns the page of a suite, or of a single golden.
   public static func html(_ report: SuiteReport) throws -> String {
@@ -61,17 +61,15 @@ public enum ParityPage {
   ///
   /// - Throws: ``BenbenError`` when the file is neither.
   package static func json(at path: String) throws -> JSONValue {
-    let text = String(decoding: try InputFile.contents(of: path, limit: maximumPage), as: UTF8.self)
-    let data: Substring
-    if let start = text.range(of: opening)?.upperBound,
-      let end = text.range(of: closing, range: start..<text.endIndex)?.lowerBound
-    {
-      data = text[start..<end]
-    } else {
-      data = text[...]
+    let page = try InputFile.contents(of: path, limit: maximumPage)
+    let data = page.withUnsafeBufferPointer { page -> Range<Int> in
+      guard let start = page.firstRange(ofBytes: opening, from: 0)?.upperBound,
+        let end = page.firstRange(ofBytes: closing, from: start)?.lowerBound
+      else { return 0..<page.count }
+      return start..<end
     }
     do {
-      return try JSONValue(parsing: Array(data.utf8))
+      return try JSONValue(parsing: Array(page[data]))
     } catch {
       throw BenbenError(.malformed, "no report of a verification", at: path, because: "\(error)")
     }

@@ -13,6 +13,11 @@ enum ReleaseImporter {
     var folder = try CheckpointFolder(path: path)
     let transformers = folder.subfolders.filter { $0.hasPrefix(ModelFamily.transformerPrefix) }
     let chosen = transformers.filter { wanted.isEmpty || wanted.contains($0) }
+    if let odd = chosen.first(where: { !RelativePath.isPlain($0) }) {
+      throw BenbenError(
+        .malformed, "this is no name of a component", at: "\(path)/\(odd)",
+        because: "a model's files could not be called so", remedies: ["Rename the folder."])
+    }
     // Each is opened only once, because opening a PyTorch archive reads all of it.
     folder.source = address(guess(folder))
     var opened: [String: SourceComponent] = [:]

@@ -12,7 +12,7 @@ struct SingleFileImporter {
 
   /// Plans the conversion.
   func plan(request: QuantizationOptions) throws -> Conversion {
-    try requireVariantName()
+    try Self.requireVariantName(files.variant)
     let given: [(path: String?, role: ModelFamily.Role)] =
       [(files.transformer, .transformer), (files.vae, .vae), (files.t5, .t5)]
       + files.clips.map { ($0, .clip) }
@@ -45,20 +45,6 @@ struct SingleFileImporter {
       )
     }
     return conversion
-  }
-
-  /// Throws unless the variant can be a part of the name of a component and its file.
-  private func requireVariantName() throws {
-    guard 1...40 ~= files.variant.utf8.count,
-      files.variant.utf8.allSatisfy({
-        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
-          || $0 == UInt8(ascii: "_")
-      })
-    else {
-      throw BenbenError(
-        .usage, "this is no name of a variant", at: files.variant,
-        because: "letters, digits and _ are possible")
-    }
   }
 
   private func auxiliary(_ family: ModelFamily, hasText: Bool) throws -> [CheckpointFolder.AuxiliaryFile] {
@@ -121,10 +107,14 @@ struct SingleFileImporter {
           foreign.flatMap(RecognizedWeights.remedy(forForeign:)),
         ].compactMap(\.self))
     }
-    guard role == .clip || matching.count == 1 else {
-      let prefixes = matching.map { "\"\($0.prefix.prefix(100))\"" }.joined(separator: " and ")
+    let most = role == .clip ? 2 : 1
+    guard matching.count <= most else {
+      let prefixes = matching.prefix(most + 1).map { "\"\($0.prefix.prefix(100))\"" }.joined(
+        separator: " and ")
       throw BenbenError(
-        .malformed, "the file holds more than one \(role.title)", at: path,
+        .malformed,
+        "the file holds more than \(most == 1 ? "one" : "two") \(role.title)\(most == 1 ? "" : "s")",
+        at: path,
         because: "their tensors start with \(prefixes)", remedies: ["Take out the one that is meant."])
     }
     return matching.map { OpenedWeights(path: path, weights: weights, recognized: $0) }
@@ -151,7 +141,13 @@ private struct OpenedWeights {
     let text =
       configs[SafetensorsExport.configPrefix + recognized.prefix.dropLast()]
       ?? (configs.count == 1 ? configs.first?.value : nil)
-    return try text.map { try JSONValue(parsing: Array($0.utf8)) }
+    do {
+      return try text.map { try JSONValue(parsing: Array($0.utf8)) }
+    } catch {
+      throw BenbenError(
+        .malformed, "the config inside is no JSON", at: path, because: "\(error)",
+        remedies: ["Put the component's config.json beside the file, or export it again."])
+    }
   }
 
   /// Whether it is a CLIP-G: told by its activation where a config lies beside it, by its width otherwise.
@@ -204,4 +200,20 @@ extension ModelFamily.Role {
 extension RecognizedWeights {
   /// The name of the weights in messages.
   var description: String { "a \(role.title)" + (family.map { " (\($0))" } ?? "") }
+}
+
+extension SingleFileImporter {
+  /// Throws unless a variant can be a part of the name of a component and its file.
+  static func requireVariantName(_ variant: String) throws {
+    guard 1...40 ~= variant.utf8.count,
+      variant.utf8.allSatisfy({
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+          || $0 == UInt8(ascii: "_")
+      })
+    else {
+      throw BenbenError(
+        .usage, "this is no name of a variant", at: variant,
+        because: "letters, digits and _ are possible")
+    }
+  }
 }

@@ -129,6 +129,15 @@ extension ClipProvenance: Codable {
     noise = try values.decode(Origin.self, forKey: .noise)
     image = try values.decodeIfPresent(Image.self, forKey: .image)
     framesPerSecond = try values.decode(Int.self, forKey: .framesPerSecond)
+    let longest = max(request.prompt.utf8.count, request.negativePrompt.utf8.count)
+    guard GenerationRequest.framesPerSecondRange ~= framesPerSecond,
+      longest <= GenerationRequest.maximumPromptLength
+    else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .framesPerSecond, in: values,
+        debugDescription:
+          "\(framesPerSecond) frames a second or a prompt of \(longest) bytes are not possible")
+    }
   }
 
   /// Encodes the provenance.

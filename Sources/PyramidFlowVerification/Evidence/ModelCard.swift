@@ -132,18 +132,23 @@ public struct ModelCard: Sendable {
 
   /// The types of weights, the most frequent first.
   private var types: [String] {
-    let counts = Dictionary(tensors.compactMap { $0["type"]?.string }.map { ($0, 1) }, uniquingKeysWith: +)
+    let known = tensors.compactMap { $0["type"]?.string.flatMap(WeightType.init)?.rawValue }
+    let counts = Dictionary(known.map { ($0, 1) }, uniquingKeysWith: +)
     return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
   }
 
   private var tensors: [JSONValue] { manifest["tensors"]?.array ?? [] }
 
   private var contents: String {
+    let byComponent = Dictionary(grouping: tensors) { $0["component"]?.string ?? "" }
     let rows = (manifest["components"]?.array ?? []).map { component -> [String] in
       let name = component["name"]?.string ?? ""
-      let own = tensors.filter { $0["component"]?.string == name }
+      let own = byComponent[name] ?? []
       let counts = Dictionary(own.compactMap { $0["type"]?.string }.map { ($0, 1) }, uniquingKeysWith: +)
-      let parameters = own.reduce(0) { $0 + ($1["shape"]?.integers?.reduce(1, *) ?? 0) }
+      let sizes = own.map { $0["shape"]?.integers?.checkedElementCount ?? 0 }
+      let parameters = sizes.reduce(0) { sum, size in
+        sum.addingReportingOverflow(size).overflow ? .max : sum + size
+      }
       let worst = own.compactMap { $0["sqnrDb"]?.double }.min()
       return [
         name, String(parameters), ByteSize.text(component["bytes"]?.integer ?? 0),
@@ -224,7 +229,7 @@ public struct ModelCard: Sendable {
         + table,
       "Errors are nmse, Σ(a−b)²/Σb²: of predictions given the golden's inputs, of the free run given nothing but texts and "
         + "noise.",
-    ] + (remarks.isEmpty ? [] : [remarks.map { "* \($0.printable)" }.joined(separator: "\n")])
+    ] + (remarks.isEmpty ? [] : [remarks.map { "* \(Self.plain($0))" }.joined(separator: "\n")])
       + (goldens.isEmpty ? [] : [Self.table(["golden", "recorded with", "SHA-256"], goldens)])
   }
 
@@ -255,11 +260,21 @@ public struct ModelCard: Sendable {
         ? "" : "\n\nThe reports were made by \(made.sorted().joined(separator: "; ").printable).")
   }
 
+  /// Returns a text of a report that Markdown shows as it is: no markup, link or end of a cell.
+  ///
+  /// What stands in backticks is a hash of the model's or the golden's.
+  private static func plain(_ text: String) -> String {
+    if text.hasPrefix("`"), text.dropFirst().dropLast().allSatisfy(\.isHexDigit) { return text }
+    return String(
+      text.printable.unicodeScalars.flatMap { scalar -> [Character] in
+        "\\`[]<>&|#!".unicodeScalars.contains(scalar) ? ["\\", Character(scalar)] : [Character(scalar)]
+      })
+  }
+
   /// A table in Markdown.
   private static func table(_ headers: [String], _ rows: [[String]]) -> String {
     func line(_ cells: [String]) -> String {
-      "| " + cells.map { $0.printable.replacingOccurrences(of: "|", with: "\\|") }.joined(separator: " | ")
-        + " |"
+      "| " + cells.map(plain).joined(separator: " | ") + " |"
     }
     return ([line(headers), line(headers.map { _ in "---" })] + rows.map(line)).joined(separator: "\n")
   }

@@ -66,7 +66,7 @@ struct Demo: AsyncParsableCommand {
 
   /// Runs a verb as a user would, showing the command.
   private func step(_ verb: String, _ arguments: [String], _ shared: [String]) async throws {
-    let shown = arguments.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
+    let shown = arguments.map(\.quotedForShell).joined(separator: " ")
     common.say("\n$ benben \(verb) \(shown)")
     try await Command.run([verb] + arguments + shared)
   }

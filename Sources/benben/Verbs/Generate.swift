@@ -151,9 +151,11 @@ struct Generate: AsyncParsableCommand {
     {
       throw ValidationError("--prompt is empty; say what to show")
     }
-    if let fps, !(1...240 ~= fps) { throw ValidationError("--fps must be 1 to 240, not \(fps)") }
-    if max(prompt?.utf8.count ?? 0, negativePrompt?.utf8.count ?? 0) > 100_000 {
-      throw ValidationError("a prompt is longer than 100000 bytes")
+    if let fps, !(GenerationRequest.framesPerSecondRange ~= fps) {
+      throw ValidationError("--fps must be 1 to 240, not \(fps)")
+    }
+    if max(prompt?.utf8.count ?? 0, negativePrompt?.utf8.count ?? 0) > GenerationRequest.maximumPromptLength {
+      throw ValidationError("a prompt is longer than \(GenerationRequest.maximumPromptLength) bytes")
     }
   }
 

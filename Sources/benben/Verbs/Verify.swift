@@ -122,7 +122,7 @@ struct Verify: AsyncParsableCommand {
     if let budget { words += ["--budget", "\(Int(budget.seconds))s"] }
     if let approximate { words += ["--approximate", approximate.rawValue] }
     words += threshold.flatMap { ["--threshold", $0] }
-    return words.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
+    return words.map(\.quotedForShell).joined(separator: " ")
   }
 
   private func thresholdChanges() throws -> [Thresholds.Change] {
