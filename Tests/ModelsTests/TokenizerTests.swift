@@ -247,4 +247,16 @@ struct TokenizerTests {
     let elapsed = ContinuousClock().measure { #expect(tokenizer(word).ids.count == 77) }
     #expect(elapsed < .seconds(2))
   }
+
+  /// Hundreds of tokens that begin alike, in a text that is all of their beginnings: the time is that of their lengths.
+  @Test func tokensThatBeginAlikeAreSplitInTime() {
+    let tokens = (1...255).map { (text: String(repeating: "a", count: $0) + "b", id: $0) }
+    let added = AddedTokens(tokens)
+    #expect(added.split("aaab!") == [.token(3), .text("!")])
+    let elapsed = ContinuousClock().measure {
+      let text = String(repeating: "a", count: 100_000)
+      #expect(added.split(text) == [.text(text)])
+    }
+    #expect(elapsed < .seconds(10), "\(elapsed)")
+  }
 }

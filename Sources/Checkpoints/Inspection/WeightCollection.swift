@@ -19,11 +19,12 @@ package struct WeightCollection {
     }
 
     /// A tensor of an export of several components, in which the component's name comes before the tensor's.
-    init?(exported tensor: TensorDescriptor, of components: [String]) {
-      guard let component = components.first(where: { tensor.name.hasPrefix($0 + ".") }) else { return nil }
-      self.component = component
+    init?(exported tensor: TensorDescriptor, of components: Set<String>) {
+      let parts = tensor.name.split(separator: ".", maxSplits: 1)
+      guard parts.count == 2, components.contains(String(parts[0])) else { return nil }
+      component = String(parts[0])
       self.tensor = tensor
-      name = String(tensor.name.dropFirst(component.count + 1))
+      name = String(parts[1])
     }
 
     /// The path `component/name`, or the name alone for a single file.
@@ -82,7 +83,7 @@ package struct WeightCollection {
     } else {
       let weights = try WeightFiles.openAny(path)
       configs = SafetensorsExport.configs(in: weights)
-      let components = Array(configs.keys)
+      let components = Set(configs.keys)
       let named = weights.tensors.compactMap { Item(exported: $0, of: components) }
       items = named.count == weights.tensors.count ? named : weights.tensors.map { Item(component: "", $0) }
     }

@@ -9,17 +9,47 @@ struct AddedTokens {
     case text(String)
   }
 
-  private let ids: [[Unicode.Scalar]: Int]
-  /// The token lengths that occur, in Unicode scalars, longest first.
-  private let lengths: [Int]
+  /// A prefix of tokens, the token that it is, if any, and the prefixes that are a scalar longer.
+  private struct Node {
+    var id: Int?
+    var next: [Unicode.Scalar: Int] = [:]
+  }
+
+  /// A tree of all prefixes, the empty one first.
+  private let nodes: [Node]
 
   /// The largest length of a token, in Unicode scalars; longer ones are refused where they are read.
   static let maximumLength = 256
 
+  /// Creates the tokens; of two with one text, the first counts.
   init(_ tokens: [(text: String, id: Int)]) {
-    let named = tokens.filter { !$0.text.isEmpty }.map { (Array($0.text.unicodeScalars), $0.id) }
-    ids = Dictionary(named) { first, _ in first }
-    lengths = Set(named.map(\.0.count)).sorted(by: >)
+    var nodes = [Node()]
+    for token in tokens where !token.text.isEmpty {
+      var node = 0
+      for scalar in token.text.unicodeScalars {
+        if let known = nodes[node].next[scalar] {
+          node = known
+        } else {
+          nodes[node].next[scalar] = nodes.count
+          node = nodes.count
+          nodes.append(Node())
+        }
+      }
+      nodes[node].id = nodes[node].id ?? token.id
+    }
+    self.nodes = nodes
+  }
+
+  /// Returns the longest token that a text begins with, and its length.
+  private func longest(in scalars: ArraySlice<Unicode.Scalar>) -> (id: Int, length: Int)? {
+    var node = 0
+    var found: (Int, Int)?
+    for (length, scalar) in scalars.enumerated() {
+      guard let next = nodes[node].next[scalar] else { break }
+      node = next
+      if let id = nodes[node].id { found = (id, length + 1) }
+    }
+    return found
   }
 
   /// Splits a text into tokens and the text between them, taking the longest token at every position.
@@ -33,12 +63,7 @@ struct AddedTokens {
     }
     var index = 0
     while index < scalars.count {
-      let match = lengths.first {
-        $0 <= scalars.count - index && ids[Array(scalars[index..<index + $0])] != nil
-      }
-      if let length = match,
-        let id = ids[Array(scalars[index..<index + length])]
-      {
+      if let (id, length) = longest(in: scalars[index...]) {
         flush()
         pieces.append(.token(id))
         index += length
