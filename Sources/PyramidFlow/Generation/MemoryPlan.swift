@@ -26,7 +26,9 @@ public struct MemoryPlan: Sendable {
 
   /// Creates the plan of a run of a conversion's model; nil without a transformer.
   ///
-  /// - Parameter request: what is to be run; nil for the official size and length of the first transformer.
+  /// - Parameters:
+  ///   - conversion: the conversion that makes the model.
+  ///   - request: what is to be run; nil for the official size and length of the first transformer.
   public init?(_ conversion: Conversion, request: GenerationRequest? = nil) throws {
     guard let family = ModelFamily.named(conversion.family),
       let transformer = conversion.plans.first(where: { family.role(of: $0.component) == .transformer })
