@@ -12,6 +12,7 @@ package struct WeightCollection {
 
     /// The official name.
     package let name: String
+
     init(component: String, _ tensor: TensorDescriptor) {
       self.component = component
       self.tensor = tensor

@@ -224,9 +224,10 @@ package struct NativeModel: Sendable {
     progress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
   ) throws -> [IntegrityIssue] {
     var found: [IntegrityIssue] = []
-    if let why = Manifest.damage(manifestBytes, manifest) {
+    func blameManifest(_ why: String) {
       found.append(IntegrityIssue(file: path + "/" + Manifest.fileName, tensor: nil, why: why))
     }
+    if let why = Manifest.damage(manifestBytes, manifest) { blameManifest(why) }
     let rows = manifest["tensors"]?.array ?? []
     let described = Dictionary(grouping: rows) { $0["component"]?.string ?? "" }.mapValues {
       $0.map(Self.description)
@@ -240,10 +241,7 @@ package struct NativeModel: Sendable {
         if Set(described[listed.name] ?? [])
           != Set(component.tensors.map { [$0.name, $0.type.rawValue, $0.shape.text] })
         {
-          found.append(
-            IntegrityIssue(
-              file: path + "/" + Manifest.fileName, tensor: nil,
-              why: "it does not list the tensors that \(listed.path) holds"))
+          blameManifest("it does not list the tensors that \(listed.path) holds")
         }
       case .failure(let error):
         total = nil
@@ -251,10 +249,7 @@ package struct NativeModel: Sendable {
       }
     }
     if let total, manifest["bytes"]?.integer != total {
-      found.append(
-        IntegrityIssue(
-          file: path + "/" + Manifest.fileName, tensor: nil,
-          why: "its tensors take \(total) bytes, and not what it says"))
+      blameManifest("its tensors take \(total) bytes, and not what it says")
     }
     for listed in files {
       if case .failure(let error) = Result(catching: { try auxiliaryFile(listed.path) }) {

@@ -5,8 +5,9 @@ import Tensors
 ///
 /// The pickle is read as data (``PickleReader``), the storages in place. A tensor may be any view of its storage:
 /// transposed, sliced, expanded, shared. By decision, big-endian archives are refused, as are expanded tensors larger
-/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model`, `module` or `model_state_dict`, a moving average beside
-/// it under `ema` and the like (its names then start with `ema.`), and what else stands there is not read, and said.
+/// than both the file and 64 MiB; a state dict may be nested under `state_dict`, `model`, `module` or `model_state_dict`, a
+/// moving average beside it under `ema` and the like (its names then start with `ema.`), and what else stands there is not
+/// read, and said.
 package enum PyTorchArchive {
   /// The size in bytes that an expanded tensor may take even in a smaller file.
   private static let smallExpansion = 1 << 26

@@ -12,7 +12,7 @@ struct SingleFileImporter {
 
   /// Plans the conversion.
   func plan(request: QuantizationOptions) throws -> Conversion {
-    try Self.requireVariantName(files.variant)
+    try requireVariantName()
     let given: [(path: String?, role: ModelFamily.Role)] =
       [(files.transformer, .transformer), (files.vae, .vae), (files.t5, .t5)]
       + files.clips.map { ($0, .clip) }
@@ -45,6 +45,20 @@ struct SingleFileImporter {
       )
     }
     return conversion
+  }
+
+  /// Throws unless the variant can be a part of the name of a component and its file.
+  private func requireVariantName() throws {
+    guard 1...40 ~= files.variant.utf8.count,
+      files.variant.utf8.allSatisfy({
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+          || $0 == UInt8(ascii: "_")
+      })
+    else {
+      throw BenbenError(
+        .usage, "this is no name of a variant", at: files.variant,
+        because: "letters, digits and _ are possible")
+    }
   }
 
   private func auxiliary(_ family: ModelFamily, hasText: Bool) throws -> [CheckpointFolder.AuxiliaryFile] {
@@ -200,20 +214,4 @@ extension ModelFamily.Role {
 extension RecognizedWeights {
   /// The name of the weights in messages.
   var description: String { "a \(role.title)" + (family.map { " (\($0))" } ?? "") }
-}
-
-extension SingleFileImporter {
-  /// Throws unless a variant can be a part of the name of a component and its file.
-  static func requireVariantName(_ variant: String) throws {
-    guard 1...40 ~= variant.utf8.count,
-      variant.utf8.allSatisfy({
-        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
-          || $0 == UInt8(ascii: "_")
-      })
-    else {
-      throw BenbenError(
-        .usage, "this is no name of a variant", at: variant,
-        because: "letters, digits and _ are possible")
-    }
-  }
 }
