@@ -7,8 +7,8 @@ enum ExifOrientation {
   /// The most segments or chunks that are passed over.
   private static let maximumParts = 10_000
 
-  /// Returns the orientation, 2 to 8, that a JPEG, PNG, WebP, TIFF or AVIF records; nil where it is to be shown as it is, or none is
-  /// recorded.
+  /// Returns the orientation, 2 to 8, that a JPEG, PNG, WebP, TIFF or AVIF records; nil where it is to be shown as it is, or
+  /// none is recorded.
   static func recorded(in path: String) -> Int? {
     guard let file = try? InputFile(path: path), let head = try? file.bytes(at: 0, count: min(file.size, 12))
     else { return nil }

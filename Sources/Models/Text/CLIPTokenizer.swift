@@ -24,11 +24,7 @@ package struct CLIPTokenizer {
   ///   - file: returns the content of a file of the folder, or nil when it is absent.
   package init(folder: String, file: (String) throws -> [UInt8]?) throws {
     func required(_ name: String) throws -> [UInt8] {
-      guard let content = try file(name) else {
-        throw BenbenError(
-          .missing, "the tokenizer is not complete", at: "\(folder)/\(name)", because: "it is not there",
-          remedies: ["Take the whole folder from the release; a model gets it by another conversion."])
-      }
+      guard let content = try file(name) else { throw missingTokenizerFile("\(folder)/\(name)") }
       return content
     }
     let vocabularyPath = folder + "/vocab.json"

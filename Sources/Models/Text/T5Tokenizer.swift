@@ -21,11 +21,7 @@ package struct T5Tokenizer {
   /// Reads the tokenizer's files; see ``CLIPTokenizer/init(folder:file:)`` for the parameters.
   package init(folder: String, file: (String) throws -> [UInt8]?) throws {
     let modelPath = folder + "/spiece.model"
-    guard let model = try file("spiece.model") else {
-      throw BenbenError(
-        .missing, "the tokenizer is not complete", at: modelPath, because: "it is not there",
-        remedies: ["Take the whole folder from the release; a model gets it by another conversion."])
-    }
+    guard let model = try file("spiece.model") else { throw missingTokenizerFile(modelPath) }
     let checked: SentencePieceModel
     do { checked = try SentencePieceModel(model) } catch { throw tokenizerFault(modelPath, error.reason) }
     guard let processor = SentencePieceProcessor(checked) else {

@@ -42,3 +42,10 @@ func tokenizerFault(_ file: String, _ why: String) -> BenbenError {
   BenbenError(
     .malformed, "malformed tokenizer", at: file, because: why, remedies: ["Download the file again."])
 }
+
+/// Returns the error about a file of a tokenizer that is not there.
+func missingTokenizerFile(_ path: String) -> BenbenError {
+  BenbenError(
+    .missing, "the tokenizer is not complete", at: path, because: "it is not there",
+    remedies: ["Take the whole folder from the release; a model gets it by another conversion."])
+}
