@@ -139,10 +139,16 @@ extension CommandTests {
     #expect(plan["seconds"]?["image"] == nil && !entries.contains("a.mp4"))
     let phases = ["texts", "latents", "decoding"].compactMap { plan["seconds"]?[$0]?.double }
     #expect(phases.count == 3 && phases.allSatisfy { $0 > 0 })
-    let run = try #require(try generate(model, request + ["--quiet", "--json", "-"]).json)
-    // Other work on the machine changes both; the estimate knows the size of the work.
-    let taken = ["texts", "latents", "decoding"].compactMap { run["seconds"]?[$0]?.double }.reduce(0, +)
-    let ratio = (plan["totalSeconds"]?.double ?? 0) / taken
-    #expect((0.25...4).contains(ratio), "\(ratio)")
+    // Other work on the machine lengthens either, never shortens it: the shortest of each are compared.
+    var shortest = (planned: Double.infinity, taken: Double.infinity)
+    for _ in 1...5 {
+      let plan = try #require(try generate(model, request + ["--dry-run", "--json", "-"]).json)
+      let run = try #require(try generate(model, request + ["--quiet", "--json", "-"]).json)
+      let taken = ["texts", "latents", "decoding"].compactMap { run["seconds"]?[$0]?.double }.reduce(0, +)
+      shortest.planned = min(shortest.planned, try #require(plan["totalSeconds"]?.double))
+      shortest.taken = min(shortest.taken, taken)
+      if (0.25...4).contains(shortest.planned / shortest.taken) { return }
+    }
+    Issue.record("\(shortest.planned) s planned, \(shortest.taken) s taken")
   }
 }
