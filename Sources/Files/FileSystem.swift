@@ -47,6 +47,17 @@ package enum FileSystem {
     }
   }
 
+  /// Throws for a name that is longer than file systems allow, with what is added to it while the output is written.
+  static func requireShortName(_ output: String) throws {
+    let excess = lastComponent(partial(of: output)).utf8.count - maximumNameLength
+    guard excess > 0 else { return }
+    throw BenbenError(
+      .cannotCreate, "cannot create", at: output, because: "its name is \(excess) bytes too long",
+      remedies: ["Give it a shorter one."])
+  }
+
+  private static let maximumNameLength = 255
+
   /// Throws when the folder in which an output is to be written does not exist.
   static func requireParent(of output: String) throws {
     let parent = parent(of: output)

@@ -29,6 +29,7 @@ package final class StagedFile {
   package init(destination: String, size: Int = 0, mayReplace: Bool, waits: Bool = false) throws {
     try FileSystem.requireName(destination)
     let destination = FileSystem.resolvingLink(destination)
+    try FileSystem.requireShortName(destination)
     // The rename would replace a device or a pipe instead of writing to it.
     var status = stat()
     guard stat(destination, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
@@ -122,6 +123,7 @@ package final class StagedFile {
         nil
       }
     if let why { throw BenbenError(.cannotCreate, "cannot write", at: path, because: why) }
+    try FileSystem.requireShortName(destination)
   }
 
   /// Whether a path is that of a device, a pipe, or an open descriptor.

@@ -64,6 +64,7 @@ package final class StagedFolder {
     }
     if !mayReplace, FileSystem.exists(trimmed) { throw BenbenError.outputExists(trimmed) }
     if FileSystem.exists(trimmed), try !mayLose(trimmed, isReplaceable) { throw isForeign(trimmed) }
+    try FileSystem.requireShortName(trimmed)
     try FileSystem.requireParent(of: trimmed)
     return trimmed
   }

@@ -68,7 +68,8 @@ package struct Capabilities {
     self.variants = variants
     self.family = family
     misfit = family.flatMap { family in
-      Self.misplaced(parts, in: family) ?? (try? family.misfit(of: inspection.configs))
+      family.strangers(among: names) { inspection.configs[$0] } ?? Self.misplaced(parts, in: family)
+        ?? (try? family.misfit(of: inspection.configs))
         ?? inspection.sources.lazy.compactMap { ReleaseImporter.fault(of: $0, in: family) }.first
     }
     let folder = try? CheckpointFolder(path: path)

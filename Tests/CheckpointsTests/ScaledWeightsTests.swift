@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import JSON
 import Tensors
 import TestSupport
 import Testing
@@ -82,6 +83,18 @@ struct ScaledWeightsTests {
     #expect(TensorConversion.isLossy(tensor, to: .bf16) && !TensorConversion.isLossy(tensor, to: .f32))
   }
 
+  /// An inspection says which weights have scales.
+  @Test func scaledWeightsAreInspected() throws {
+    let inspection = try Inspection(
+      path: file([
+        ("x.weight", "F8_E4M3", "[16,16]", bytes("F8_E4M3")), ("x.weight_scale", "F32", "[]", Self.number(2)),
+        ("y.weight", "F8_E4M3", "[16,16]", bytes("F8_E4M3")),
+      ]))
+    #expect(inspection.rows.map(\.isScaled) == [true, false])
+    #expect(inspection.lines.contains { $0.contains("  f8_e4m3+f8_e4m3 scaled  ") }, "\(inspection.lines)")
+    #expect(inspection.json["tensors"]?.array?.map { $0["isScaled"] } == [true, false])
+  }
+
   /// Integers with a scale a row are those of the native format.
   @Test(arguments: ["[2]", "[2,1]"]) func rowsOfIntegersAreTaken(shape: String) throws {
     let weights = try WeightFiles.open(
@@ -101,6 +114,7 @@ struct ScaledWeightsTests {
       [("x.scale_weight", "F32", "[]", Self.number(.infinity))],
       [("x.scale_weight", "F32", "[]", Self.number(.nan))],
       [("x.scale_weight", "F32", "[]", Self.number(3e38))],
+      [("x.scale_weight", "F32", "[]", Self.number(0))],
       [("x.scale_weight", "I64", "[]", [0, 0, 0, 0, 0, 0, 0, 0])],
       [
         ("x.scale_weight", "F32", "[]", Self.number(1)), ("x.weight_scale", "F32", "[]", Self.number(1)),

@@ -62,10 +62,27 @@ extension CommandTests {
     let checkpoint = try copy("miniflux")
     try Data(content.utf8).write(to: URL(fileURLWithPath: "\(checkpoint)/\(file)"))
     let result = try run("convert", checkpoint, "--output", "m", "--quiet")
-    #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
+    #expect(
+      result.code == 65 && result.errors.contains(words) && result.errors.contains("\(checkpoint)/"),
+      "\(result.errors)")
     let inspected = try #require(try run("inspect", checkpoint, "--json").json)
     #expect(try #require(inspected["uses"]?.array).allSatisfy { $0["possible"] == false })
     #expect(inspected["tokenizerFaults"]?.array?.first?.string?.contains(words) == true)
+  }
+
+  /// A release into which the transformer of the other family came is told so, and no encoder is blamed.
+  @Test(arguments: [("miniflux", "sd3"), ("sd3", "miniflux")])
+  func aTransformerOfTheOtherFamilyIsNamed(release: String, other: String) throws {
+    let checkpoint = try copy(release)
+    let transformer = "diffusion_transformer_384p"
+    try FileManager.default.removeItem(atPath: "\(checkpoint)/\(transformer)")
+    try FileManager.default.copyItem(
+      atPath: "\(Fixtures.checkpoint(other))/\(transformer)", toPath: "\(checkpoint)/\(transformer)")
+    let words = "the transformer is of \(other), the text encoders of \(release)"
+    let result = try run("convert", checkpoint, "--output", "m", "--quiet")
+    #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
+    let inspected = try #require(try run("inspect", checkpoint, "--json").json)
+    #expect(inspected["misfit"]?.string?.contains(words) == true)
   }
 
   /// A pointer beside a missing file is no reason to name the pointer.

@@ -85,6 +85,12 @@ struct StagedFileTests {
     try StagedFile.requireWritable(folder.path + "/new")
     #expect(throws: BenbenError.self) { try StagedFile.requireWritable(folder.path) }
     #expect(throws: BenbenError.self) { try StagedFile.requireWritable(folder.path + "/no/such/folder") }
+    // Of the 255 bytes that a name may have, nine are needed while it is written.
+    let longest = folder.path + "/" + String(repeating: "a", count: 246)
+    try StagedFile.requireWritable(longest)
+    try StagedFile.write([1], to: longest)
+    let error = #expect(throws: BenbenError.self) { try StagedFile.requireWritable(longest + "b") }
+    #expect(error?.why == "its name is 1 bytes too long")
   }
 
   /// A file that another process put where the temporary one was is neither published nor removed.

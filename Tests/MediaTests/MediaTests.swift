@@ -226,7 +226,7 @@ struct MediaTests {
     }
     let folder = try TestFolder()
     func remark(_ bytes: [UInt8]) throws -> String? {
-      ClipReader.orientationRemark(on: try folder.write(bytes, "x.jpg"))
+      ClipReader.remarks(on: try folder.write(bytes, "x.jpg")).first
     }
     #expect(try remark(picture(6))?.contains("orientation 6") == true)
     #expect(try remark(picture(1)) == nil && remark(picture(9)) == nil)

@@ -26,6 +26,45 @@ struct PictureTests {
     #expect(resized.bytes == expected.bytes)
   }
 
+  /// What of a picture is not used is said; an animation that cannot be decoded is called one.
+  @Test func saysWhatIsLeftOut() throws {
+    func remarks(_ name: String) -> String {
+      ClipReader.remarks(on: "\(Self.pictures)/\(name)").joined(separator: "; ")
+    }
+    for name in ["alpha.png", "gray-alpha.png", "alpha16.png", "gray-alpha16.png"] {
+      #expect(remarks(name).contains("an alpha channel, which is left out"), "\(name)")
+    }
+    for name in ["rgb.png", "palette.png", "gray.jpg", "rgb.webp", "rgb.bmp", "rgb.tiff", "rgb16.png"] {
+      #expect(remarks(name) == "", "\(name)")
+    }
+    func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 255) } }
+    func chunk(_ name: String, _ content: [UInt8]) -> [UInt8] {
+      Array(name.utf8) + little(content.count, 4) + content
+    }
+    func tiff(extra: Int, next: Int) -> [UInt8] {
+      [0x49, 0x49, 42, 0] + little(8, 4) + little(1, 2)
+        + little(338, 2) + little(3, 2) + little(1, 4) + little(extra, 4) + little(next, 4)
+    }
+    let webp = Array("RIFF".utf8) + little(100, 4) + Array("WEBP".utf8)
+    let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10]
+    let frames: [UInt8] = [0, 0, 0, 8] + Array("acTL".utf8) + [0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4]
+    let folder = try TestFolder()
+    for (bytes, hasAlpha, hasMore) in [
+      (tiff(extra: 1, next: 0), true, false), (tiff(extra: 0, next: 300), false, true),
+      (webp + chunk("VP8X", [0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0]), true, false),
+      (webp + chunk("VP8X", [0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0]), false, true),
+      (webp + chunk("VP8L", [0x2F, 0, 0, 0, 0x10]), true, false), (png + frames, false, true),
+    ] {
+      let path = try folder.write(bytes, "x")
+      let text = ClipReader.remarks(on: path).joined(separator: "; ")
+      #expect(text.contains("alpha") == hasAlpha && text.contains("further pictures") == hasMore, "\(text)")
+      for count in bytes.indices { _ = ClipReader.remarks(on: try folder.write(Array(bytes[..<count]), "x")) }
+    }
+    let animated = try folder.write(webp + chunk("VP8X", [0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0]), "x.webp")
+    let error = #expect(throws: BenbenError.self) { try ClipReader.read(animated) }
+    #expect(error?.why == "it is an animated WebP")
+  }
+
   @Test func anotherShapeIsCroppedPaddedOrStretched() {
     // Four columns of grey, each of its own level.
     let levels: [UInt8] = [10, 90, 170, 250]

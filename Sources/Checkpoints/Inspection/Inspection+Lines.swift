@@ -7,7 +7,8 @@ extension Inspection {
   package var lines: [String] {
     origin + packedFiles.map { "\($0.path)  \(ByteSize.text($0.byteCount))" }
       + summary.map { item in
-        let types = item.types.joined(separator: "+")
+        let types = Set(rows.filter { $0.component == item.component }.map(\.typeText)).sorted()
+          .joined(separator: "+")
         let name = item.component.isEmpty ? "" : item.component + "  "
         return
           "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(ByteSize.text(item.bytes))"
@@ -18,7 +19,7 @@ extension Inspection {
   package var tensorLines: [String] {
     rows.map { row in
       let name = row.component.isEmpty ? row.name : "\(row.component)/\(row.name)"
-      return "\(name)  \(row.type)  \(row.shape.text)"
+      return "\(name)  \(row.typeText)  \(row.shape.text)"
     }
   }
 

@@ -16,6 +16,11 @@ package struct Inspection {
     package let type: String
     /// The size in bytes, scales included.
     package let byteCount: Int
+    /// Whether values are the products of stored numbers with scales that are tensors of their own.
+    package var isScaled = false
+
+    /// The type for people.
+    var typeText: String { type + (isScaled ? " scaled" : "") }
   }
 
   /// The kind of the file or folder.
@@ -136,7 +141,8 @@ package struct Inspection {
   private static func rows(_ weights: WeightFiles, component: String) -> [Row] {
     weights.tensors.map {
       Row(
-        component: component, name: $0.name, shape: $0.shape, type: $0.typeName, byteCount: $0.byteCount)
+        component: component, name: $0.name, shape: $0.shape, type: $0.typeName, byteCount: $0.byteCount,
+        isScaled: $0.scaleOffset != nil || $0.uniformScale != nil)
     }
   }
 
@@ -192,6 +198,7 @@ package struct Inspection {
             "component": .string(row.component), "name": .string(row.name),
             "type": .string(row.type),
             "shape": .array(row.shape.map(JSONValue.integer)), "bytes": .integer(row.byteCount),
+            "isScaled": .bool(row.isScaled),
           ]
         }),
     ]

@@ -183,7 +183,8 @@ package struct NativeModel: Sendable {
     guard let listed = componentByName[name] else {
       throw BenbenError(
         .missing, "the model has no component \(quoted(name))", at: path,
-        because: "it holds \(componentNames.joined(separator: ", "))")
+        because: "it holds \(componentNames.joined(separator: ", "))",
+        remedies: ["Convert it together with the others, from one release."])
     }
     let component = try NativeComponent(open(listed))
     guard component.identity == listed.sha256 else {

@@ -109,8 +109,8 @@ extension TensorDescriptor {
     var value: Float = 0
     var conversion = try TensorConversion(scale, to: .f32)
     _ = try conversion.next { value = $0.loadUnaligned(as: Float.self) }
-    // The largest number of any eight-bit type.
-    guard (value * 57344).isFinite else { throw fault("it is \(value)") }
+    // The largest number of any eight-bit type. Nothing that is worth a scale is lost by one of 0.
+    guard (value * 57344).isFinite, value != 0 else { throw fault("it is \(value)") }
     return with(uniformScale: value)
   }
 }

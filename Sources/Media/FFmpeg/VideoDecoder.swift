@@ -103,16 +103,18 @@ final class VideoDecoder {
 
   /// Returns the demuxer for a single image, by the file's first bytes; FFmpeg's own choice would read other files too.
   private static func imageFormat(_ path: String) -> UnsafePointer<AVInputFormat>? {
-    let head = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 12)) ?? Data()
+    let head = head(of: path)
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return av_find_input_format("png_pipe") }
-    if head.starts(with: "RIFF".utf8), head.dropFirst(8).elementsEqual("WEBP".utf8) {
-      return av_find_input_format("webp_pipe")
-    }
+    if PictureChunks.isWebP(head) { return av_find_input_format("webp_pipe") }
     if head.starts(with: "BM".utf8) { return av_find_input_format("bmp_pipe") }
-    if head.starts(with: [0x49, 0x49, 0x2A, 0]) || head.starts(with: [0x4D, 0x4D, 0, 0x2A]) {
-      return av_find_input_format("tiff_pipe")
-    }
-    return nil
+    return TIFFDirectory.isOne(head) ? av_find_input_format("tiff_pipe") : nil
+  }
+
+  /// Returns whether a file is a WebP, by its first bytes.
+  static func isWebP(_ path: String) -> Bool { PictureChunks.isWebP(head(of: path)) }
+
+  private static func head(of path: String) -> Data {
+    (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 12)) ?? Data()
   }
 
   deinit {

@@ -11,12 +11,17 @@ public enum ClipReader {
   /// The most bytes that a decoded clip may take.
   public static let maximumBytes = 1 << 32
 
-  /// Returns what is not done with a picture that is to be turned, as the end of a sentence that begins with it; nil where
-  /// nothing is to be done.
-  package static func orientationRemark(on path: String) -> String? {
-    ExifOrientation.recorded(in: path).map {
-      "is to be turned, says its camera (Exif orientation \($0)), which is not done: save it turned"
-    }
+  /// Returns what of a picture is not used, each as the end of a sentence that begins with it.
+  package static func remarks(on path: String) -> [String] {
+    let unused = UnusedParts(path)
+    return [
+      ExifOrientation.recorded(in: path).map {
+        "is to be turned, says its camera (Exif orientation \($0)), which is not done: save it turned"
+      },
+      unused.hasAlpha
+        ? "has an alpha channel, which is left out: colours count where it is transparent, too" : nil,
+      unused.hasMore ? "holds further pictures, of which none is used: the first is" : nil,
+    ].compactMap(\.self)
   }
 
   /// Reads a clip.
@@ -145,6 +150,11 @@ public enum ClipReader {
   ) throws -> (clip: Clip, codec: String?) {
     try requireReadable(path)
     if JPEGPicture.isOne(path) { return (try JPEGPicture.read(path), nil) }
+    if VideoDecoder.isWebP(path), UnusedParts(path).isAnimated {
+      throw BenbenError(
+        .malformed, "this is no single picture", at: path, because: "it is an animated WebP",
+        remedies: ["Save one picture of it as PNG or JPEG, or all of them as MP4."])
+    }
     let decoder = try VideoDecoder(path)
     var frames: [UInt8] = []
     var count = 0

@@ -38,4 +38,25 @@ extension ModelFamily {
     }
     return nil
   }
+
+  /// Returns why the text encoders of a release are those of another family than its transformers; nil when nothing speaks
+  /// against it.
+  ///
+  /// Only SD3 has three of them, and only of miniFLUX the second is T5.
+  ///
+  /// - Parameters:
+  ///   - names: the components that are there.
+  ///   - config: returns the config of one; nil where there is none.
+  package func strangers(among names: [String], config: (String) throws -> JSONValue?) rethrows -> String? {
+    let second = Self.miniFLUX.t5Component
+    let kind = try names.contains(second) ? config(second)?["model_type"]?.string : nil
+    let other: ModelFamily
+    switch (architecture, kind, names.contains(Self.sd3.t5Component)) {
+    case (.flux, "clip_text_model", true): other = .sd3
+    case (.mmdit, "t5", false): other = .miniFLUX
+    default: return nil
+    }
+    let what = other == .sd3 ? "a CLIP text encoder, and there is a \(Self.sd3.t5Component)" : "T5"
+    return "the transformer is of \(name), the text encoders of \(other.name): \(second) is \(what)"
+  }
 }

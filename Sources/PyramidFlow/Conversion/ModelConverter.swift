@@ -84,9 +84,23 @@ public struct ModelConverter: Sendable {
       let files = conversion.auxiliary.filter { $0.path.hasPrefix(folder + "/") }
       guard !files.isEmpty else { continue }
       let encoder = conversion.plans.first { ModelFamily.tokenizer(of: $0.component) == folder }
-      try family.requireTokenizer(folder, config: encoder?.source.config) { name in
-        files.first { $0.path == "\(folder)/\(name)" }?.contents
+      do {
+        try family.requireTokenizer(folder, config: encoder?.source.config) { name in
+          files.first { $0.path == "\(folder)/\(name)" }?.contents
+        }
+      } catch let error as BenbenError {
+        throw BenbenError(
+          error.kind, error.what, at: "\(tokenizerRoot)/\(error.subject)", because: error.why,
+          remedies: error.remedies, code: error.code)
       }
+    }
+  }
+
+  /// The folder that holds those of the tokenizers.
+  private var tokenizerRoot: String {
+    switch source {
+    case .folder(let path): path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    case .files(let files): files.tokenizers ?? ""
     }
   }
 

@@ -42,6 +42,14 @@ enum ReleaseImporter {
         .missing, "the checkpoint is not complete", at: path, because: "it holds no diffusion_transformer_*",
         remedies: ["Download one of its diffusion_transformer_* folders from \(address(family)) into it."])
     }
+    if wanted.isEmpty,
+      let strangers = try family.strangers(
+        among: folder.subfolders, config: { try CheckpointFolder.configBeside("\(path)/\($0)") })
+    {
+      throw BenbenError(
+        .malformed, "the checkpoint is of two families", at: path, because: strangers,
+        remedies: ["Keep each release in a folder of its own."])
+    }
     if let unknown = wanted.first(where: { !known.contains($0) }) {
       throw BenbenError(
         .usage, "no such component", at: unknown,

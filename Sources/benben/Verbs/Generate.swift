@@ -257,8 +257,8 @@ struct Generate: AsyncParsableCommand {
     try image.map { path in
       let picture = try ClipReader.read(path, maximumFrames: 1)
       let fitting = picture.fitRemark(width: request.width, height: request.height, fit: fit)
-      for remark in [ClipReader.orientationRemark(on: path), fitting] where remark != nil {
-        common.say("note: \(path) \(remark ?? "")")
+      for remark in ClipReader.remarks(on: path) + [fitting].compactMap(\.self) {
+        common.say("note: \(path) \(remark)")
       }
       return picture.resized(width: request.width, height: request.height, fit: fit)
     }
