@@ -61,7 +61,7 @@ package struct WeightCollection {
       items = try FileSystem.entries(of: path).flatMap { file in
         let component = String(file.dropLast(".safetensors".count))
         let weights = try WeightFiles.openAny("\(path)/\(file)")
-        configs.merge(SafetensorsExport.configs(in: weights)) { $1 }
+        configs.merge(try SafetensorsExport.configs(in: weights)) { $1 }
         return weights.tensors.map { Item(component: component, $0) }
       }
       self.configs = configs
@@ -83,7 +83,7 @@ package struct WeightCollection {
       configs = ["": component.config]
     } else {
       let weights = try WeightFiles.openAny(path)
-      configs = SafetensorsExport.configs(in: weights)
+      configs = try SafetensorsExport.configs(in: weights)
       let components = Set(configs.keys)
       let named = weights.tensors.compactMap { Item(exported: $0, of: components) }
       items = named.count == weights.tensors.count ? named : weights.tensors.map { Item(component: "", $0) }

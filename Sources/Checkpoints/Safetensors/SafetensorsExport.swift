@@ -34,7 +34,7 @@ package struct SafetensorsExport {
   private let configs: [String: JSONValue]
 
   /// What the names of the configs in the file's metadata start with; that of their component follows.
-  package static let configPrefix = "benben.config."
+  private static let configPrefix = "benben.config."
 
   /// Creates an export of a collection.
   package init(_ collection: WeightCollection, quantized: Quantized) {
@@ -49,10 +49,18 @@ package struct SafetensorsExport {
   }
 
   /// The configs that the metadata of an exported file hold, by component.
-  static func configs(in weights: WeightFiles) -> [String: JSONValue] {
+  ///
+  /// - Throws: ``BenbenError`` for one that is no JSON.
+  package static func configs(in weights: WeightFiles) throws -> [String: JSONValue] {
     var configs: [String: JSONValue] = [:]
     for (key, text) in weights.metadata where key.hasPrefix(configPrefix) {
-      configs[String(key.dropFirst(configPrefix.count))] = try? JSONValue(parsing: text)
+      do {
+        configs[String(key.dropFirst(configPrefix.count))] = try JSONValue(parsing: text)
+      } catch {
+        throw malformed(
+          "the config inside is no JSON", weights.files.first?.path ?? "", "\(error)",
+          "Put the component's config.json beside the file, or export it again.")
+      }
     }
     return configs
   }

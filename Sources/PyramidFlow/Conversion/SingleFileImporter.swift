@@ -151,17 +151,8 @@ private struct OpenedWeights {
 
   /// The config that an export of Benben's holds of the component: of several, that of the prefix's.
   private func configInside() throws -> JSONValue? {
-    let configs = weights.metadata.filter { $0.key.hasPrefix(SafetensorsExport.configPrefix) }
-    let text =
-      configs[SafetensorsExport.configPrefix + recognized.prefix.dropLast()]
-      ?? (configs.count == 1 ? configs.first?.value : nil)
-    do {
-      return try text.map { try JSONValue(parsing: Array($0.utf8)) }
-    } catch {
-      throw BenbenError(
-        .malformed, "the config inside is no JSON", at: path, because: "\(error)",
-        remedies: ["Put the component's config.json beside the file, or export it again."])
-    }
+    let configs = try SafetensorsExport.configs(in: weights)
+    return configs[String(recognized.prefix.dropLast())] ?? (configs.count == 1 ? configs.first?.value : nil)
   }
 
   /// Whether it is a CLIP-G: told by its activation where a config lies beside it, by its width otherwise.
