@@ -49,6 +49,8 @@ public struct BenbenError: Error, CustomStringConvertible, Sendable {
     case traceNeeded
     /// The file is not a report of a suite.
     case notASuiteReport
+    /// The checkpoint that comes with the program is not where it is looked for.
+    case bundleNotFound
   }
 
   /// The kind of failure.
@@ -75,6 +77,12 @@ public struct BenbenError: Error, CustomStringConvertible, Sendable {
     self.subject = subject
     self.why = why
     self.remedies = remedies
+  }
+
+  /// Returns the error about another subject, or with other remedies.
+  package func with(subject: String? = nil, remedies: [String]? = nil) -> BenbenError {
+    BenbenError(
+      kind, what, at: subject ?? self.subject, because: why, remedies: remedies ?? self.remedies, code: code)
   }
 
   /// The error in one line: what, where, why.

@@ -32,6 +32,11 @@ package enum FileSystem {
     entries(of: folder).filter { !$0.hasPrefix(".") && !isFolder(folder + "/" + $0) }
   }
 
+  /// Returns the paths of the visible files of a folder, sorted by their bytes.
+  package static func paths(in folder: String) -> [String] {
+    files(in: folder).map { (folder.hasSuffix("/") ? folder : folder + "/") + $0 }
+  }
+
   /// Returns the names of the sub-folders of a folder, sorted by their bytes.
   package static func folders(in folder: String) -> [String] {
     entries(of: folder).filter { isFolder(folder + "/" + $0) }

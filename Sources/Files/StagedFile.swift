@@ -33,7 +33,10 @@ package final class StagedFile {
     // The rename would replace a device or a pipe instead of writing to it.
     var status = stat()
     guard stat(destination, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
-      throw BenbenError(.cannotCreate, "cannot create", at: destination, because: "it is no regular file")
+      throw BenbenError(
+        .cannotCreate, "cannot create", at: destination,
+        because: FileSystem.isFolder(destination) ? "it is a folder" : "it is no regular file",
+        remedies: ["Write elsewhere."])
     }
     if !mayReplace, FileSystem.exists(destination) { throw BenbenError.outputExists(destination) }
     try FileSystem.requireParent(of: destination)

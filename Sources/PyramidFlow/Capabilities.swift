@@ -28,6 +28,8 @@ package struct Capabilities {
   let misfit: String?
   /// Why tokenizers that are there cannot be read, a sentence each.
   let tokenizerFaults: [String]
+  /// The transformers that lack a file.
+  private let incomplete: [String]
   /// Whether the weights are packed, so that nothing is known of them but the names of files.
   private let isPacked: Bool
 
@@ -63,7 +65,7 @@ package struct Capabilities {
         guard !mistaken.contains(where: { $0.component == name }),
           !parts.contains(where: { $0.component == name })
         else { return nil }
-        return RecognizedWeights.foreign(in: Set(inspection.shapes(of: name).keys)).map { (name, $0) }
+        return RecognizedWeights.answer(on: Set(inspection.shapes(of: name).keys)).map { (name, $0.what) }
       }
     self.variants = variants
     self.family = family
@@ -74,11 +76,16 @@ package struct Capabilities {
     }
     let folder = try? CheckpointFolder(path: path)
     tokenizerFaults =
-      family.flatMap { family in folder.map { ReleaseImporter.tokenizerFaults($0, family) } } ?? []
+      family.flatMap { family in
+        folder.map { ReleaseImporter.tokenizerFaults($0, family, configs: inspection.configs) }
+      } ?? []
+    incomplete = inspection.incomplete.map(\.component).filter { $0.hasPrefix(prefix) }
     uses =
       family.map { family in
         Self.uses(
           of: family, inspection, variants: variants, roles: parts.map(\.recognized.role),
+          transformer: parts.first { $0.recognized.role == .transformer && !$0.component.hasPrefix(prefix) }?
+            .component,
           tokenizers: Set(folder.map { ReleaseImporter.presentTokenizerFiles($0, family) } ?? []))
       } ?? []
   }
@@ -94,7 +101,7 @@ package struct Capabilities {
 
   private static func uses(
     of family: ModelFamily, _ inspection: Inspection, variants: [String], roles: [ModelFamily.Role],
-    tokenizers: Set<String>
+    transformer: String?, tokenizers: Set<String>
   ) -> [Use] {
     let prefix = ModelFamily.transformerPrefix
     let names = inspection.summary.map(\.component)
@@ -105,8 +112,12 @@ package struct Capabilities {
       var missing: [String] = []
       let isThere =
         isFolder && !variants.isEmpty
-        ? variants.contains { !isVideo || $0 != ReleasedVariant.image.name } : roles.contains(.transformer)
-      if !isThere { missing.append(prefix + (isVideo ? "384p or 768p" : "384p, 768p or image")) }
+        ? variants.contains { !isVideo || $0 != ReleasedVariant.image.name }
+        : roles.contains(.transformer) && inspection.sources.isEmpty
+      if !isThere {
+        let misnamed = transformer.map { " (which \($0) may be, under another name)" } ?? ""
+        missing.append(prefix + (isVideo ? "384p or 768p" : "384p, 768p or image") + misnamed)
+      }
       for name in family.sharedComponents where !present.contains(name) {
         let role = family.role(of: name)
         let isNamedOtherwise = present.isDisjoint(with: family.sharedComponents)
@@ -181,7 +192,9 @@ package struct Capabilities {
     }
     lines += tokenizerFaults
     if let misfit { lines.append("the components do not fit together: \(misfit)") }
-    let whole = misfit == nil ? "complete" : "not with these components"
+    let others =
+      incomplete.isEmpty ? "" : ", if \(incomplete.joined(separator: " and ")) is left out or made whole"
+    let whole = misfit == nil ? "complete" + others : "not with these components"
     for use in uses {
       lines.append(
         "\(use.name): " + (use.missing.isEmpty ? whole : "missing \(use.missing.joined(separator: ", "))"))

@@ -35,6 +35,7 @@ public enum Golden: Sendable {
     } else if let bundle = try GoldenBundle(folder: path) {
       self = .bundle(bundle)
     } else {
+      try Self.requireClip(path)
       let tracePath = trace ?? Self.withoutExtension(path) + ".h5"
       guard FileSystem.exists(tracePath) else {
         throw BenbenError(
@@ -43,6 +44,34 @@ public enum Golden: Sendable {
       }
       self = .clip(path: path, try GoldenTrace(at: tracePath))
     }
+  }
+
+  /// Throws for what is no video and no folder of PNGs either.
+  private static func requireClip(_ path: String) throws {
+    guard FileSystem.exists(path) else {
+      throw BenbenError(.missing, "cannot open", at: path, because: "there is no such file or folder")
+    }
+    let why: String
+    if FileSystem.isFolder(path) {
+      let files = FileSystem.entries(of: path)
+      guard !files.contains(where: { $0.lowercased().hasSuffix(".png") }) else { return }
+      let traces = files.filter { $0.lowercased().hasSuffix(".h5") }
+      why =
+        traces.isEmpty
+        ? "it holds no PNGs" : "it is no bundle; the traces in it are \(traces.joined(separator: ", "))"
+    } else {
+      guard !path.lowercased().hasSuffix(".json") else {
+        throw notOne(path, "it is JSON; a suite or a bundle is a folder")
+      }
+      return
+    }
+    throw notOne(path, why)
+  }
+
+  private static func notOne(_ path: String, _ why: String) -> BenbenError {
+    BenbenError(
+      .malformed, "this is no golden", at: path, because: why,
+      remedies: ["Goldens are traces (.h5), bundles, suites of bundles, videos, and folders of PNGs."])
   }
 
   private static func withoutExtension(_ path: String) -> String {

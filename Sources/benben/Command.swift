@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import PyramidFlow
 
 /// The command.
@@ -50,8 +51,8 @@ struct Command: AsyncParsableCommand {
       return try requireVerbs(words.dropFirst(), of: next)
     }
     let verbs = commands.map { $0._commandName } + ["help"]
-    let near = verbs.filter { word.editDistance(to: $0) <= min(2, word.count / 2) }
-      .min { word.editDistance(to: $0) < word.editDistance(to: $1) }
+    func distance(_ verb: String) -> Int { word.lowercased().editDistance(to: verb) }
+    let near = verbs.filter { distance($0) <= min(2, word.count / 2) }.min { distance($0) < distance($1) }
     throw ValidationError("there is no verb '\(word)'" + (near.map { ". Did you mean '\($0)'?" } ?? ""))
   }
 

@@ -99,6 +99,10 @@ struct GGUFTests {
     return [
       ("big-endian", file(version: 3 << 24, []), "big-endian"),
       ("version 1", file(version: 1, []), "version is 1"),
+      (
+        "one of several", file(values: 1, Self.text("split.count") + bytes(UInt32(2)) + bytes(UInt16(3))),
+        "it is one of 3"
+      ),
       ("a count beyond 63 bits", file(tensors: .max, []), "63 bits"),
       ("more tensors than bytes", file(tensors: 1 << 40, []), "are possible"),
       ("more values than bytes", file(values: 1 << 40, []), "cut short"),

@@ -84,6 +84,16 @@ struct PyTorchArchiveTests {
       let bytes = ZipBuilder(pickle: Pickle.file(nested(keys, "w"))).bytes
       #expect(try open(bytes).tensors.map(\.name) == [expected], "\(keys)")
     }
+    // A count of steps that is a tensor stands beside the weights as one that is a number does.
+    func entry(_ name: String, _ value: [UInt8]) -> [UInt8] { Pickle.text(name) + value + [0x73] }
+    let weights = [0x7D] + entry("w", Pickle.tensor())
+    for key in ["model", "ema"] {
+      let pickle = Pickle.file([0x7D] + entry(key, weights) + entry("step", Pickle.tensor()))
+      let opened = try open(ZipBuilder(pickle: pickle).bytes)
+      #expect(
+        opened.tensors.map(\.name) == [key == "ema" ? "ema.w" : "w"]
+          && opened.absorbed.map(\.name) == ["step"])
+    }
     let deep = ZipBuilder(pickle: Pickle.file(nested(.init(repeating: "model", count: 6), "w"))).bytes
     #expect(throws: BenbenError.self) { try open(deep) }
   }

@@ -41,4 +41,30 @@ struct WeightComparisonTests {
     #expect(row.name == "x" && row.maxAbsError == 1 && !comparison.equal)
     #expect(comparison.lines(withEqual: false)[0].contains("the reference is zero"))
   }
+
+  /// A file is compared with the component that has its tensors in its shapes, whatever its names begin with.
+  @Test func aFileIsComparedWithItsComponent() throws {
+    func items(_ component: String, _ tensors: [(name: String, shape: [Int])]) throws -> [WeightCollection
+      .Item]
+    {
+      try collection(component + ".safetensors", tensors).items.map {
+        WeightCollection.Item(component: component == "file" ? "" : component, $0.tensor)
+      }
+    }
+    let model =
+      try items("text_encoder", [("a.weight", [2]), ("b.weight", [3])])
+      + items("text_encoder_2", [("a.weight", [4]), ("b.weight", [5])]) + items("vae", [("c.weight", [6])])
+    let file = try items("file", [("clip_g.a.weight", [4]), ("clip_g.b.weight", [5])])
+    for pairing in [WeightPairing(file, model), WeightPairing(model, file)] {
+      #expect(pairing.pairs.count == 2 && pairing.onlyInSecond.isEmpty)
+      #expect(pairing.pairs.allSatisfy { $0.shape == $1?.shape })
+      #expect(pairing.remarks.count == 2 && pairing.remarks[0].contains("compared with text_encoder_2"))
+      #expect(pairing.remarks[1].contains("begin with \"clip_g.\""))
+    }
+    let partial = try items("file", [("a.weight", [4]), ("odd", [5])])
+    let pairing = WeightPairing(partial, model)
+    #expect(pairing.pairs.map { $0.second?.path } == ["text_encoder_2/a.weight", nil])
+    #expect(pairing.onlyInSecond.map(\.path) == ["text_encoder_2/b.weight"])
+    #expect(WeightPairing(try items("file", [("odd", [1])]), model).pairs[0].second == nil)
+  }
 }

@@ -179,4 +179,38 @@ extension CommandTests {
     let compared = try run("compare", comfy("text_encoder"), "m")
     #expect(compared.code == 0 && compared.output.hasSuffix("36 of them equal\n"), "\(compared.output)")
   }
+
+  /// Files of weights beside the one that is read are named, by `inspect` and by `convert`.
+  @Test func whatIsNotReadIsSaid() throws {
+    let checkpoint = try copy("miniflux")
+    let folder = checkpoint + "/text_encoder"
+    try FileManager.default.copyItem(
+      atPath: folder + "/model.safetensors", toPath: folder + "/model.fp16.safetensors")
+    let words = "text_encoder: model.safetensors is read; model.fp16.safetensors beside it is not"
+    #expect(try run("inspect", checkpoint).output.contains(words))
+    let converted = try run("convert", checkpoint, "--variant", "768p", "--output", "m")
+    #expect(converted.code == 0 && converted.errors.contains("note: " + words), "\(converted.errors)")
+    #expect(converted.errors.contains("--variant does nothing"))
+  }
+
+  /// Of a release with CLIP-G alone, the place of CLIP-G is filled, as the transformer's pooled width tells.
+  @Test func aSecondClipAloneIsTheSecond() throws {
+    let release = Fixtures.checkpoint("sd3")
+    func files(_ name: String) -> [String] {
+      [
+        "convert", "--diffusion-transformer", release + "/diffusion_transformer_384p", "--clip",
+        "\(release)/\(name)/model.safetensors", "--tokenizers", release, "--output", name, "--quiet",
+      ]
+    }
+    for name in ["text_encoder", "text_encoder_2"] {
+      // Without the config beside it, which tells as well.
+      try FileManager.default.createDirectory(
+        atPath: folder + "/" + name + "-file", withIntermediateDirectories: true)
+      let file = "\(folder)/\(name)-file/model.safetensors"
+      try FileManager.default.copyItem(atPath: "\(release)/\(name)/model.safetensors", toPath: file)
+      let result = try run(files(name).map { $0 == "\(release)/\(name)/model.safetensors" ? file : $0 })
+      #expect(result.code == 0, "\(result.errors)")
+      #expect(FileManager.default.fileExists(atPath: "\(folder)/\(name)/\(name).benben"))
+    }
+  }
 }

@@ -27,4 +27,19 @@ extension CommandTests {
     #expect(try noise().code == 73)
     #expect(try noise("--force", "--shape", "2,0").code == 64)
   }
+
+  /// The place is looked at first, and Ctrl-C ends the drawing.
+  @Test func drawingEnds() throws {
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: folder + "/there.safetensors"))
+    let large = ["noise", "--shape", "1,16,31,1024,1024", "--output"]
+    let refused = try run(large + ["there.safetensors"])
+    #expect(refused.code == 73 && refused.errors.contains("the output exists"), "\(refused.errors)")
+    let (drawing, errors) = try start(large + ["new.safetensors"])
+    Thread.sleep(forTimeInterval: 1)
+    drawing.interrupt()
+    let elapsed = ContinuousClock().measure { drawing.waitUntilExit() }
+    #expect(drawing.terminationStatus == 130 && elapsed < .seconds(3), "\(elapsed)")
+    _ = errors
+    #expect(entries == ["there.safetensors"])
+  }
 }

@@ -223,4 +223,42 @@ extension CommandTests {
       inspected.output.contains("text_encoder holds a T5 encoder, not a CLIP text encoder"),
       "\(inspected.output)")
   }
+
+  /// A part of the weights, a text in their place, and a folder of several components are answered as what they are.
+  @Test func whatIsNoFileOfAComponentIsAnswered() throws {
+    let release = Fixtures.checkpoint("shapes")
+    try write("{\"error\": \"Entry not found\"}", to: "answer.safetensors")
+    for (option, path, words) in [
+      ("--t5", release + "/text_encoder_2/model-00001-of-00003.safetensors", "number 1 of 3"),
+      ("--vae", folder + "/answer.safetensors", "it is a text"),
+      ("--vae", release, "a folder of several components"),
+    ] {
+      let result = try run("convert", option, path, "--tokenizers", release, "--output", "m")
+      #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 2, "no remedy: \(result.errors)")
+    }
+    let checkpoint = try copy("miniflux")
+    try FileManager.default.moveItem(
+      atPath: checkpoint + "/diffusion_transformer_384p", toPath: checkpoint + "/transformer")
+    let result = try run("convert", checkpoint, "--output", "m")
+    #expect(result.code == 66 && result.errors.contains("Rename transformer"), "\(result.errors)")
+    #expect(try run("inspect", checkpoint).output.contains("which transformer may be, under another name"))
+  }
+
+  /// What is no golden is said to be none, and a clip is not asked for calls.
+  @Test func whatIsNoGoldenIsAnswered() throws {
+    let model = try convert()
+    for (golden, code, words) in [
+      ("nothing.mp4", 66, "there is no such file"), (model, 65, "it holds no PNGs"),
+      ("\(Fixtures.path)/miniflux", 65, "the traces in it are golden.h5"),
+    ] {
+      let result = try run("verify", model, "--golden", golden)
+      #expect(result.code == code && result.errors.contains(words), "\(result.errors)")
+    }
+    let video = "\(Fixtures.path)/miniflux/golden.mp4"
+    for option in [["--calls", "3"], ["--budget", "10s"], ["--mode", "teacher-forced"]] {
+      let result = try run(["verify", model, "--golden", video] + option)
+      #expect(result.code == 64 && result.errors.contains("holds frames alone"), "\(result.errors)")
+    }
+  }
 }

@@ -36,4 +36,16 @@ extension CommandTests {
     #expect(try run("inspect", model, "--json", output: "/dev/full").code == 74)
     #expect(try run("check", model, "--json", "/dev/full", "--quiet").code != 0)
   }
+
+  /// A misspelt option is called one, whatever else is missing.
+  @Test(arguments: [
+    ["generate", "m", "--promt", "a", "--output", "x.png"],
+    ["generate", "m", "--prompt", "a", "--outptu", "x.png"],
+    ["verify", "m", "--golde", "x"], ["noise", "--shpae", "1"],
+  ])
+  func misspeltOptionsAreNamed(words: [String]) throws {
+    let result = try run(words)
+    #expect(result.code == 64 && result.errors.contains("Unknown option"), "\(result.errors)")
+    #expect(result.errors.contains("Did you mean"), "\(result.errors)")
+  }
 }

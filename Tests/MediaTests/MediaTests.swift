@@ -235,6 +235,12 @@ struct MediaTests {
     // An AVIF that is to be turned by a quarter to the right, in a box among others.
     let turned = Array("\0\0\0\u{1C}ftypavif\0\0\0\0meta....\0\0\0\u{9}irot".utf8) + [3]
     #expect(try remark(turned)?.contains("orientation 6") == true)
+    for (turns, axis, orientation) in [(1, 0, 5), (3, 0, 7), (0, 1, 2), (2, 0, 2), (0, 0, 4)] {
+      let mirrored =
+        Array("\0\0\0\u{1C}ftypavif\0\0\0\0meta....\0\0\0\u{9}irot".utf8) + [UInt8(turns)]
+        + Array("\0\0\0\u{9}imir".utf8) + [UInt8(axis)]
+      #expect(try remark(mirrored)?.contains("orientation \(orientation))") == true)
+    }
     for sound in [picture(8), tiff(8)] {
       for index in sound.indices {
         _ = try remark(Array(sound[..<index]))

@@ -20,9 +20,9 @@ struct NoiseTests {
     (42, [1_000_003], "4085738930147ae4776e55a12e44b11fdba68b8177133b5cb4a009527b48baf6"),
     ((1 << 40) + 5, [16, 48, 3], "c0b5c6e33885ece5ae766d29034c8f3d4f588474d100607558d3b03ea4fa66ff"),
   ])
-  func equalsTorchBitByBit(seed: UInt64, counts: [Int], expected: String) {
+  func equalsTorchBitByBit(seed: UInt64, counts: [Int], expected: String) throws {
     let noise = SeededNoise(seed: seed)
-    let bytes = counts.flatMap { noise.initial(shape: [$0]).array }.withUnsafeBytes { [UInt8]($0) }
+    let bytes = try counts.flatMap { try noise.initial(shape: [$0]).array }.withUnsafeBytes { [UInt8]($0) }
     #expect(Digest.sha256(bytes) == expected)
   }
 
@@ -36,9 +36,9 @@ struct NoiseTests {
     (42, [1_000_003], "8fb14a1666d4b2e9b46a92157f8477df239f582b7ed0110a2d7aaf9fbc6936ae"),
     (9, [983_040, 61_440], "7f14c00aa86ba4aac63374cf866a281abbfb24b0b214d2c8fc24db66cfa024e4"),
   ])
-  func equalsTorchInBFloat16(seed: UInt64, counts: [Int], expected: String) {
+  func equalsTorchInBFloat16(seed: UInt64, counts: [Int], expected: String) throws {
     let noise = SeededNoise(seed: seed, isBFloat16: true)
-    let values = counts.flatMap { noise.initial(shape: [$0]).array }
+    let values = try counts.flatMap { try noise.initial(shape: [$0]).array }
     let bytes = values.map { UInt16($0.bitPattern >> 16) }.withUnsafeBytes { [UInt8]($0) }
     #expect(values.allSatisfy { $0.bitPattern & 0xFFFF == 0 })
     #expect(Digest.sha256(bytes) == expected)
@@ -69,7 +69,7 @@ struct NoiseTests {
   ])
   func equalsWhatGPUsDrew(_ draw: GPUDraw) throws {
     let noise = SeededNoise(seed: draw.seed, device: .cuda(try #require(TorchGPU(draw.gpu))))
-    let values = noise.initial(shape: [draw.count]).array.map {
+    let values = try noise.initial(shape: [draw.count]).array.map {
       draw.variance == 1 ? Double($0) : Double($0) * draw.variance.squareRoot() + draw.variance
     }
     // Four decimals were printed.
@@ -94,8 +94,8 @@ struct NoiseTests {
   /// A second draw goes on with the next turn, and block noise is the CPU's from its very start.
   @Test func drawsOnTwoDevices() throws {
     let noise = SeededNoise(seed: 10, device: .cuda(try #require(TorchGPU("t4"))))
-    let first = noise.initial(shape: [3]).array
-    #expect(noise.posterior(shape: [3]).array != first)
+    let first = try noise.initial(shape: [3]).array
+    #expect(try noise.posterior(shape: [3]).array != first)
     let shape = [2, 1, 4, 4]
     #expect(
       noise.block(unit: 0, stage: 1, shape: shape).array
@@ -130,25 +130,34 @@ struct NoiseTests {
     for (value, expected) in zip(a, b) { #expect(abs(value - expected) < 2e-6, "\(value) \(expected)") }
   }
 
-  @Test func drawsRunsOfSixteenAsTorch() {
+  @Test func drawsRunsOfSixteenAsTorch() throws {
     // torch.manual_seed(42); torch.randn(1, 2, 1, 4, 5)
-    let values = SeededNoise(seed: 42).initial(shape: [2, 1, 4, 5]).array
+    let values = try SeededNoise(seed: 42).initial(shape: [2, 1, 4, 5]).array
     Self.expectClose(values.prefix(6), [1.926915, 1.487284, 0.9007172, -2.1055210, 0.6784184, -1.2345449])
     Self.expectClose(values.suffix(6), [0.0499054, 2.2667179, 1.1789509, -0.4344544, -1.3863655, -1.2862155])
   }
 
-  @Test func drawsFewValuesOneByOne() {
+  @Test(arguments: [TorchDevice.cpu, TorchGPU("t4").map(TorchDevice.cuda) ?? .cpu])
+  func drawingEndsWithItsTask(device: TorchDevice) async {
+    let drawing = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try SeededNoise(seed: 1, device: device).initial(shape: [1 << 22]).count
+    }
+    await #expect(throws: CancellationError.self) { _ = try await drawing.value }
+  }
+
+  @Test func drawsFewValuesOneByOne() throws {
     // torch.manual_seed(42); torch.randn(5)
     Self.expectClose(
-      SeededNoise(seed: 42).initial(shape: [5]).array,
+      try SeededNoise(seed: 42).initial(shape: [5]).array,
       [0.3366904, 0.1288094, 0.2344624, 0.2303330, -1.1228564])
   }
 
-  @Test func goesOnWhereItStopped() {
+  @Test func goesOnWhereItStopped() throws {
     // torch.manual_seed(3); torch.randn(37); torch.randn(37)
     let noise = SeededNoise(seed: 3)
-    Self.expectClose(noise.initial(shape: [37]).array.prefix(3), [-0.0766443, 0.3598815, -0.7820168])
-    Self.expectClose(noise.initial(shape: [37]).array.suffix(2), [-0.3281605, 1.6216359])
+    Self.expectClose(try noise.initial(shape: [37]).array.prefix(3), [-0.0766443, 0.3598815, -0.7820168])
+    Self.expectClose(try noise.initial(shape: [37]).array.suffix(2), [-0.3281605, 1.6216359])
   }
 
   @Test func blocksHaveTheOfficialCovariance() {

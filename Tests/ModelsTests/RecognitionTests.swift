@@ -53,6 +53,34 @@ struct RecognitionTests {
     #expect(declared == expected)
   }
 
+  /// Weights of other models are named, and a prefix that no rule lists is not taken for another model.
+  @Test(arguments: [
+    (
+      ["encoder.conv_in.conv.weight", "decoder.conv_in.conv.weight", "post_quant_conv.weight"],
+      "the VAE of another video model"
+    ),
+    (["decoder.conv_in.conv.weight"], "the decoder of a VAE without its encoder"),
+    (
+      ["double_blocks.0.img_attn_qkv.weight", "txt_in.individual_token_refiner.blocks.0.norm1.weight"],
+      "a HunyuanVideo transformer"
+    ),
+    (["blocks.0.self_attn.q.weight"], "a Wan transformer"),
+    (["patchify_proj.weight"], "an LTX-Video transformer"),
+    (
+      ["odd.decoder.conv_in.conv.weight", "odd.post_quant_conv.conv.weight"],
+      "something whose names start with the unknown prefix \"odd.\""
+    ),
+    (
+      ["odd.single_transformer_blocks.0.x", "odd.x_embedder.weight"],
+      "something whose names start with the unknown prefix \"odd.\""
+    ),
+  ])
+  func namesWhatItDoesNotConvert(names: [String], what: String) throws {
+    #expect(RecognizedWeights.all(in: Set(names)).isEmpty)
+    let answer = try #require(RecognizedWeights.answer(on: Set(names)))
+    #expect(answer.what == what && answer.remedy != nil)
+  }
+
   @Test func namesTheTensorThatADeductionLacks() throws {
     var shapes = try Self.table("miniflux_diffusion_transformer").shapes
     shapes["context_embedder.weight"] = nil

@@ -259,4 +259,29 @@ struct TokenizerTests {
     }
     #expect(elapsed < .seconds(10), "\(elapsed)")
   }
+
+  /// Every entry of a vocabulary that is no letter is made by a merge: one line less, and the file is cut short.
+  @Test func mergesAreComplete() throws {
+    let content = String(decoding: try #require(try Self.file("clip")("merges.txt")), as: UTF8.self)
+    let lines = content.split(separator: "\n").dropLast().joined(separator: "\n")
+    let error = #expect(throws: BenbenError.self) {
+      _ = try CLIPTokenizer(folder: "clip") {
+        $0 == "merges.txt" ? Array(lines.utf8) : try Self.file("clip")($0)
+      }
+    }
+    #expect(error?.why.contains("cut short") == true, "\(String(describing: error))")
+  }
+
+  /// A model that lacks a piece of the vocabulary beside it gives every later one another id.
+  @Test func piecesAreThoseOfTheVocabularyBeside() throws {
+    let model = try #require(try Self.file("t5_small")("spiece.model"))
+    let fast = try #require(try Self.file("t5_small")("tokenizer.json"))
+    try T5Tokenizer.requirePieces(of: model, in: fast, folder: "tokenizer_2")
+    // The first piece is a field of one byte for its name, one for its length, and that many.
+    let other = Array(model.dropFirst(2 + Int(model[1])))
+    let error = #expect(throws: BenbenError.self) {
+      try T5Tokenizer.requirePieces(of: other, in: fast, folder: "tokenizer_2")
+    }
+    #expect(error?.why.contains("its piece 0 is") == true, "\(String(describing: error))")
+  }
 }

@@ -7,6 +7,14 @@ extension ComponentPlan.Row {
   /// The minimum SQNR, in dB, of a row without its largest value; below it, the values are hardly more than signs.
   private static let minimumRowSQNR = 6.0
 
+  /// How the reasons of an audit begin.
+  private static let beyondHalf = "kept as stored: a value exceeds", beyondInt8 = "wider than int8"
+
+  /// Returns whether a reason is that of a tensor whose values demanded a wider type.
+  static func isOfWider(_ reason: String) -> Bool {
+    reason.hasPrefix(beyondHalf) || reason.hasPrefix(beyondInt8)
+  }
+
   /// Whether the type depends on what conversion to it loses.
   var needsAudit: Bool { !isAudited && source.weightType != type && (type == .f16 || type == .int8) }
 
@@ -24,16 +32,16 @@ extension ComponentPlan.Row {
     if type == .f16 {
       // The source is finite, so that only a value beyond the range of f16 has an infinite error.
       return loss.metrics.maxAbs.isFinite
-        ? nil : retyped(stored, "kept as stored: a value exceeds the range of f16")
+        ? nil : retyped(stored, Self.beyondHalf + " the range of f16")
     }
     let instead = stored.precision > WeightType.bf16.precision ? WeightType.bf16 : stored
     func rounded(_ decibels: Double) -> Double { (decibels * 10).rounded() / 10 }
     let left = loss.metrics.sqnrDb
     if left < Self.minimumQuantizedSQNR {
-      return retyped(instead, "wider than int8, which would leave \(rounded(left)) dB of it")
+      return retyped(instead, Self.beyondInt8 + ", which would leave \(rounded(left)) dB of it")
     }
     if let (row, left) = loss.worstRow, left < Self.minimumRowSQNR {
-      return retyped(instead, "wider than int8: an outlier would leave \(rounded(left)) dB of row \(row)")
+      return retyped(instead, Self.beyondInt8 + ": an outlier would leave \(rounded(left)) dB of row \(row)")
     }
     return nil
   }

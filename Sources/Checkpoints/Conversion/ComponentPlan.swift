@@ -114,7 +114,8 @@ package struct ComponentPlan {
     if !missing.isEmpty {
       throw malformed(
         "\(missing.count) of \(declaration.weights.count) tensors are missing", path, Self.list(missing),
-        "Check that config.json and the weights are of the same release, and that the download is complete.")
+        "Check that \(component.isDeduced ? "" : "config.json and ")the weights are of the same release, and that the download is complete."
+      )
     }
     var unknown: [String] = []
     for name in unclaimed.keys.sorted() {
@@ -127,7 +128,9 @@ package struct ComponentPlan {
     if !unknown.isEmpty {
       throw malformed(
         "\(unknown.count) tensors are not part of this model", path, Self.list(unknown),
-        "Check that config.json and the weights are of the same release.")
+        component.isDeduced
+          ? "Take the weights of a release, without what another program added."
+          : "Check that config.json and the weights are of the same release.")
     }
     self.source = component
     rows = wanted
@@ -178,7 +181,9 @@ package struct ComponentPlan {
   }
 
   private static func requireEqual(_ first: TensorDescriptor, _ second: TensorDescriptor) throws {
-    var isEqual = first.type == second.type
+    var isEqual =
+      try first.type == second.type && first.blocks == second.blocks
+      && first.uniformScale == second.uniformScale && first.scales() == second.scales()
     // Tied weights of a PyTorch archive are one storage.
     let isSame = first.file === second.file && first.offset == second.offset
     if isEqual, !(isSame && first.strides == second.strides) {

@@ -58,7 +58,7 @@ public struct Conversion {
     let idle = request.overrides.filter { rule in !names.contains { (try? rule.matches($0)) == true } }
     return choices + idle.map { "\($0.reason) matches no tensor" }
       + plans.flatMap { plan in
-        var remarks: [String] = []
+        var remarks = [plan.source.unreadText].compactMap(\.self)
         if !plan.source.assumed.isEmpty {
           remarks.append(
             "the weights do not tell \(plan.source.assumed.joined(separator: ", ")), taken as in the official release (a "
@@ -100,6 +100,16 @@ public struct Conversion {
     var result = self
     result.plans = try plans.map { try $0.audited() }
     return result
+  }
+
+  /// Returns what a report says of tensors whose values demanded wider types than were asked for; nil when none did.
+  package static func remarkOnWider(_ report: JSONValue) -> String? {
+    guard let names = report["wider"]?.array?.compactMap(\.string), let first = names.first else {
+      return nil
+    }
+    return names.count == 1
+      ? "\(first) is kept wider than asked for, as its values demand"
+      : "\(names.count) tensors are kept wider than asked for, as their values demand, \(first) first"
   }
 
   /// Throws when there is no writing to a place; called before long work.

@@ -37,7 +37,8 @@ package enum GGUF {
       throw malformed(
         "this GGUF file cannot be read", path,
         version & 0xFFFF == 0
-          ? "its numbers are big-endian" : "its version is \(version); 2 and 3 can be read")
+          ? "its numbers are big-endian" : "its version is \(version); 2 and 3 can be read",
+        "Make it again from the original weights, with a current program.")
     }
     let (tensorCount, valueCount) = (try header.integer(), try header.integer())
     guard tensorCount <= maximumCount else {
@@ -50,6 +51,9 @@ package enum GGUF {
       guard metadata.updateValue(try header.value(), forKey: key) == nil else {
         throw header.fault("the key \(quoted(key)) stands there twice")
       }
+    }
+    if case .number(let parts)? = metadata["split.count"], parts > 1 {
+      throw partOfSplit(path, "it is one of \(parts)")
     }
     var infos: [Info] = []
     for _ in 0..<tensorCount { infos.append(try info(&header)) }
@@ -73,6 +77,13 @@ package enum GGUF {
       throw malformed("two tensors of one name", path, quoted(twin.0.name))
     }
     return weights
+  }
+
+  /// Returns the error about one of the files into which a GGUF file was split.
+  package static func partOfSplit(_ path: String, _ why: String) -> BenbenError {
+    malformed(
+      "this is a part of a GGUF file", path, why,
+      "Merge the parts into one file first, as llama-gguf-split does.")
   }
 
   /// Returns what of the metadata is of use here: the architecture, and the ε of a text encoder's norms.

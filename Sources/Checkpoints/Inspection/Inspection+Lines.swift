@@ -12,7 +12,7 @@ extension Inspection {
         let name = item.component.isEmpty ? "" : item.component + "  "
         return
           "\(name)\(item.tensors) tensors  \(item.parameters) parameters  \(types)  \(ByteSize.text(item.bytes))"
-      }
+      } + sources.compactMap { source in source.unreadText.map { "\(source.name): \($0)" } }
   }
 
   /// Every tensor with its type and shape, for people.

@@ -190,6 +190,8 @@ package struct Inspection {
             "parameters": .integer(item.parameters), "bytes": .integer(item.bytes),
             "types": .array(item.types.map(JSONValue.string)),
             "config": configs[item.component] ?? .null,
+            "unread": .array(
+              (sources.first { $0.name == item.component }?.unread ?? []).map(JSONValue.string)),
           ]
         }),
       "tensors": .array(

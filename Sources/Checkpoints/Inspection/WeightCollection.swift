@@ -95,10 +95,12 @@ package struct WeightCollection {
   /// - Throws: ``BenbenError`` when the type of either cannot be used in computation.
   package static func compare(_ item: Item, reference: Item) throws -> ErrorMetrics {
     var metrics = ErrorMetrics()
+    try Task.checkCancellation()
     var first = try FloatReader(item.tensor)
     var second = try FloatReader(reference.tensor)
     while let values = try first.next() {
       guard let expected = try second.next(), expected.count == values.count else { break }
+      try Task.checkCancellation()
       metrics.add(values, reference: expected)
     }
     return metrics

@@ -36,9 +36,13 @@ package struct WeightComparison: Codable, Sendable {
   /// Whether there are no mismatches and all values are equal.
   package let equal: Bool
 
+  /// What was compared with what, where the names alone do not tell, a sentence each.
+  package let remarks: [String]
+
   /// Compares two collections, of which the second is the reference.
   ///
-  /// Where one of them is a single file, which has no component's name, tensors are matched by their names alone.
+  /// A single file, which has no component's name, is compared with the component whose tensors it has, whatever its names
+  /// begin with.
   ///
   /// - Parameter onTensor: called with every compared tensor, its position and how many there are.
   /// - Throws: ``BenbenError`` when values cannot be read, and what `onTensor` throws.
@@ -46,13 +50,12 @@ package struct WeightComparison: Codable, Sendable {
     _ first: WeightCollection, reference second: WeightCollection,
     onTensor: (Row, _ position: Int, _ count: Int) throws -> Void
   ) throws {
-    let byName = (first.items + second.items).contains { $0.component.isEmpty }
-    func key(_ item: WeightCollection.Item) -> String { byName ? item.name : item.path }
-    let references = Dictionary(second.items.map { (key($0), $0) }) { first, _ in first }
+    let pairing = WeightPairing(first.items, second.items)
+    remarks = pairing.remarks
     var rows: [Row] = []
     var mismatches: [String] = []
-    for (index, item) in first.items.enumerated() {
-      guard let reference = references[key(item)] else {
+    for (index, (item, reference)) in pairing.pairs.enumerated() {
+      guard let reference else {
         mismatches.append("\(item.path) is only in A")
         continue
       }
@@ -66,15 +69,9 @@ package struct WeightComparison: Codable, Sendable {
         sqnrDb: metrics.maxAbs == 0 ? .infinity : metrics.sqnrDb, maxAbsError: metrics.maxAbs,
         meanAbsError: metrics.meanAbs)
       rows.append(row)
-      try onTensor(row, index, first.items.count)
+      try onTensor(row, index, pairing.pairs.count)
     }
-    let found = Set(first.items.map(key))
-    // A single file is compared with the component that has its tensors, not with the others.
-    let compared = Set(first.items.compactMap { references[key($0)]?.component })
-    mismatches += second.items.filter {
-      !found.contains(key($0)) && (!byName || compared.isEmpty || compared.contains($0.component))
-    }
-    .map { "\($0.path) is only in B" }
+    mismatches += pairing.onlyInSecond.map { "\($0.path) is only in B" }
     tensors = rows
     self.mismatches = mismatches
     worstSqnrDb = rows.map(\.sqnrDb).filter { $0 > -.infinity }.min() ?? .infinity
@@ -84,7 +81,7 @@ package struct WeightComparison: Codable, Sendable {
   /// The comparison as lines of text: the tensors that differ, or all, then what could not be compared, then a sum.
   package func lines(withEqual: Bool) -> [String] {
     let equal = tensors.count { $0.maxAbsError == 0 }
-    return tensors.filter { withEqual || $0.maxAbsError > 0 }.map(\.line) + mismatches
+    return remarks + tensors.filter { withEqual || $0.maxAbsError > 0 }.map(\.line) + mismatches
       + ["\(tensors.count) tensors compared, \(equal) of them equal"]
   }
 }

@@ -96,6 +96,7 @@ package enum PyTorchArchive {
     if isArchive(head) { return }
     try Impostor.refuse(file)
     let isTar = head.count >= 262 && head[257..<262].elementsEqual("ustar".utf8)
+    if !isTar { try Impostor.refuseText(file) }
     let kind =
       if isTar {
         "a tar archive, as PyTorch wrote before version 0.1.10"
@@ -146,7 +147,6 @@ package enum PyTorchArchive {
       throw malformed("not a state dict", subject, "the pickle's value is no dictionary")
     }
     let items = pickle.items(top)
-    guard !hasTensors(items) else { return StateDictionary(items: items) }
     let names = items.compactMap { if case .string(let name) = $0.key { name } else { nil } }
     let model = nested(nestedKeys, in: items, pickle, depth: maximumNesting)
     let average = nested(averageKeys, in: items, pickle, depth: maximumNesting)
@@ -154,7 +154,10 @@ package enum PyTorchArchive {
       guard case .string(let name) = key, case .tensor = value else { return nil }
       return (.string(WeightFiles.averagePrefixes[0] + name), value)
     }
-    guard model != nil || !averaged.isEmpty else { return StateDictionary(items: items) }
+    // Tensors of the top are those of the model, or stand beside a nested one, as a count of steps does.
+    guard hasTensors(model?.items ?? []) || !averaged.isEmpty || model != nil && !hasTensors(items) else {
+      return StateDictionary(items: items)
+    }
     let used = [model?.key, averaged.isEmpty ? nil : average?.key]
     return StateDictionary(
       items: (model?.items ?? []) + averaged, key: model?.key ?? average?.key,
@@ -176,8 +179,8 @@ package enum PyTorchArchive {
     for wanted in keys {
       for case (.string(wanted), .dictionary(let found)) in items {
         let inner = pickle.items(found)
-        guard !hasTensors(inner), depth > 1,
-          let deeper = nested(nestedKeys, in: inner, pickle, depth: depth - 1)
+        guard depth > 1, let deeper = nested(nestedKeys, in: inner, pickle, depth: depth - 1),
+          hasTensors(deeper.items) || !hasTensors(inner)
         else { return (wanted, inner) }
         return (wanted, deeper.items)
       }

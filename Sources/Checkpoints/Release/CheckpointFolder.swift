@@ -72,8 +72,11 @@ package struct CheckpointFolder {
     let files = ComponentFiles(folder: folder)
     guard let configFile = try files.config(in: self) else { throw missing(name + "/config.json") }
     let config = try parseJSON(configFile, limit: Self.maximumConfigLength)
-    return SourceComponent(
-      name: name, config: config, weights: try weights(files, name: name), folder: name)
+    let weights = try weights(files, name: name)
+    var component = SourceComponent(name: name, config: config, weights: weights, folder: name)
+    component.configPath = configFile.path
+    component.unread = try files.unread(weights, in: self)
+    return component
   }
 
   /// Opens the weights of one component without its config.
@@ -87,6 +90,9 @@ package struct CheckpointFolder {
     let official = ComponentFiles.officialWeights(of: name)
     if files.shards.isEmpty {
       throw missing(name, because: "neither \(official[0]) nor \(official[1]) is there")
+    }
+    if let part = files.shards.first(where: { $0.lowercased().hasSuffix(".gguf") }) {
+      throw GGUF.partOfSplit("\(path)/\(name)/\(part)", "it is one of \(files.shards.count)")
     }
     throw missing(
       name + "/" + official[0] + ".index.json",
@@ -120,12 +126,16 @@ package struct CheckpointFolder {
 
   /// Reads the `config.json` beside a weights file or inside a folder of weights; returns nil when there is none.
   package static func configBeside(_ path: String) throws -> JSONValue? {
-    let directory =
-      FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    let config = directory + "config.json"
+    let config = pathOfConfig(beside: path)
     // Spelt out: `nil` would be JSON's null.
     return FileSystem.exists(config)
       ? .some(try parseJSON(InputFile(path: config), limit: maximumConfigLength)) : .none
+  }
+
+  /// Returns where the `config.json` of a weights file or a folder of weights would stand.
+  package static func pathOfConfig(beside path: String) -> String {
+    (FileSystem.isFolder(path) ? path + "/" : path.lastIndex(of: "/").map { String(path[...$0]) } ?? "")
+      + "config.json"
   }
 
   /// Returns the error for a missing file of the release.

@@ -65,6 +65,15 @@ struct ComponentFiles {
     return candidates.first
   }
 
+  /// Returns the files of weights and indices of shards that are there and were not opened.
+  func unread(_ opened: WeightFiles, in checkpoint: CheckpointFolder) throws -> [String] {
+    let index = try index(in: checkpoint)
+    let read = Set((opened.files + [index].compactMap(\.self)).map { FileSystem.lastComponent($0.path) })
+    return names.filter {
+      !read.contains($0) && (WeightFiles.isNamedLikeOne($0) || $0.hasSuffix(".index.json"))
+    }
+  }
+
   private func json(in checkpoint: CheckpointFolder, where matches: (JSONValue) -> Bool) throws -> InputFile?
   {
     for name in names where name != "config.json" {

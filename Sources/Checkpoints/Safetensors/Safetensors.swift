@@ -25,13 +25,16 @@ package enum Safetensors {
     let path = file.path
     guard file.size >= 8 else {
       try Impostor.refuse(file)
+      try Impostor.refuseText(file)
       throw malformed(
-        "not a safetensors file", path, "\(file.size) bytes are too few for the header's length")
+        "not a safetensors file", path, "\(file.size) bytes are too few for the header's length",
+        "Download it again.")
     }
     let lengthBytes = try file.bytes(at: 0, count: 8)
     let declared = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard declared >= 2, declared <= UInt64(maximumHeaderLength) else {
       try Impostor.refuse(file)
+      try Impostor.refuseText(file)
       throw malformed(
         "not a safetensors file", path,
         "a header of \(declared) bytes is declared at offset 0; 2 to \(maximumHeaderLength) are possible",
@@ -91,7 +94,8 @@ package enum Safetensors {
     guard end == file.size else {
       throw malformed(
         end > file.size ? "the file is cut short" : "malformed safetensors file", path,
-        "its tensors end at byte \(end), the file at \(file.size)")
+        "its tensors end at byte \(end), the file at \(file.size)",
+        "Download it again and compare its size with the original.")
     }
     return tensors
   }

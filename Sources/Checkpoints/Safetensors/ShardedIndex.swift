@@ -48,7 +48,7 @@ package enum ShardedIndex {
       for tensor in weights.tensors where shardOfTensor[tensor.name] != shard {
         let place =
           shardOfTensor[tensor.name].map { "the index places it in \(quoted($0))" } ?? "the index lacks it"
-        throw malformed("unexpected tensor \(quoted(tensor.name))", tensor.file.path, place)
+        throw malformed("unexpected tensor \(quoted(tensor.name))", tensor.file.path, place, remedy)
       }
       files += weights.files
       tensors += weights.tensors
@@ -57,7 +57,7 @@ package enum ShardedIndex {
     if let absent = shardOfTensor.keys.filter({ !found.contains($0) }).min() {
       throw malformed(
         "tensor \(quoted(absent)) is missing", directory + (shardOfTensor[absent] ?? ""),
-        "the index says that it is in this shard")
+        "the index says that it is in this shard", remedy)
     }
     return try WeightFiles(
       files: files, tensors: tensors,
@@ -67,6 +67,8 @@ package enum ShardedIndex {
 }
 
 extension ShardedIndex {
+  private static let remedy = "Download the index and its shards again, from one commit of the repository."
+
   /// Opens the shards that an index names or, where no file has any of these names, the files of the folder that hold
   /// their tensors.
   private static func shards(

@@ -12,7 +12,7 @@ package enum TensorArchive {
     _ tensors: [(name: String, values: Tensor)], origin: String, to path: String, mayReplace: Bool = false
   ) throws {
     var hash = Digest()
-    for (_, values) in tensors { hash.update(UnsafeRawBufferPointer(values.elements)) }
+    for (_, values) in tensors { try forEachPiece(of: values) { hash.update($0) } }
     let header = SafetensorsHeader(
       tensors.map { ($0.name, .f32, $0.values.shape) },
       metadata: [originKey: origin, hashKey: hash.finalize()])
@@ -21,11 +21,25 @@ package enum TensorArchive {
     try header.bytes.withUnsafeBytes { try staged.file.write($0, at: 0) }
     var position = header.bytes.count
     for (_, values) in tensors {
-      try staged.file.write(UnsafeRawBufferPointer(values.elements), at: position)
-      position += 4 * values.count
+      try forEachPiece(of: values) {
+        try staged.file.write($0, at: position)
+        position += $0.count
+      }
     }
     try withExtendedLifetime(tensors) { try staged.commit() }
   }
+
+  /// Calls a function with the bytes of a tensor, piece by piece, between which it is looked whether the task is cancelled.
+  private static func forEachPiece(of values: Tensor, _ body: (UnsafeRawBufferPointer) throws -> Void) throws
+  {
+    let bytes = UnsafeRawBufferPointer(values.elements)
+    for start in stride(from: 0, to: bytes.count, by: pieceLength) {
+      try Task.checkCancellation()
+      try body(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + pieceLength, bytes.count)]))
+    }
+  }
+
+  private static let pieceLength = 1 << 24
 
   /// Reads the tensors of a file, by name; returns nil when the file does not exist.
   ///

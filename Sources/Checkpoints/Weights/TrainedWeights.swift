@@ -25,21 +25,26 @@ extension WeightFiles {
         tensors.contains { $0.name.hasPrefix(prefix) }
       })
     else { return self }
-    let average = tensors.filter { $0.name.hasPrefix(prefix) }
-    let others = tensors.filter { !$0.name.hasPrefix(prefix) }
-    func chosen(_ taken: [TensorDescriptor], without left: [TensorDescriptor], _ rule: String) -> WeightFiles
-    {
+    func isAverage(_ tensor: TensorDescriptor) -> Bool {
+      Self.averagePrefixes.contains { tensor.name.hasPrefix($0) }
+    }
+    let themselves = tensors.filter { !isAverage($0) }
+    func chosen(_ taken: [TensorDescriptor], rule: (TensorDescriptor) -> String?) -> WeightFiles {
       WeightFiles(
         files: files, tensors: taken, format: format, metadata: metadata,
-        absorbed: absorbed + left.map { ($0.name, rule) })
+        absorbed: absorbed + tensors.compactMap { tensor in rule(tensor).map { (tensor.name, $0) } })
     }
-    if wanted != .ema, !others.isEmpty {
-      return chosen(others, without: average, "the moving average; the weights themselves are taken")
+    if wanted != .ema, !themselves.isEmpty {
+      return chosen(themselves) {
+        isAverage($0) ? "the moving average; the weights themselves are taken" : nil
+      }
     }
-    let weights = average.map { $0.renamed(String($0.name.dropFirst(prefix.count))) }
-    var result = chosen(
-      weights.filter { !Self.bookkeeping.contains($0.name) }, without: others,
-      "the weights themselves, beside their moving average")
+    let average = tensors.filter { $0.name.hasPrefix(prefix) }
+      .map { $0.renamed(String($0.name.dropFirst(prefix.count))) }
+    var result = chosen(average.filter { !Self.bookkeeping.contains($0.name) }) {
+      if $0.name.hasPrefix(prefix) { return nil }
+      return isAverage($0) ? "another moving average" : "the weights themselves, beside their moving average"
+    }
     result.isAverage = true
     return result
   }
@@ -51,6 +56,7 @@ extension SourceComponent {
     var result = SourceComponent(
       name: name, config: config, weights: weights.choosing(wanted), folder: folder)
     result.prefix = prefix
+    (result.configPath, result.unread) = (configPath, unread)
     result.assumed = assumed
     return result
   }

@@ -53,6 +53,12 @@ package struct WeightFiles {
   package static func openAny(_ path: String) throws -> WeightFiles {
     try HubCache.requireDownloaded(path)
     if FileSystem.isFolder(path) {
+      let components = FileSystem.folders(in: path).filter { FileSystem.exists("\(path)/\($0)/config.json") }
+      guard components.isEmpty || FileSystem.exists(path + "/config.json") else {
+        throw malformed(
+          "a folder of several components", path, "it holds \(components.joined(separator: ", "))",
+          "Name one of them.")
+      }
       let parts = path.split(separator: "/").map(String.init)
       let parent = (path.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
       return try CheckpointFolder(path: parent).weights(of: parts.last ?? ".")

@@ -9,7 +9,7 @@ func ffmpeg(_ status: Int32, _ kind: BenbenError.Kind, _ what: String, _ path: S
   av_strerror(status, &text, text.count)
   let why = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   throw BenbenError(
-    kind, what, at: path, because: kind == .malformed ? "FFmpeg says: \(why)" : why,
+    kind, what, at: path, because: kind == .malformed ? VideoDecoder.meaning(of: why, path) : why,
     remedies: kind == .malformed ? VideoDecoder.remedies(path) : [])
 }
 

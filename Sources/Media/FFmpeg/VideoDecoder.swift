@@ -90,6 +90,13 @@ final class VideoDecoder {
     return found
   }
 
+  /// What FFmpeg's complaint means.
+  static func meaning(of complaint: String, _ path: String) -> String {
+    imageFormat(path) == nil
+      ? "FFmpeg says: \(complaint)"
+      : "it is damaged, cut short, or of a kind that is not read (FFmpeg: \(complaint.prefix { $0 != "," }))"
+  }
+
   /// What to do about a picture or video that is not decoded.
   static func remedies(_ path: String) -> [String] {
     guard imageFormat(path) != nil else {
@@ -109,9 +116,6 @@ final class VideoDecoder {
     if head.starts(with: "BM".utf8) { return av_find_input_format("bmp_pipe") }
     return TIFFDirectory.isOne(head) ? av_find_input_format("tiff_pipe") : nil
   }
-
-  /// Returns whether a file is a WebP, by its first bytes.
-  static func isWebP(_ path: String) -> Bool { PictureChunks.isWebP(head(of: path)) }
 
   private static func head(of path: String) -> Data {
     (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 12)) ?? Data()

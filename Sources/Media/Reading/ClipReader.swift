@@ -93,7 +93,13 @@ public enum ClipReader {
     guard let frames = try frames(of: path) else {
       return try decode(path, maximumFrames: maximumFrames, size: size)
     }
-    guard frames.count <= maximumFrames else { throw tooLong(path, maximumFrames) }
+    guard frames.count <= maximumFrames else {
+      throw maximumFrames > 1
+        ? tooLong(path, maximumFrames)
+        : BenbenError(
+          .malformed, "this is no single picture", at: path, because: "it is a folder of \(frames.count)",
+          remedies: ["Name one of them."])
+    }
     let clip = try decode(frames[0], maximumFrames: 1, size: size).clip
     var bytes = clip.bytes
     for frame in frames.dropFirst() {
@@ -150,11 +156,7 @@ public enum ClipReader {
   ) throws -> (clip: Clip, codec: String?) {
     try requireReadable(path)
     if JPEGPicture.isOne(path) { return (try JPEGPicture.read(path), nil) }
-    if VideoDecoder.isWebP(path), UnusedParts(path).isAnimated {
-      throw BenbenError(
-        .malformed, "this is no single picture", at: path, because: "it is an animated WebP",
-        remedies: ["Save one picture of it as PNG or JPEG, or all of them as MP4."])
-    }
+    try PictureHead.requireDecodable(path)
     let decoder = try VideoDecoder(path)
     var frames: [UInt8] = []
     var count = 0
@@ -162,9 +164,7 @@ public enum ClipReader {
     try decoder.forEachFrame { frame in
       let (width, height) = (Int(frame.pointer.pointee.width), Int(frame.pointer.pointee.height))
       guard width > 0, height > 0, width <= maximumPixels, height <= maximumPixels / width else {
-        throw BenbenError(
-          .malformed, "a frame is too large", at: path, because: "\(width)×\(height)",
-          remedies: VideoDecoder.remedies(path))
+        throw PictureHead.tooLarge(path, width, height)
       }
       if let expected, expected != (width, height) {
         throw BenbenError(

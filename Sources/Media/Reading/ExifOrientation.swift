@@ -49,7 +49,7 @@ enum ExifOrientation {
     return nil
   }
 
-  /// Returns what the boxes `irot` (quarters of a turn to the left) or else `imir` of an AVIF's head say.
+  /// Returns what the boxes `irot` and `imir` of an AVIF's head say.
   private static func ofAVIF(_ file: InputFile) -> Int? {
     guard let head = try? file.bytes(at: 0, count: min(file.size, PictureChunks.maximumLength)) else {
       return nil
@@ -59,11 +59,10 @@ enum ExifOrientation {
       return (0..<max(head.count - 8, 0)).first { head[$0] == 0 && head[$0..<$0 + 8].elementsEqual(start) }
         .map { Int(head[$0 + 8]) }
     }
-    switch value("irot").map({ $0 & 3 }) {
-    case 1: return 8
-    case 2: return 3
-    case 3: return 6
-    default: return value("imir").map { $0 & 1 == 0 ? 4 : 2 }
-    }
+    // Quarters of a turn to the left, then a mirror: 0 from top to bottom, 1 from side to side.
+    let turned = [1, 8, 3, 6], mirrored = [[4, 2], [5, 7], [2, 4], [7, 5]]
+    let turns = value("irot").map { $0 & 3 } ?? 0
+    let orientation = value("imir").map { mirrored[turns][$0 & 1] } ?? turned[turns]
+    return orientation == 1 ? nil : orientation
   }
 }

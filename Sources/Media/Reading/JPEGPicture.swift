@@ -23,7 +23,9 @@ enum JPEGPicture {
   /// Decodes a picture to RGB.
   static func read(_ path: String) throws -> Clip {
     func fault(_ why: String) -> BenbenError {
-      BenbenError(.malformed, "cannot decode", at: path, because: why)
+      BenbenError(
+        .malformed, "cannot decode", at: path, because: why,
+        remedies: ["If it can be seen elsewhere, save it anew as PNG or JPEG."])
     }
     let attributes = try? FileManager.default.attributesOfItem(
       atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
@@ -46,7 +48,7 @@ enum JPEGPicture {
       throw fault("its colours are CMYK; save it as RGB")
     }
     guard width > 0, height > 0, Int(width) * Int(height) <= ClipReader.maximumPixels else {
-      throw fault("\(width)×\(height) is too large")
+      throw PictureHead.tooLarge(path, Int(width), Int(height))
     }
     // Every scan of a progressive file goes over the whole picture.
     let scans = Self.scanCount(bytes)

@@ -94,15 +94,24 @@ package struct ModelFamily: Equatable, Sendable {
     _ folder: String, config: JSONValue? = nil, file: (String) throws -> [UInt8]?
   ) throws {
     let fast = TokenizerFile.fast
-    if let content = try file(fast.rawValue), !fast.matches(content) {
-      throw tokenizerFault("\(folder)/\(fast.rawValue)", "it is cut short, or something else")
+    if let content = try file(fast.rawValue) {
+      guard fast.matches(content) else {
+        throw tokenizerFault("\(folder)/\(fast.rawValue)", "it is cut short, or something else")
+      }
+      if folder == Self.tokenizer(of: t5Component), let model = try file(TokenizerFile.sentencePiece.rawValue)
+      {
+        try T5Tokenizer.requirePieces(of: model, in: content, folder: folder)
+      }
     }
     let size =
       folder == Self.tokenizer(of: t5Component)
       ? try T5Tokenizer(folder: folder, file: file).vocabularySize
       : try CLIPTokenizer(folder: folder, file: file).vocabularySize
     guard let rows = config?["vocab_size"]?.integer, size > rows else { return }
-    throw tokenizerFault(folder, "it has \(size) ids, its text encoder embeddings for \(rows)")
+    throw BenbenError(
+      .malformed, "a tokenizer and its text encoder do not fit together", at: folder,
+      because: "it has \(size) ids, the encoder embeddings for \(rows)",
+      remedies: ["Take both from one release."])
   }
 
   /// Returns the role of the component of that name, or nil when the family has no such component.

@@ -34,6 +34,9 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("module.", "saved from data-parallel training"),
     ("model.", "saved from a training loop"),
     ("online_model.", "saved from a training loop beside its moving average"),
+    ("module.module.", "saved from data-parallel training inside another"),
+    ("model.module.", "saved from a training loop in data-parallel training"),
+    ("online_model.module.", "saved from data-parallel training beside its moving average"),
     ("ema.", "the moving average of a training loop"),
     ("model_ema.", "the moving average of a training loop"),
     ("ema_model.", "the moving average of a training loop"),
@@ -104,6 +107,8 @@ package struct RecognizedWeights: Equatable, Sendable {
     return switch role {
     case .vae where !has("encoder.conv_in.conv.weight"): "the decoder of a VAE without its encoder"
     case .vae where !has("decoder.conv_in.conv.weight"): "the encoder of a VAE without its decoder"
+    case .transformer where has("time_text_embed.guidance_embedder.linear_1.weight"):
+      "a FLUX.1-dev transformer"
     case .t5 where has("encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight"): "a UMT5"
     case .t5 where has("encoder.block.0.layer.1.DenseReluDense.wi.weight"): "a T5 of version 1.0"
     default: nil
@@ -125,10 +130,13 @@ package struct RecognizedWeights: Equatable, Sendable {
     ("decoder.block.0.layer.0.SelfAttention.q.weight", "a T5 decoder without its encoder"),
     ("dec.blk.0.attn_q.weight", "a T5 decoder without its encoder"),
     ("decoder.blk.0.attn_q.weight", "a T5 decoder without its encoder"),
-    ("decoder.conv_in.conv.weight", "the decoder of a VAE without its encoder"),
-    ("encoder.conv_in.conv.weight", "the encoder of a VAE without its decoder"),
     ("decoder.conv_in.weight", "the VAE of an image model"),
+    ("individual_token_refiner.", "a HunyuanVideo transformer"),
     ("double_blocks.0.", "a FLUX transformer in the layout of its first release"),
+    ("blocks.0.self_attn.q.weight", "a Wan transformer"),
+    ("blocks.0.attn.qkv_x.weight", "a Mochi transformer"),
+    ("patchify_proj.weight", "an LTX-Video transformer"),
+    ("patch_embed.text_proj.weight", "a CogVideoX transformer"),
     ("joint_blocks.0.", "an SD3 transformer in the layout of its first release"),
     ("single_transformer_blocks.0.", "a part of a FLUX or miniFLUX transformer"),
     ("input_blocks.0.", "a UNet of Stable Diffusion"), ("down_blocks.0.", "a UNet of Stable Diffusion"),
@@ -139,7 +147,14 @@ package struct RecognizedWeights: Equatable, Sendable {
 
   /// Returns what weights of no component of Pyramid Flow are, or nil when nothing is known of them.
   package static func foreign(in names: Set<String>) -> String? {
-    others.first { other in names.contains { $0.containsBytes(of: other.part) } }?.what
+    func has(_ part: String) -> Bool { names.contains { $0.containsBytes(of: part) } }
+    if let other = others.first(where: { has($0.part) }) { return other.what }
+    switch (has("encoder.conv_in.conv.weight"), has("decoder.conv_in.conv.weight")) {
+    case (true, true): return "the VAE of another video model"
+    case (true, false): return "the encoder of a VAE without its decoder"
+    case (false, true): return "the decoder of a VAE without its encoder"
+    case (false, false): return nil
+    }
   }
 
   /// Returns what to do about such weights; nil where nothing helps.
@@ -150,8 +165,20 @@ package struct RecognizedWeights: Equatable, Sendable {
     if what == "a UMT5" || what == "a T5 of version 1.0" {
       return "Pyramid Flow reads the encoder of T5 1.1 XXL: take that one."
     }
+    if what.hasPrefix("a part of") { return "Take the file that holds the whole." }
+    if what.hasSuffix(" of another video model") || what.hasSuffix(" transformer") {
+      return "Pyramid Flow has weights of its own: take those of its releases."
+    }
     if what.hasPrefix("a moving") { return "Save the average under the names of the weights." }
     return what.contains(" without its ") ? "Take the file that holds the whole." : nil
+  }
+
+  /// Returns what weights are of which no component was recognised, and what to do about it; nil when nothing is known.
+  package static func answer(on names: Set<String>) -> (what: String, remedy: String?)? {
+    if let prefix = unknownPrefix(in: names) {
+      return ("something whose names start with the unknown prefix \"\(prefix.prefix(100))\"", prefixRemedy)
+    }
+    return foreign(in: names).map { ($0, remedy(forForeign: $0)) }
   }
 
   /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.

@@ -19,17 +19,21 @@ package final class SeededNoise: NoiseSource {
   }
 
   /// Draws noise of that shape as `torch.randn` does.
-  package func initial(shape: Shape) -> Tensor { normal(shape) }
+  ///
+  /// - Throws: `CancellationError` when the calling task was cancelled.
+  package func initial(shape: Shape) throws -> Tensor { try normal(shape) }
 
   /// Draws noise of that shape as `torch.randn` does.
-  package func posterior(shape: Shape) -> Tensor { normal(shape) }
+  ///
+  /// - Throws: `CancellationError` when the calling task was cancelled.
+  package func posterior(shape: Shape) throws -> Tensor { try normal(shape) }
 
-  private func normal(_ shape: Shape) -> Tensor {
+  private func normal(_ shape: Shape) throws -> Tensor {
     let result = Tensor(shape)
     if cuda != nil {
-      cuda?.fill(result.elements)
+      try cuda?.fill(result.elements)
     } else {
-      cpu.fill(result.elements, isBFloat16: isBFloat16)
+      try cpu.fill(result.elements, isBFloat16: isBFloat16)
     }
     return rounded(result)
   }

@@ -7,6 +7,8 @@ import Foundation
 /// PyTorch 2.13; older versions computed draws in bf16 from uniform numbers of eight bits).
 struct TorchCPUGenerator {
   private static let run = 16
+  /// How many values are drawn between two looks whether the task is cancelled; whole runs.
+  private static let piece = 1 << 18
 
   private var generator: MersenneTwister
   private var cachedNormal: Double?
@@ -18,15 +20,23 @@ struct TorchCPUGenerator {
   /// Fills a whole tensor.
   ///
   /// - Parameter isBFloat16: whether the tensor is in bf16, for which only whole runs are drawn before the last one.
-  mutating func fill(_ values: UnsafeMutableBufferPointer<Float>, isBFloat16: Bool) {
+  /// - Throws: `CancellationError` when the calling task was cancelled.
+  mutating func fill(_ values: UnsafeMutableBufferPointer<Float>, isBFloat16: Bool) throws {
     let (count, run) = (values.count, Self.run)
     guard count >= run else {
       for index in values.indices { values[index] = Float(nextNormal()) }
       return
     }
     let whole = count / run * run
-    for index in 0..<(isBFloat16 ? whole : count) { values[index] = nextUniform() }
-    for start in stride(from: 0, to: whole, by: run) { BoxMuller.transform(values, at: start) }
+    let drawn = isBFloat16 ? whole : count
+    for start in stride(from: 0, to: drawn, by: Self.piece) {
+      try Task.checkCancellation()
+      for index in start..<min(start + Self.piece, drawn) { values[index] = nextUniform() }
+    }
+    for start in stride(from: 0, to: whole, by: run) {
+      if start.isMultiple(of: Self.piece) { try Task.checkCancellation() }
+      BoxMuller.transform(values, at: start)
+    }
     if whole < count {
       // The last sixteen values are drawn again.
       for index in count - run..<count { values[index] = nextUniform() }

@@ -20,11 +20,14 @@ struct TorchCUDAGenerator {
   }
 
   /// Fills a whole tensor.
-  mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
+  ///
+  /// - Throws: `CancellationError` when the calling task was cancelled.
+  mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) throws {
     let size = Self.threadsOfBlock
     let blocks = min((values.count + size - 1) / size, gpu.multiprocessors * (gpu.threadsEach / size))
     let threads = blocks * size
     for start in stride(from: 0, to: values.count, by: threads * Self.numbersOfTurn) {
+      try Task.checkCancellation()
       for thread in 0..<min(threads, values.count - start) {
         let counter = SIMD4(
           UInt32(truncatingIfNeeded: turn), UInt32(truncatingIfNeeded: turn >> 32),

@@ -3,7 +3,7 @@ extension GenerationRequest {
   /// Returns sentences, each with the trained values; empty for a request like the official demos'.
   ///
   /// Source: the official README and demos (`app.py`, the notebooks), which know these values only.
-  package func remarks(variant: ReleasedVariant) -> [String] {
+  package func remarks(variant: ReleasedVariant, startsFromImage: Bool = false) -> [String] {
     var remarks: [String] = []
     if (width, height) != (variant.width, variant.height) {
       remarks.append(
@@ -15,7 +15,7 @@ extension GenerationRequest {
         "video guidance of \(videoGuidanceScale) is outside of what was tried (4 to 7); colours burn in above, motion fades below"
       )
     }
-    if !(7...9 ~= guidanceScale) {
+    if !startsFromImage, !(7...9 ~= guidanceScale) {
       remarks.append("guidance of \(guidanceScale) is outside of what was tried (7 to 9)")
     }
     if approximation != .off {

@@ -41,7 +41,7 @@ package struct CLIPTokenizer {
     merges = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
     // Bytes at a word's end and elsewhere, the marks of start and end, and what a merge makes, one entry each.
     let made = vocabulary.count - 2 * 256 - 2
-    guard merges.ranks.count >= made * 9 / 10 else {
+    guard merges.ranks.count >= made else {
       throw tokenizerFault(
         folder + "/merges.txt",
         "it holds \(merges.ranks.count) merges for \(made) entries of the vocabulary: it is cut short")

@@ -11,6 +11,8 @@ struct SentencePieceModel {
 
   /// The bytes for the library.
   let serialized: [UInt8]
+  /// The texts of the pieces, in the order of their ids.
+  let texts: [[UInt8]]
 
   private static let maximumPieces = 1_000_000
   /// The longest piece in bytes; released ones have at most 50.
@@ -37,6 +39,7 @@ struct SentencePieceModel {
   init(_ bytes: [UInt8]) throws(Fault) {
     guard let model = ProtocolBuffer(bytes[...]) else { throw Fault("it is no protocol buffer") }
     var pieces: [UInt8] = []
+    var texts: [[UInt8]] = []
     var parts: [Int: [UInt8]] = [:]
     var userDefined: [[UInt8]] = []
     var count = 0
@@ -48,7 +51,7 @@ struct SentencePieceModel {
           throw Fault("it has more than \(Self.maximumPieces) pieces")
         }
         pieces += ProtocolBuffer.encoded(
-          number, .bytes(try Self.piece(message, count, &userDefined)[...]))
+          number, .bytes(try Self.piece(message, count, &texts, &userDefined)[...]))
       case (Field.trainer, .bytes(let message)), (Field.normalizer, .bytes(let message)):
         guard parts[number] == nil else { throw Fault("field \(number) stands in it twice") }
         parts[number] =
@@ -62,19 +65,21 @@ struct SentencePieceModel {
     guard Self.nesting(of: userDefined) <= Self.maximumNesting else {
       throw Fault("more than \(Self.maximumNesting) user-defined pieces are beginnings of one another")
     }
+    self.texts = texts
     serialized =
       pieces
       + parts.sorted { $0.key < $1.key }.flatMap { ProtocolBuffer.encoded($0.key, .bytes($0.value[...])) }
   }
 
   private static func piece(
-    _ message: ArraySlice<UInt8>, _ number: Int, _ userDefined: inout [[UInt8]]
+    _ message: ArraySlice<UInt8>, _ number: Int, _ texts: inout [[UInt8]], _ userDefined: inout [[UInt8]]
   ) throws(Fault) -> [UInt8] {
     let fields = try fields(of: message, "piece \(number)", [Field.text, Field.score, Field.type])
     guard case .bytes(let text)? = fields[Field.text], 1...maximumPieceLength ~= text.count,
       !text.contains(0),
       String(validating: text, as: UTF8.self) != nil
     else { throw Fault("piece \(number) has no sensible text") }
+    texts.append(Array(text))
     var encoded = ProtocolBuffer.encoded(Field.text, .bytes(text))
     if let score = fields[Field.score] {
       guard case .fixed32(let bits) = score, Float(bitPattern: bits).magnitude <= 1e6 else {

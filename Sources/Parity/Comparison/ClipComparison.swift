@@ -38,6 +38,8 @@ public struct ClipComparison: Equatable, Sendable {
   public let identicalFraction: Double
   /// The thresholds for the frames.
   public let thresholds: FrameThresholds
+  /// Whether the golden was encoded with loss, which its thresholds allow for.
+  public let isEncoded: Bool
   /// The numbers of frames of the clip and of the golden.
   public let clipFrames: Int, goldenFrames: Int
   /// The alteration that explains the difference, if one does.
@@ -58,6 +60,7 @@ public struct ClipComparison: Equatable, Sendable {
   ) throws {
     self.mode = mode
     self.thresholds = thresholds
+    isEncoded = encoding != nil
     (clipFrames, goldenFrames) = (clip.count, reference.count)
     let count = min(clip.count, reference.count)
     let (clip, reference) = (clip.prefix(count), reference.prefix(count))
@@ -76,6 +79,24 @@ public struct ClipComparison: Equatable, Sendable {
         psnrDbWithout: $0.psnrDb.after)
     }
     explanations = passed ? [] : explained(caveat)
+  }
+
+  /// Puts what compared tensors say in place of a guess; what is known of the frames themselves stays.
+  mutating func explain(by cause: String) {
+    guard !passed, alteration == nil, clipFrames == goldenFrames else { return }
+    explanations = [cause] + explanations.dropFirst()
+  }
+
+  /// What is beyond its limit, a sentence each.
+  var excesses: [String] {
+    func row(_ name: String, _ value: Double, _ limit: Double, _ unit: String) -> String? {
+      value >= limit ? nil : "\(name) is \(value)\(unit), at least \(limit)\(unit) is asked for"
+    }
+    return [
+      row("the PSNR of the worst frame", psnrMinDb, thresholds.psnrMinDb, " dB"),
+      row("the SSIM of the worst frame", ssimMin, thresholds.ssimMin, ""),
+      row("the share of equal values", identicalFraction, thresholds.identicalFraction, ""),
+    ].compactMap(\.self)
   }
 
   private func explained(_ caveat: String?) -> [String] {
@@ -109,7 +130,8 @@ public struct ClipComparison: Equatable, Sendable {
   public var temporalPsnrMinDb: Double? { frames.compactMap(\.temporalPsnrDb).min() }
   /// How far a viewer would see the difference of the worst frame.
   public var visibility: ClipVisibility {
-    maxAbs == 0 ? .equal : ClipVisibility(psnrDb: psnrMinDb, ssim: ssimMin)
+    if maxAbs == 0 { return .equal }
+    return isEncoded && passed ? .encoding : ClipVisibility(psnrDb: psnrMinDb, ssim: ssimMin)
   }
 
   /// Whether every threshold holds, the clips have the same length, and no known alteration would bring ours closer:
@@ -124,7 +146,8 @@ extension ClipComparison: Codable {
   private enum Keys: String, CodingKey {
     case mode, psnrMeanDb, psnrMinDb, ssimMean, ssimMin, maxAbs, identicalFraction, vmafMin, perFrame,
       thresholds
-    case clipFrames, goldenFrames, passed, explanations, difference, flipMax, temporalPsnrMinDb, visibility
+    case isEncoded, clipFrames, goldenFrames, passed, explanations, difference, flipMax, temporalPsnrMinDb,
+      visibility
   }
 
   /// Reads a comparison; means, minima and the verdict are computed anew.
@@ -135,6 +158,7 @@ extension ClipComparison: Codable {
     maxAbs = try members.decode(Int.self, forKey: .maxAbs)
     identicalFraction = try members.decode(Double.self, forKey: .identicalFraction)
     thresholds = try members.decode(FrameThresholds.self, forKey: .thresholds)
+    isEncoded = try members.decodeIfPresent(Bool.self, forKey: .isEncoded) ?? false
     clipFrames = try members.decode(Int.self, forKey: .clipFrames)
     goldenFrames = try members.decode(Int.self, forKey: .goldenFrames)
     alteration = try members.decodeIfPresent(Alteration.self, forKey: .difference)
@@ -157,6 +181,8 @@ extension ClipComparison: Codable {
     try members.encode(visibility, forKey: .visibility)
     try members.encode(frames, forKey: .perFrame)
     try members.encode(thresholds, forKey: .thresholds)
+    // Reports of versions before did not tell, and are still to be what they say.
+    if isEncoded { try members.encode(true, forKey: .isEncoded) }
     try members.encode(clipFrames, forKey: .clipFrames)
     try members.encode(goldenFrames, forKey: .goldenFrames)
     try members.encode(passed, forKey: .passed)

@@ -5,6 +5,8 @@
 public enum ClipVisibility: String, Codable, Sendable {
   /// Every value is equal.
   case equal
+  /// As far as the encoding of a golden video brings the right clip from it.
+  case encoding = "no more than encoding loses"
   /// Not to be seen.
   case invisible = "not to be seen"
   /// To be seen, in the same clip.
@@ -25,7 +27,7 @@ public enum ClipVisibility: String, Codable, Sendable {
   /// What is likely where no known alteration explains the difference.
   var explanation: String {
     switch self {
-    case .equal, .invisible:
+    case .equal, .invisible, .encoding:
       "the pictures differ by less than can be seen, and by more than is allowed: a few weights are off by a little, or numbers are rounded otherwise"
     case .visible:
       "the pictures show the same and differ to the eye: some weights are other ones, or rounded more coarsely"

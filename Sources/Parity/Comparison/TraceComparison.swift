@@ -43,6 +43,11 @@ public struct TraceComparison: Sendable {
   public init(
     _ path: String, reference referencePath: String, onRow: (Int, Int) throws -> Void = { _, _ in }
   ) throws {
+    for path in [path, referencePath] where FileSystem.exists(path) && !GoldenTrace.isTrace(path) {
+      throw BenbenError(
+        .usage, "a trace is compared with a trace", at: path, because: "this is none",
+        remedies: ["Compare two traces, or the weights of two models."])
+    }
     let (ours, reference) = (try HDF5File(path: path), try HDF5File(path: referencePath))
     let (names, known) = (Set(ours.datasets), Set(reference.datasets))
     mismatches =

@@ -59,9 +59,10 @@ extension ParityReport {
     let reports = (1...max(count, 1)).compactMap { byIndex[$0]?.report }
     guard reports.count == count else {
       let missing = (1...count).first { byIndex[$0] == nil } ?? 0
+      let others = count - reports.count - 1
       throw BenbenError(
         .missing, "the verification is not complete", at: "part \(missing) of \(count)",
-        because: "no report has it, nor \(count - reports.count - 1) others",
+        because: "no report has it" + (others == 0 ? "" : ", nor \(others) others"),
         remedies: ["Run the parts that are missing, and merge all of them."])
     }
     self.init(golden: whole.golden, model: whole.model)

@@ -21,6 +21,7 @@ extension ParityReport {
           // Never rounded up: 100 means that all are.
           (100 * clip.identicalFraction).roundedDown(toDigits: 3), clip.maxAbs, clip.passed ? "ok" : "FAILED")
       )
+      lines += clip.excesses.map { "  failed: " + $0 }
       lines += clip.explanations.map { "  " + $0.printable }
     }
     let failures = tensors.filter { !$0.passed }

@@ -53,12 +53,32 @@ public struct ParityReport: Equatable, Sendable {
 
   /// Appends a comparison of clips.
   package mutating func add(_ comparison: ClipComparison, clip: Clip, reference: Clip) {
+    var comparison = comparison
+    if let cause = cause(of: comparison) { comparison.explain(by: cause) }
     clips.append(comparison)
     let count = min(clip.count, reference.count)
     if shownClips == nil || comparison.mode == .freeRunning {
       shownClips = ComparedClips(
         comparison: comparison, clip: clip.prefix(count), reference: reference.prefix(count))
     }
+  }
+
+  /// Returns what the tensors say about frames that differ; nil where they say nothing.
+  private func cause(of comparison: ClipComparison) -> String? {
+    let forced = tensors.filter { $0.mode == .teacherForced }
+    let predictions = forced.filter { TracePath.kind(of: $0.path) == "dit/prediction" }
+    if tensors.allSatisfy(\.passed),
+      tensors.contains(where: { $0.mode == comparison.mode && $0.path == TracePath.decoderOutput.description }
+      )
+    {
+      return
+        "every tensor before the frames is close enough, the decoder's output among them: the golden's frames are not those of its own tensors, or more is asked of them than rounding leaves"
+    }
+    guard !predictions.isEmpty, predictions.allSatisfy(\.passed),
+      let first = forced.first(where: { !$0.passed }), TracePath.kind(of: first.path) == "dit/input"
+    else { return nil }
+    return
+      "the transformer predicts what the golden's did from the same inputs, and its inputs are others: other noise, or a golden whose parts are of several runs"
   }
 
   /// Whether nothing was compared.

@@ -161,12 +161,12 @@ package struct Benchmark: Sendable {
       throw malformed(shape)
     }
     let noise = SeededNoise(seed: 1)
-    let history = call.historyShapes.map { noise.initial(shape: $0) }
-    let latent = noise.initial(shape: call.latentShape)
-    let texts = (0..<2).map { _ in
+    let history = try call.historyShapes.map { try noise.initial(shape: $0) }
+    let latent = try noise.initial(shape: call.latentShape)
+    let texts = try (0..<2).map { _ in
       TextEmbedding(
-        tokens: noise.initial(shape: [T5Tokenizer.length, inputs.textWidth]),
-        pooled: noise.initial(shape: [1, inputs.pooledWidth]))
+        tokens: try noise.initial(shape: [T5Tokenizer.length, inputs.textWidth]),
+        pooled: try noise.initial(shape: [1, inputs.pooledWidth]))
     }
     let sampler = PyramidSampler(transformer, in: context)
     let tokens = T5Tokenizer.length + call.latentTokens
@@ -196,7 +196,7 @@ package struct Benchmark: Sendable {
       throw malformed(shape)
     }
     let (vae, opening) = try open(in: context) { try $0.vae() }
-    let latent = SeededNoise(seed: 1).initial(
+    let latent = try SeededNoise(seed: 1).initial(
       shape: [
         vae.config.latentChannels, numbers[2], numbers[1] / CausalVideoVAEConfig.scale,
         numbers[0] / CausalVideoVAEConfig.scale,

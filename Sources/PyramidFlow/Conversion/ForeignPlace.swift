@@ -34,15 +34,15 @@ struct ForeignPlace {
       remedy = "Name the file for each of its components."
       return
     }
-    let foreign = RecognizedWeights.foreign(in: names)
-    let what = titles.first ?? foreign ?? "\(weights.tensors.count) tensors of something else"
+    let answer = RecognizedWeights.answer(on: names)
+    let what = titles.first ?? answer?.what ?? "\(weights.tensors.count) tensors of something else"
     why = "it is \(what) on its own"
     let real = FileSystem.realPath(path)
     let isInCheckpoint = FileSystem.exists(FileSystem.parent(of: real) + "/" + ModelFamily.vaeComponent)
     remedy =
       isInCheckpoint
       ? "Give the folder above it: \(FileSystem.parent(of: real))"
-      : foreign.flatMap(RecognizedWeights.remedy(forForeign:))
+      : titles.isEmpty ? answer?.remedy : nil
   }
 
   private static func isNamedForWeights(_ path: String) -> Bool {

@@ -72,7 +72,11 @@ public struct ModelConverter: Sendable {
     {
       throw BenbenError(
         .malformed, "the components do not fit together", at: place, because: misfit,
-        remedies: ["Put every encoder into the folder that its release has it in."])
+        remedies: [
+          conversion.plans.contains { $0.source.folder != nil }
+            ? "Put every encoder into the folder that its release has it in."
+            : "Name transformer and encoders of one release."
+        ])
     }
     return conversion
   }
@@ -89,9 +93,7 @@ public struct ModelConverter: Sendable {
           files.first { $0.path == "\(folder)/\(name)" }?.contents
         }
       } catch let error as BenbenError {
-        throw BenbenError(
-          error.kind, error.what, at: "\(tokenizerRoot)/\(error.subject)", because: error.why,
-          remedies: error.remedies, code: error.code)
+        throw error.with(subject: "\(tokenizerRoot)/\(error.subject)")
       }
     }
   }

@@ -22,7 +22,14 @@ enum ReleaseImporter {
     folder.source = address(guess(folder))
     var opened: [String: SourceComponent] = [:]
     for name in chosen.isEmpty ? transformers.prefix(1) : chosen[...] {
-      opened[name] = try folder.component(name).choosing(trained)
+      do {
+        opened[name] = try folder.component(name).choosing(trained)
+      } catch let error as BenbenError
+        where error.kind == .missing && wanted.isEmpty && transformers.count > 1
+      {
+        throw error.with(
+          remedies: error.remedies + ["Or take the folder out: the model can do without it."])
+      }
     }
     let family = try family(of: opened, path) ?? guess(folder)
     folder.source = address(family)
@@ -40,7 +47,11 @@ enum ReleaseImporter {
     guard !transformers.isEmpty || !wanted.isEmpty else {
       throw BenbenError(
         .missing, "the checkpoint is not complete", at: path, because: "it holds no diffusion_transformer_*",
-        remedies: ["Download one of its diffusion_transformer_* folders from \(address(family)) into it."])
+        remedies: [
+          folder.subfolders.first { $0.lowercased().contains("transformer") }.map {
+            "Rename \($0) as its release calls it: diffusion_transformer_384p, …_768p or …_image."
+          } ?? "Download one of its diffusion_transformer_* folders from \(address(family)) into it."
+        ])
     }
     if wanted.isEmpty,
       let strangers = try family.strangers(
@@ -84,11 +95,16 @@ enum ReleaseImporter {
           "its class is \(names.map(\.printable).joined(separator: ", ")), not that of a \(role.title)",
         remedies: ["Download \(component.name) from \(address(family)) again."])
     }
+    let declarations: [WeightDeclaration]
+    do {
+      declarations = try family.declarations(of: component.name, config: component.config)
+    } catch let error as BenbenError where error.subject == component.name + "/config.json" {
+      throw error.with(subject: component.configPlace)
+    }
     return try ComponentPlan(
       component,
       declaration: ComponentDeclaration(
-        weights: try family.declarations(of: component.name, config: component.config),
-        ignoreRules: family.role(of: component.name)?.ignoreRules ?? []),
+        weights: declarations, ignoreRules: family.role(of: component.name)?.ignoreRules ?? []),
       request: request)
   }
 
@@ -185,7 +201,9 @@ enum ReleaseImporter {
   }
 
   /// Returns why tokenizers of a folder cannot be read, a sentence each; what is missing is told otherwise.
-  static func tokenizerFaults(_ folder: CheckpointFolder, _ family: ModelFamily) -> [String] {
+  static func tokenizerFaults(
+    _ folder: CheckpointFolder, _ family: ModelFamily, configs: [String: JSONValue]
+  ) -> [String] {
     family.tokenizers.compactMap { name, files in
       do {
         let found = try files.compactMap { file in
@@ -193,7 +211,8 @@ enum ReleaseImporter {
             return try tokenizerFile(file, of: files, in: name, folder)
           } catch let error as BenbenError where error.kind == .missing { return nil }
         }
-        if found.count == files.count { try requireTokenizer(name, found, family) }
+        let encoder = configs.first { ModelFamily.tokenizer(of: $0.key) == name }?.value
+        if found.count == files.count { try requireTokenizer(name, found, family, config: encoder) }
         return nil
       } catch let error as BenbenError where error.kind == .malformed {
         return "\(name)/\(FileSystem.lastComponent(error.subject)): \(error.what): \(error.why)"
@@ -202,9 +221,12 @@ enum ReleaseImporter {
   }
 
   private static func requireTokenizer(
-    _ name: String, _ files: [CheckpointFolder.AuxiliaryFile], _ family: ModelFamily
+    _ name: String, _ files: [CheckpointFolder.AuxiliaryFile], _ family: ModelFamily,
+    config: JSONValue? = nil
   ) throws {
-    try family.requireTokenizer(name) { file in files.first { $0.path == "\(name)/\(file)" }?.contents }
+    try family.requireTokenizer(name, config: config) { file in
+      files.first { $0.path == "\(name)/\(file)" }?.contents
+    }
   }
 
   private static func tokenizerFile(

@@ -16,7 +16,11 @@ extension ModelFamily.Role {
         },
       ]
     case .t5:
-      [.init(name: "only the encoder is used") { $0.hasPrefix("decoder.") || $0 == "lm_head.weight" }]
+      [
+        .init(name: "only the encoder is used") { $0.hasPrefix("decoder.") || $0 == "lm_head.weight" },
+        .init(name: "only training scales logits") { $0 == "logit_scale" },
+        .init(name: "the tokenizer is a file of its own") { $0 == "spiece_model" },
+      ]
     case .transformer, .vae: []
     }
   }

@@ -25,8 +25,9 @@ struct SingleFileImporter {
         because: "\(family.name) has \(family.clipComponents.count)")
     }
     // One alone of two goes to its own place.
+    let pooledWidth = opened.lazy.compactMap(\.pooledWidth).first
     let clipNames =
-      clipWeights.count == 1 && clipWeights[0].isCLIPG
+      clipWeights.count == 1 && clipWeights[0].isCLIPG(of: pooledWidth)
       ? family.clipComponents.suffix(1) : family.clipComponents[...]
     let named =
       opened.filter { $0.recognized.role != .clip }.map { ($0, name(of: $0.recognized.role, family)) }
@@ -97,29 +98,50 @@ struct SingleFileImporter {
       .map(\.element)
   }
 
+  /// Throws for one of several files that are one only together.
+  private func requireWhole(_ path: String) throws {
+    guard let part = FileSystem.lastComponent(path).firstMatch(of: /-(\d{5})-of-(\d{5})\./),
+      part.output.2 != "00001", !FileSystem.isFolder(path), !path.lowercased().hasSuffix(".json")
+    else { return }
+    let why = "its name says that it is number \(Int(part.output.1) ?? 0) of \(Int(part.output.2) ?? 0)"
+    if path.lowercased().hasSuffix(".gguf") { throw GGUF.partOfSplit(path, why) }
+    throw BenbenError(
+      .malformed, "this is a part of the weights", at: path, because: why,
+      remedies: ["Name the index of all parts, or the folder in which they lie together."])
+  }
+
   /// Opens the weights in a file that match the role it was named for; a file may hold two CLIPs.
   private func open(_ path: String, as role: ModelFamily.Role) throws -> [OpenedWeights] {
-    let stored = try WeightFiles.openAny(path).choosing(trained)
-    let weights = role == .clip ? OpenCLIPNames.official(stored) : stored
-    let names = Set(weights.tensors.map(\.name))
-    let all = RecognizedWeights.all(in: names)
+    try requireWhole(path)
+    let file = try WeightFiles.openAny(path)
+    func recognized(_ trained: TrainedWeights?) -> (WeightFiles, Set<String>, [RecognizedWeights]) {
+      let stored = file.choosing(trained)
+      let weights = role == .clip ? OpenCLIPNames.official(stored) : stored
+      let names = Set(weights.tensors.map(\.name))
+      return (weights, names, RecognizedWeights.all(in: names))
+    }
+    var (weights, names, all) = recognized(trained)
+    // Of a file with several components, one alone may have an average.
+    if trained == .ema, !all.contains(where: { $0.role == role }) {
+      let themselves = recognized(.model)
+      if themselves.2.contains(where: { $0.role == role }) { (weights, names, all) = themselves }
+    }
     let matching = all.filter { $0.role == role }
     let mistaken = matching.lazy.compactMap { $0.mistaken(in: names) }.first
     guard !matching.isEmpty, mistaken == nil else {
-      let foreign = mistaken ?? (all.isEmpty ? RecognizedWeights.foreign(in: names) : nil)
-      let unknown = all.isEmpty && foreign == nil ? RecognizedWeights.unknownPrefix(in: names) : nil
-      let why =
-        foreign.map { "they are those of \($0)" }
-        ?? all.first.map { "the tensors are those of \($0.description)" }
-        ?? "they are \(weights.tensors.count) tensors of something else"
+      let answer =
+        mistaken.map { ($0, RecognizedWeights.remedy(forForeign: $0)) }
+        ?? (all.isEmpty ? RecognizedWeights.answer(on: names) : nil)
+      let held = all.first.map { found in
+        let others = names.count { !$0.hasPrefix(found.prefix) }
+        return "the tensors are those of \(found.description)"
+          + (others == 0 ? "" : ", with \(others) others")
+      }
       throw BenbenError(
         .malformed, "these are not the weights of a \(role.title)", at: path,
-        because: why
-          + (unknown.map { ", whose names start with the unknown prefix \"\($0.prefix(100))\"" } ?? ""),
-        remedies: [
-          unknown.map { _ in RecognizedWeights.prefixRemedy },
-          foreign.flatMap(RecognizedWeights.remedy(forForeign:)),
-        ].compactMap(\.self))
+        because: answer.map { "they are those of \($0.0)" } ?? held
+          ?? "they are \(weights.tensors.count) tensors of something else",
+        remedies: [answer?.1].compactMap(\.self))
     }
     let most = role == .clip ? 2 : 1
     guard matching.count <= most else {
@@ -155,11 +177,17 @@ private struct OpenedWeights {
     return configs[String(recognized.prefix.dropLast())] ?? (configs.count == 1 ? configs.first?.value : nil)
   }
 
-  /// Whether it is a CLIP-G: told by its activation where a config lies beside it, by its width otherwise.
-  var isCLIPG: Bool {
+  /// Returns whether it is a CLIP-G: told by its activation where a config lies beside it, by its share of the pooled vectors
+  /// that a transformer reads, or else by its width.
+  func isCLIPG(of pooledWidth: Int?) -> Bool {
     let config = (try? CheckpointFolder.configBeside(path) ?? configInside()) ?? nil
-    guard let config, recognized.role.accepts(config, .sd3) else { return clipWidth >= Self.widthOfCLIPG }
-    return config["hidden_act"]?.string == "gelu"
+    if let config, recognized.role.accepts(config, .sd3) { return config["hidden_act"]?.string == "gelu" }
+    return pooledWidth.map { 2 * clipWidth > $0 } ?? (clipWidth >= Self.widthOfCLIPG)
+  }
+
+  /// The width of the pooled vectors that it reads, if it is a transformer.
+  var pooledWidth: Int? {
+    recognized.role == .transformer ? shapes["time_text_embed.text_embedder.linear_1.weight"]?.last : nil
   }
 
   /// The width of the released CLIP-G; CLIP-L is 768 wide.
@@ -170,10 +198,10 @@ private struct OpenedWeights {
   /// Returns the component with its config: the one beside the file when it is of this class, else the deduced one.
   func component(named name: String, _ family: ModelFamily) throws -> SourceComponent {
     var component: SourceComponent
-    if let config = try CheckpointFolder.configBeside(path) ?? configInside(),
-      recognized.role.accepts(config, family)
-    {
+    let beside = try CheckpointFolder.configBeside(path)
+    if let config = try beside ?? configInside(), recognized.role.accepts(config, family) {
       component = SourceComponent(name: name, config: config, weights: weights)
+      component.configPath = beside == nil ? path : CheckpointFolder.pathOfConfig(beside: path)
     } else {
       let deduced = try DeducedConfig(
         role: recognized.role, family: family, component: name, shapes: shapes,

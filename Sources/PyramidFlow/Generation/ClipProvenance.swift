@@ -88,7 +88,8 @@ public struct ClipProvenance: Equatable, Sendable {
   /// - Parameters:
   ///   - model: the model that repeats the clip with the same variant.
   ///   - image: the first frame of the repetition.
-  public func remarks(on model: VideoModel, image: Clip?) -> [String] {
+  ///   - noise: the noise of the repetition.
+  public func remarks(on model: VideoModel, image: Clip?, noise: Noise) -> [String] {
     let present = Self.components(of: model, variant: variant)
     var others = components.filter { !present.contains($0) }.map(\.name)
     if family != model.family { others = ["the family, \(family)"] }
@@ -98,6 +99,9 @@ public struct ClipProvenance: Equatable, Sendable {
     }
     if let made = self.image, let image, made.sha256 != Digest.sha256(image.bytes) {
       remarks.append("the clip was made from another image, or from one that was fitted otherwise")
+    }
+    if case .recorded(let identity) = self.noise, noise.seed == nil, noise.identity != identity {
+      remarks.append("the clip was made from another recording: \(identity)")
     }
     return remarks
   }

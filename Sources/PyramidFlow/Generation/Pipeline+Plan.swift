@@ -51,7 +51,7 @@ extension Pipeline {
     let noise = SeededNoise(seed: 0)
     func measure(_ call: TransformerCall) throws -> Double {
       let (latent, history) = (
-        noise.initial(shape: call.latentShape), call.historyShapes.map(noise.initial(shape:))
+        try noise.initial(shape: call.latentShape), try call.historyShapes.map(noise.initial(shape:))
       )
       let start = ContinuousClock.now
       _ = try sampler.predict(latent: latent, history: history, timestep: call.timestep, texts: texts)
@@ -74,7 +74,7 @@ extension Pipeline {
   /// Returns the time of decoding the clip, from that of a small one.
   private func measureDecoder(_ vae: CausalVideoVAE, _ request: GenerationRequest) throws -> Double? {
     let side = min(Self.measuredSide, request.latentHeight, request.latentWidth)
-    let latent = SeededNoise(seed: 0).initial(
+    let latent = try SeededNoise(seed: 0).initial(
       shape: [vae.config.latentChannels, min(Self.measuredFrames, request.latentFrames), side, side])
     let tiling = request.vaeTiling.tiling
     let start = ContinuousClock.now

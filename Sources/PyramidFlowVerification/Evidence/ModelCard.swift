@@ -111,7 +111,7 @@ public struct ModelCard: Sendable {
     let isPicture = variants == [ReleasedVariant.image.name]
     let kinds = isPicture ? ["text-to-image"] : ["text-to-video", "image-to-video"]
     return
-      (["---", "library_name: benben"] + (baseModel.map { ["base_model: \($0.printable)"] } ?? [])
+      (["---", "library_name: benben"] + (baseModel.map { ["base_model: \(Markdown.scalar($0))"] } ?? [])
       + ["pipeline_tag: \(kinds[0])", "tags:"]
       + (["pyramid-flow", "benben", family] + kinds + types).map { "- \($0)" } + ["---"]).joined(
         separator: "\n")
@@ -123,7 +123,7 @@ public struct ModelCard: Sendable {
     let size = ByteSize.text(manifest["bytes"]?.integer ?? 0)
     let made = manifest["benbenVersion"]?.string ?? ""
     return """
-      # \(named.printable)
+      # \(Markdown.plain(named))
 
       A \(kind) model of Pyramid Flow (\(variants.joined(separator: ", "))) in the native format of Benben \(made.printable), \
       which runs it on a CPU: \(size) of memory-mapped weights.
@@ -158,7 +158,7 @@ public struct ModelCard: Sendable {
       ]
     }
     return "## Contents\n\n"
-      + Self.table(
+      + Markdown.table(
         ["component", "parameters", "size", "tensors", "worst tensor (SQNR)", "SHA-256 of its header"], rows)
       + "\n\nA header holds the SHA-256 of every tensor."
   }
@@ -186,7 +186,7 @@ public struct ModelCard: Sendable {
       return
         " The weights of \(rounding["component"]?.string ?? "") had been rounded before, to \(types.joined(separator: ", "))."
     }.joined()
-    return "## Made from\n\n" + Self.table(["file", "bytes", "SHA-256"], rows)
+    return "## Made from\n\n" + Markdown.table(["file", "bytes", "SHA-256"], rows)
       + "\n\nAsked for: \(choices.joined(separator: "; ").printable). "
       + (ignored == 0
         ? "Every tensor of the source is in it." : "\(ignored) tensors of the source are not in it.")
@@ -215,7 +215,7 @@ public struct ModelCard: Sendable {
         entry.passed ? "PASS" : "**FAIL**",
       ]
     }
-    let table = Self.table(
+    let table = Markdown.table(
       [
         "golden", "request", "worst prediction (allowed)", "worst of the free run (allowed)",
         "worst frame: PSNR", "SSIM", "",
@@ -229,8 +229,8 @@ public struct ModelCard: Sendable {
         + table,
       "Errors are nmse, Σ(a−b)²/Σb²: of predictions given the golden's inputs, of the free run given nothing but texts and "
         + "noise.",
-    ] + (remarks.isEmpty ? [] : [remarks.map { "* \(Self.plain($0))" }.joined(separator: "\n")])
-      + (goldens.isEmpty ? [] : [Self.table(["golden", "recorded with", "SHA-256"], goldens)])
+    ] + (remarks.isEmpty ? [] : [remarks.map { "* \(Markdown.plain($0))" }.joined(separator: "\n")])
+      + (goldens.isEmpty ? [] : [Markdown.table(["golden", "recorded with", "SHA-256"], goldens)])
   }
 
   private static func worst(_ tensors: [TensorComparison]) -> String {
@@ -247,10 +247,20 @@ public struct ModelCard: Sendable {
   }
 
   private var repetition: String {
-    let runs = checks.flatMap { $0.evidence.goldens }.compactMap(\.run)
+    let goldens = checks.flatMap { $0.evidence.goldens }
+    let runs = goldens.compactMap(\.run)
+    // One name may be that of several goldens.
+    let hashes = Dictionary(grouping: goldens, by: \.golden.file).mapValues { Set($0.map(\.golden.sha256)) }
+    let verifications = goldens.compactMap { report -> String? in
+      guard let command = report.run?.command else { return nil }
+      guard let hash = report.golden.sha256, hashes[report.golden.file]?.count ?? 0 > 1 else {
+        return command
+      }
+      return "\(command)  # with the \(report.golden.file) of SHA-256 \(hash.prefix(12))…"
+    }
     let made = Set(
       runs.map { "Benben \($0.version), \($0.mathLibrary), \($0.instructionSet), \($0.threads) threads" })
-    let commands = runs.compactMap(\.command) + checks.map { Self.checkCommand($0.evidence) }
+    let commands = verifications + checks.map { Self.checkCommand($0.evidence) }
     var seen: Set<String> = []
     let lines = (["benben check MODEL"] + commands).filter { seen.insert($0).inserted }.map {
       "    " + $0.printable
@@ -258,25 +268,6 @@ public struct ModelCard: Sendable {
     return "## Repeat it\n\n" + lines.joined(separator: "\n")
       + (made.isEmpty
         ? "" : "\n\nThe reports were made by \(made.sorted().joined(separator: "; ").printable).")
-  }
-
-  /// Returns a text of a report that Markdown shows as it is: no markup, link or end of a cell.
-  ///
-  /// What stands in backticks is a hash of the model's or the golden's.
-  private static func plain(_ text: String) -> String {
-    if text.hasPrefix("`"), text.dropFirst().dropLast().allSatisfy(\.isHexDigit) { return text }
-    return String(
-      text.printable.unicodeScalars.flatMap { scalar -> [Character] in
-        "\\`[]<>&|#!".unicodeScalars.contains(scalar) ? ["\\", Character(scalar)] : [Character(scalar)]
-      })
-  }
-
-  /// A table in Markdown.
-  private static func table(_ headers: [String], _ rows: [[String]]) -> String {
-    func line(_ cells: [String]) -> String {
-      "| " + cells.map(plain).joined(separator: " | ") + " |"
-    }
-    return ([line(headers), line(headers.map { _ in "---" })] + rows.map(line)).joined(separator: "\n")
   }
 }
 

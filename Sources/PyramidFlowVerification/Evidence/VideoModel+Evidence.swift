@@ -14,9 +14,12 @@ extension VideoModel {
   }
 
   /// What the evidence that lies beside the model says, as lines of text.
-  public nonisolated var evidenceLines: [String] {
-    let reports = native.evidence.filter { !Self.isCard($0) }.compactMap { try? EvidenceReport(at: $0) }
-    return native.evidence.flatMap { path -> [String] in
+  public nonisolated var evidenceLines: [String] { evidenceLines(native.evidence) }
+
+  /// What files of evidence say of the model, as lines of text.
+  public nonisolated func evidenceLines(_ paths: [String]) -> [String] {
+    let reports = paths.filter { !Self.isCard($0) }.compactMap { try? EvidenceReport(at: $0) }
+    return paths.flatMap { path -> [String] in
       do {
         guard Self.isCard(path) else { return try ReportCheck(EvidenceReport(at: path), of: self).lines }
         try ModelCard.requireSound(at: path, of: self, reports: reports)

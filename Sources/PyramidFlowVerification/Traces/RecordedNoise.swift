@@ -17,11 +17,17 @@ struct RecordedNoise: NoiseSource {
   }
 
   private func recorded(_ path: TracePath, _ shape: Shape) throws -> Tensor {
-    guard let tensor = try trace.tensor(path, shape: [1] + shape) else {
+    let wanted = [1] + shape
+    guard let tensor = try trace.tensor(path), tensor.shape == wanted else {
+      let request = trace.request
       throw BenbenError(
         .malformed, "the trace has not the noise that this run needs", at: trace.place(of: path),
-        because: "it was not recorded", remedies: ["Ask for the size, length and stages of the recorded run."]
-      )
+        because: try trace.tensor(path).map { "its shape is \($0.shape.text), the run needs \(wanted.text)" }
+          ?? "it was not recorded",
+        remedies: [
+          "Ask for the run that was recorded: \(request.width)×\(request.height), \(request.latentFrames) latent frames, "
+            + "as many steps and stages."
+        ])
     }
     return tensor.reshaped(shape)
   }

@@ -42,12 +42,13 @@ enum Failure {
       Console.error("unexpected error: \(error)")
       return 70
     }
-    let message = Command.message(for: error).split(separator: "\n").map(String.init)
-    Console.error("usage: arguments: \(message.first ?? "")")
-    for line in message.dropFirst() { Console.note("  " + line) }
     let verb = Command.configuration.subcommands.first {
       $0._commandName == CommandLine.arguments.dropFirst().first
     }
+    let unknown = verb.flatMap(unknownOption(of:)).map { [$0] }
+    let message = unknown ?? Command.message(for: error).split(separator: "\n").map(String.init)
+    Console.error("usage: arguments: \(message.first ?? "")")
+    for line in message.dropFirst() { Console.note("  " + line) }
     if let form = verb.flatMap({ Self.form(of: message.first ?? "", in: $0) }) { Console.note("  " + form) }
     let inner = verb.flatMap { verb in
       verb.configuration.subcommands.first { $0._commandName == CommandLine.arguments.dropFirst(2).first }
@@ -55,6 +56,20 @@ enum Failure {
     let names = [verb, inner].compactMap { $0.map { " " + $0._commandName } }.joined()
     Console.note("  See 'benben help\(names.isEmpty ? "', or 'benben help VERB" : names)'.")
     return 64
+  }
+
+  /// Returns a complaint about a word that is no option of a verb, or nil: the parser would speak of what is missing first.
+  private static func unknownOption(of verb: any ParsableCommand.Type) -> String? {
+    guard verb.configuration.subcommands.isEmpty else { return nil }
+    let known = Command.helpMessage(for: verb, columns: 10_000).matches(of: /--?[a-z][a-z0-9-]*/)
+      .map { String($0.output) }
+    let words = CommandLine.arguments.prefix { $0 != "--" }.map { String($0.prefix { $0 != "=" }) }
+    guard
+      let word = words.first(where: { $0.wholeMatch(of: /-[a-z]|--.+/) != nil && !known.contains($0) })
+    else { return nil }
+    let near = known.filter { $0.hasPrefix("--") && word.editDistance(to: $0) <= 3 }
+      .min { word.editDistance(to: $0) < word.editDistance(to: $1) }
+    return "Unknown option '\(word)'." + (near.map { " Did you mean '\($0)'?" } ?? "")
   }
 
   /// Returns what the help of a verb says of the option that a complaint names between quotes (`'--temp <temp>'`).
@@ -101,6 +116,7 @@ enum Failure {
     case .exceedsMemoryLimit: "Or allow more: --memory-limit BYTES"
     case .nothingQuantized: "Ask for a smaller type: --type int8."
     case .traceNeeded: "Name the trace with the run's request and noise: --trace FILE.h5"
+    case .bundleNotFound: "Run it inside a checkout of the project, or name the folder: --bundle FOLDER"
     case .notASuiteReport: "Give what verify wrote to --json or --report, of a suite with --shard I/N."
     }
   }

@@ -33,7 +33,7 @@ extension ProgressLine {
         "latent \(call.unit + 1)/\(units), stage \(call.stage + 1)/3, step \(call.index + 1)/\(all)",
         done: call.index + 1, of: all, share: part)
     case .decoded(let latents, let count):
-      try update("decoding latent \(latents)/\(count)", done: latents, of: count)
+      try update("decoding \(latents)/\(count)", done: latents, of: count)
     }
     try Interruption.check()
   }

@@ -15,7 +15,7 @@ final class ProgressLine: Sendable {
   }
 
   private let isQuiet: Bool
-  private let isTerminal = isatty(2) == 1
+  private let isTerminal = isatty(2) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   private let clock = ContinuousClock()
   private let state: Mutex<State>
 

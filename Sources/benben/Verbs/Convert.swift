@@ -142,7 +142,7 @@ struct Convert: ParsableCommand {
     if let json, json != "-" { try StagedFile.requireWritable(json) }
     let plan = try converter.plan(quantization)
     let conversion = try calibrated(dryRun ? plan.audited() : plan)
-    for remark in conversion.remarks + conversion.gaps { common.say("note: \(remark)") }
+    for remark in idleOptions + conversion.remarks + conversion.gaps { common.say("note: \(remark)") }
     var report = try carryOut(conversion)
     if dryRun {
       let memory = try MemoryPlan(conversion)
@@ -151,6 +151,16 @@ struct Convert: ParsableCommand {
       for line in memory?.lines ?? [] { common.say(line) }
     }
     if let json { try Console.write(report, to: json) }
+  }
+
+  /// What was asked for in vain.
+  private var idleOptions: [String] {
+    guard checkpoint != nil else { return [] }
+    return [
+      files.variant != "384p"
+        ? "--variant does nothing: a checkpoint's folders are called after theirs" : nil,
+      files.tokenizers != nil ? "--tokenizers does nothing: those of the checkpoint are taken" : nil,
+    ].compactMap(\.self)
   }
 
   private var converter: ModelConverter {
@@ -189,6 +199,7 @@ struct Convert: ParsableCommand {
       }
       throw error
     }
+    if let remark = Conversion.remarkOnWider(report) { common.say("note: \(remark)") }
     let size = report["bytes"]?.integer ?? conversion.byteCount
     common.say("\(output): \(ByteSize.text(size)) from \(ByteSize.text(conversion.sourceByteCount))")
     return report

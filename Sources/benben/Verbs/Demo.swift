@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import PyramidFlow
 import Tensors
 
 struct Demo: AsyncParsableCommand {
@@ -21,13 +22,9 @@ struct Demo: AsyncParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  private static let bundlePath = "Tests/Fixtures/shapes"
-
-  /// Where `tools/package` puts the same, beside the folder of the program.
-  private static let installedPath = "share/benben/demo"
-
   mutating func run() async throws {
-    let bundle = try findBundle()
+    let bundle = try bundle ?? BundledCheckpoint.find()
+    guard FileSystem.exists(bundle + "/golden.h5") else { throw BundledCheckpoint.missing(at: bundle) }
     do {
       try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     } catch {
@@ -48,7 +45,8 @@ struct Demo: AsyncParsableCommand {
     try await step("generate", request + ["--output", output + "/clip.mp4"], shared)
     try await step(
       "generate", request + ["--output", output + "/clip.gif"], shared + (common.quiet ? [] : ["--quiet"]))
-    common.say("\nclip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.html")
+    common.say("")
+    common.say("clip: \(output)/clip.mp4, \(output)/clip.gif; parity report: \(output)/parity.html")
     try await step(
       "verify", [model, "--golden", bundle + "/golden.mp4", "--json", output + "/video-parity.json"], shared)
     try await step(
@@ -67,33 +65,8 @@ struct Demo: AsyncParsableCommand {
   /// Runs a verb as a user would, showing the command.
   private func step(_ verb: String, _ arguments: [String], _ shared: [String]) async throws {
     let shown = arguments.map(\.quotedForShell).joined(separator: " ")
-    common.say("\n$ benben \(verb) \(shown)")
+    common.say("")
+    common.say("$ benben \(verb) \(shown)")
     try await Command.run([verb] + arguments + shared)
-  }
-
-  /// What was installed with the program, or the project's own fixtures, looked for from the program's folder and the
-  /// current one upwards.
-  private func findBundle() throws -> String {
-    if let bundle { return bundle }
-    let programs = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent()
-    if let installed = programs?.deletingLastPathComponent().appendingPathComponent(Self.installedPath).path,
-      FileManager.default.fileExists(atPath: installed + "/golden.h5")
-    {
-      return installed
-    }
-    for start in [programs, URL(fileURLWithPath: FileManager.default.currentDirectoryPath)].compactMap(\.self)
-    {
-      var folder = start.standardizedFileURL
-      while folder.pathComponents.count > 1 {
-        let candidate = folder.appendingPathComponent(Self.bundlePath).path
-        if FileManager.default.fileExists(atPath: candidate + "/golden.h5") { return candidate }
-        folder.deleteLastPathComponent()
-      }
-    }
-    throw BenbenError(
-      .missing, "the bundled checkpoint is not found", at: Self.bundlePath,
-      because:
-        "it is not installed with the program, and neither its folder nor the current one lies in a checkout",
-      remedies: ["Run it inside a checkout of the project, or name the folder: --bundle FOLDER"])
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Models
 import PyramidFlow
 import Tensors
@@ -47,6 +48,7 @@ struct DrawNoise: ParsableCommand {
   }
 
   func run() throws {
+    _ = try StagedFile(destination: output, mayReplace: force)
     if let remark = seeded.remark { common.say(remark) }
     let noise = seeded.noise()
     let source = try noise.makeSource()

@@ -176,12 +176,16 @@ struct Generate: AsyncParsableCommand {
     try OutputPlaces.requireApart(
       [output, preview, json], from: [model, image, embeddings, like, noise.noise])
     try ClipWriter.requireWritable(output, mayReplace: force)
-    if let preview { try ClipWriter.requireWritable(preview, mayReplace: force) }
+    // What a run that goes on showed already may be shown anew.
+    let isGoingOn = resume && FileSystem.exists(latentsPath)
+    if let preview { try ClipWriter.requireWritable(preview, mayReplace: force || isGoingOn) }
     try Console.requireWritable(json)
     if let embeddings, !FileSystem.exists(embeddings) { try Console.requireWritable(embeddings) }
     for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
     if let remark = noise.remark { common.say(remark) }
-    for remark in idleOptions(request) + request.remarks(variant: ReleasedVariant.named(variant)) {
+    for remark in idleOptions(request)
+      + request.remarks(variant: ReleasedVariant.named(variant), startsFromImage: image != nil)
+    {
       common.say("note: \(remark)")
     }
     let noise = try noise.chosen(like: repeated)
@@ -189,7 +193,7 @@ struct Generate: AsyncParsableCommand {
     let first = try firstFrame(request, fit)
     if let repeated {
       common.say("repeating: \(request.prompt) (\(noise.identity))")
-      for remark in repeated.remarks(on: loaded, image: first) { common.say("note: \(remark)") }
+      for remark in repeated.remarks(on: loaded, image: first, noise: noise) { common.say("note: \(remark)") }
     }
     let cache = historyCache?.caching ?? .automatic
     if dryRun {
@@ -230,7 +234,7 @@ struct Generate: AsyncParsableCommand {
     timer.end("writing")
     if resume, FileSystem.exists(latentsPath) { try FileManager.default.removeItem(atPath: latentsPath) }
     if let json { try Console.write(try JSONValue(encoding: timer.report(request, model: loaded)), to: json) }
-    common.say("\(output): \(clip.count) frames of \(clip.width)×\(clip.height)")
+    common.say("\(output): \(clip.count) frame\(clip.count == 1 ? "" : "s") of \(clip.width)×\(clip.height)")
   }
 
   /// What was asked for in vain.
@@ -241,6 +245,8 @@ struct Generate: AsyncParsableCommand {
       noise.noise != nil && noise.seeded.seed != nil ? "--seed does nothing beside --noise" : nil,
       image != nil && videoSteps != nil
         ? "--video-steps does nothing: from an image, all frames have --steps" : nil,
+      image != nil && guidanceScale != nil
+        ? "--guidance-scale does nothing: from an image, all frames have --video-guidance-scale" : nil,
       image == nil && request.latentFrames == 1 && later ? "--video-… does nothing: there is one frame" : nil,
       image == nil && request.latentFrames == 1 && request.approximation != .off
         ? "--approximate does nothing: the first frame has no history" : nil,

@@ -33,7 +33,12 @@ struct PackModel: ParsableCommand {
     let native = try NativeModel(path: model)
     try OutputPlaces.requireApart([output], from: [model, sign] + evidence)
     if evidence.isEmpty { evidence = native.evidence }
-    if !evidence.isEmpty { try VideoModel(at: model).requireEvidence(evidence) }
+    evidence = evidence.flatMap { FileSystem.isFolder($0) ? FileSystem.paths(in: $0) : [$0] }
+    if !evidence.isEmpty {
+      let model = try VideoModel(at: model)
+      try model.requireEvidence(evidence)
+      for line in model.evidenceLines(evidence) { common.say("evidence: \(line)") }
+    }
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("packing \(model)")
     var done = 0

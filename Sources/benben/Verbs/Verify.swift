@@ -86,6 +86,15 @@ struct Verify: AsyncParsableCommand {
     if traceOut != nil, !golden.isTrace {
       throw ValidationError("--trace-out is for a golden trace or a bundle, which \(self.golden) is not")
     }
+    if case .clip = golden {
+      let idle = [
+        calls.map { _ in "--calls" }, budget.map { _ in "--budget" },
+        mode == .teacherForced ? "--mode teacher-forced" : nil,
+      ].compactMap(\.self)
+      if let first = idle.first {
+        throw ValidationError("\(first) is for traces, bundles and suites: \(self.golden) holds frames alone")
+      }
+    }
     let model = try VideoModel(at: model, threads: common.threads)
     let changes = try thresholdChanges()
     let options = VerificationOptions(

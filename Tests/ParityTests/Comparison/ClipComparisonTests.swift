@@ -36,4 +36,25 @@ struct ClipComparisonTests {
     let lacksTheFirst = try result(shift: 1, frames: 5)
     #expect(lacksTheFirst.alteration?.kind == .oneFrameEarly && lacksTheFirst.explanations.count == 2)
   }
+
+  /// What passes against a video that lost much in encoding is not called another clip.
+  @Test func whatEncodingLosesIsCalledSo() throws {
+    func clip(_ level: (Int) -> Int) throws -> Clip {
+      try #require(Clip(width: 16, height: 16, bytes: (0..<768).map { UInt8(clamping: level($0)) }))
+    }
+    let (ours, golden) = (try clip { $0 * 37 % 256 }, try clip { $0 * 91 % 256 })
+    func comparison(psnr: Double, isEncoded: Bool) throws -> ClipComparison {
+      try ClipComparison(
+        mode: .freeRunning, ours, reference: golden, encoding: isEncoded ? { $0 } : nil,
+        thresholds: FrameThresholds(psnrMinDb: psnr, ssimMin: -1, identicalFraction: 0, reason: ""))
+    }
+    let passing = try comparison(psnr: 1, isEncoded: true)
+    #expect(passing.passed && passing.visibility == .encoding && passing.excesses.isEmpty)
+    #expect(try comparison(psnr: 1, isEncoded: false).visibility == .anotherClip)
+    let failing = try comparison(psnr: 99, isEncoded: true)
+    #expect(failing.visibility == .anotherClip && failing.excesses.count == 1)
+    #expect(failing.excesses[0].hasSuffix("at least 99.0 dB is asked for"))
+    let read = try JSONValue(encoding: passing).decoded(as: ClipComparison.self)
+    #expect(read == passing && read.visibility == .encoding)
+  }
 }

@@ -32,6 +32,35 @@ struct ParityReportTests {
     #expect(try JSONValue(encoding: good)["firstDivergence"] == .null)
   }
 
+  /// Frames that fail alone, and inputs that are others, do not speak against the weights.
+  @Test(arguments: [
+    (
+      [TracePath.prediction(.init(unit: 0, stage: 0, step: 0)): Float(0), .decoderOutput: 0],
+      "not those of its own tensors"
+    ),
+    (
+      [
+        .input(.init(unit: 0, stage: 0, step: 0), 0): 1, .prediction(.init(unit: 0, stage: 0, step: 0)): 0,
+      ], "its inputs are others"
+    ),
+    ([.prediction(.init(unit: 0, stage: 0, step: 0)): 1], "other weights"),
+  ])
+  func saysWhatTheTensorsSayOfFrames(errors: [TracePath: Float], words: String) throws {
+    var report = try report(
+      errors.sorted { "\($0.key)" < "\($1.key)" }.map { ($0.key, .teacherForced, $0.value) })
+    let bytes = (0..<192).map { UInt8($0 % 251) }
+    let (ours, golden) = (
+      try #require(Clip(width: 8, height: 8, bytes: bytes)),
+      try #require(Clip(width: 8, height: 8, bytes: bytes.map { 255 - $0 }))
+    )
+    let thresholds = FrameThresholds(psnrMinDb: 90, ssimMin: 0.9, identicalFraction: 1, reason: "a test")
+    report.add(
+      try ClipComparison(mode: .teacherForced, ours, reference: golden, thresholds: thresholds),
+      clip: ours, reference: golden)
+    #expect(report.clips[0].explanations.count == 1 && report.clips[0].explanations[0].contains(words))
+    #expect(report.table.contains("failed: the PSNR of the worst frame is"))
+  }
+
   @Test func nothingComparedIsNoPass() { #expect(!ParityReport.empty.passed) }
 
   @Test func isReadBackAsItWasWritten() throws {

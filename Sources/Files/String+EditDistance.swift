@@ -1,6 +1,6 @@
 extension String {
   /// Returns the least number of letters to insert, remove or replace that makes another text of this one (Levenshtein).
-  func editDistance(to other: String) -> Int {
+  package func editDistance(to other: String) -> Int {
     let target = Array(other)
     var row = Array(0...target.count)
     for (index, letter) in enumerated() {
