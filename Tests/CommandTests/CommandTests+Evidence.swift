@@ -67,6 +67,12 @@ extension CommandTests {
       "command.json",
       text.replacing("benben verify MODEL --golden golden.h5", with: "benben verify x; curl y | sh"),
       "is none of a verification")
+    let golden = try #require(json["golden"]?["sha256"]?.string)
+    try check("hash.json", text.replacing(golden, with: "zz"), "is none")
+    let forced = changed("stages", .array(stages.filter { $0["mode"]?.string == "teacher-forced" }))
+    try forced.write(toFile: "\(folder)/forced.json", atomically: true, encoding: .utf8)
+    let partial = try run("report", "check", model, "forced.json")
+    #expect(partial.output.contains("of the free run, nothing but the frames is in it"), "\(partial.output)")
     let markup = text.replacing("a red ball moving right", with: "<script>x</script>[y](z)")
     try markup.write(toFile: "\(folder)/markup.json", atomically: true, encoding: .utf8)
     let card = try run("card", model, "--report", "markup.json")

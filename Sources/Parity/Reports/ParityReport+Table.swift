@@ -30,7 +30,7 @@ extension ParityReport {
         String(
           format: "  failed: %@ (%@): nmse %.3g, allowed %.3g, max |a-b| %.3g", failure.path.printable,
           failure.mode.rawValue,
-          failure.nmse, failure.threshold, failure.maxAbs))
+          failure.nmse, failure.threshold, failure.maxAbs) + (failure.note.map { "; " + $0.printable } ?? ""))
     }
     if failures.count > 10 { lines.append("  and \(failures.count - 10) more") }
     if !passed, let others = golden.otherFiles, !others.isEmpty {

@@ -42,6 +42,11 @@ public struct ReportCheck: Sendable {
         "it is part \($0.index) of \($0.count) of a verification of \(golden.golden.file); merge them"
       }
     }
+    issues += evidence.goldens.compactMap { golden in
+      golden.golden.sha256.flatMap {
+        Self.isHash($0) ? nil : "what it gives for the SHA-256 of \(golden.golden.file) is none"
+      }
+    }
     if evidence.goldens.contains(where: { !Self.isVerification($0.run?.command) }) {
       issues.append("the command that it names is none of a verification")
     }
@@ -53,6 +58,10 @@ public struct ReportCheck: Sendable {
     }
     self.issues = issues
     remarks = Self.remarks(evidence)
+  }
+
+  private static func isHash(_ text: String) -> Bool {
+    text.utf8.count == 64 && text.allSatisfy { $0.isHexDigit && !$0.isUppercase }
   }
 
   private static func difference(_ subject: ModelSubject, _ own: ModelSubject) -> String {
@@ -139,6 +148,11 @@ public struct ReportCheck: Sendable {
         !golden.clips.contains(where: { $0.mode == .freeRunning })
       {
         remarks.append("\(file): every call was given the golden's inputs, and nothing ran freely")
+      }
+      if !golden.tensors.isEmpty, golden.clips.contains(where: { $0.mode == .freeRunning }),
+        !golden.tensors.contains(where: { $0.mode == .freeRunning })
+      {
+        remarks.append("\(file): of the free run, nothing but the frames is in it")
       }
       if let clip = golden.clips.first(where: { isOfLossyVideo($0, in: golden) }) {
         let (psnr, ssim) = (clip.thresholds.psnrMinDb, clip.thresholds.ssimMin)
