@@ -56,7 +56,11 @@ extension FileDescriptor {
   /// The path of the open file; nil when the system does not tell it.
   var realPath: String? {
     #if os(Linux)
-      try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(rawValue)")
+      let capacity = Int(PATH_MAX)
+      var path = [CChar](repeating: 0, count: capacity)
+      let length = readlink("/proc/self/fd/\(rawValue)", &path, capacity)
+      guard 0..<capacity ~= length else { return nil }
+      return String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
     #else
       var path = [CChar](repeating: 0, count: Int(PATH_MAX))
       guard fcntl(rawValue, F_GETPATH, &path) == 0 else { return nil }

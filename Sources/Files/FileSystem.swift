@@ -1,4 +1,9 @@
 import Foundation
+import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 /// Queries about paths in the file system, and paths derived from them.
 package enum FileSystem {
@@ -42,6 +47,12 @@ package enum FileSystem {
     entries(of: folder).filter { isFolder(folder + "/" + $0) }
   }
 
+  /// Throws when a path is that of a folder whose contents this user may not see.
+  package static func requireReadable(folder path: String) throws {
+    guard isFolder(path), access(path, R_OK | X_OK) != 0 else { return }
+    throw BenbenError.cannotOpen(path, Errno(rawValue: errno))
+  }
+
   /// Throws for "-", by which a user hardly means a file of that name.
   static func requireName(_ output: String) throws {
     guard output != "-" else {
@@ -54,10 +65,13 @@ package enum FileSystem {
 
   /// Throws for a name that is longer than file systems allow, with what is added to it while the output is written.
   static func requireShortName(_ output: String) throws {
-    let excess = lastComponent(partial(of: output)).utf8.count - maximumNameLength
-    guard excess > 0 else { return }
+    let length = lastComponent(output).utf8.count
+    // What is added while it is written.
+    let longest = maximumNameLength - (lastComponent(partial(of: output)).utf8.count - length)
+    guard length > longest else { return }
     throw BenbenError(
-      .cannotCreate, "cannot create", at: output, because: "its name is \(excess) bytes too long",
+      .cannotCreate, "cannot create", at: output,
+      because: "its name has \(length) bytes, of which \(longest) are possible",
       remedies: ["Give it a shorter one."])
   }
 
@@ -80,7 +94,12 @@ package enum FileSystem {
 
   /// Returns the path with all links resolved.
   package static func realPath(_ path: String) -> String {
-    URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    // What Foundation resolves ends at 1024 bytes.
+    guard let resolved = realpath(path, nil) else {
+      return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   /// Returns the path that a chain of links at a path leads to, whether anything stands there or not; the path itself

@@ -83,6 +83,16 @@ struct ScaledWeightsTests {
     #expect(TensorConversion.isLossy(tensor, to: .bf16) && !TensorConversion.isLossy(tensor, to: .f32))
   }
 
+  /// What is zero everywhere may have a scale of zero.
+  @Test func zerosMayHaveAScaleOfZero() throws {
+    let weights = try WeightFiles.open(
+      InputFile(
+        path: file([
+          ("x.weight", "F8_E4M3", "[2,2]", [0, 0x80, 0, 0]), ("x.weight_scale", "F32", "[]", Self.number(0)),
+        ])))
+    #expect(try floats(weights.tensors[0]).allSatisfy { $0 == 0 })
+  }
+
   /// An inspection says which weights have scales.
   @Test func scaledWeightsAreInspected() throws {
     let inspection = try Inspection(

@@ -66,5 +66,18 @@ struct WeightComparisonTests {
     #expect(pairing.pairs.map { $0.second?.path } == ["text_encoder_2/a.weight", nil])
     #expect(pairing.onlyInSecond.map(\.path) == ["text_encoder_2/b.weight"])
     #expect(WeightPairing(try items("file", [("odd", [1])]), model).pairs[0].second == nil)
+    // A name under a prefix is no other name for the tensor without it.
+    let both = try items(
+      "file", [("a.weight", [4]), ("b.weight", [5]), ("ema.a.weight", [4]), ("ema.b.weight", [5])])
+    let ofBoth = WeightPairing(both, model)
+    #expect(ofBoth.pairs.map { $0.second?.name } == ["a.weight", "b.weight", nil, nil])
+    let reversed = WeightPairing(model, both)
+    #expect(
+      reversed.pairs.count == 2 && reversed.onlyInSecond.map(\.name) == ["ema.a.weight", "ema.b.weight"])
+    // A file of several components is compared with all of them.
+    let several = try items("file", [("a.weight", [4]), ("b.weight", [5]), ("c.weight", [6])])
+    let ofAll = WeightPairing(several, model)
+    #expect(ofAll.pairs.map { $0.second?.component } == ["text_encoder_2", "text_encoder_2", "vae"])
+    #expect(ofAll.remarks == ["A is compared with text_encoder_2, vae of B"] && ofAll.onlyInSecond.isEmpty)
   }
 }

@@ -118,7 +118,7 @@ extension CommandTests {
     #expect(try run(arguments("whole")).code == 0)
     let interrupted = Process()
     interrupted.executableURL = Self.program
-    interrupted.arguments = arguments("parts", "--resume")
+    interrupted.arguments = arguments("parts", "--resume", "--preview", "p.png")
     interrupted.currentDirectoryURL = URL(fileURLWithPath: folder)
     interrupted.standardError = FileHandle.nullDevice
     try interrupted.run()
@@ -127,18 +127,24 @@ extension CommandTests {
     interrupted.interrupt()
     interrupted.waitUntilExit()
     #expect(interrupted.terminationStatus == 130)
-    #expect(entries == ["model", "parts.latents", "texts.safetensors", "whole"])
+    #expect(entries == ["model", "p.png", "parts.latents", "texts.safetensors", "whole"])
 
+    // What was shown is shown anew; a picture of another kind is not replaced.
+    try FileManager.default.copyItem(
+      atPath: folder + "/whole/frame_0000.png", toPath: folder + "/mine.png")
+    let lost = try run(arguments("parts", "--resume", "--preview", "mine.png"))
+    #expect(lost.code == 73 && lost.errors.contains("the output exists"), "\(lost.errors)")
+    try FileManager.default.removeItem(atPath: folder + "/mine.png")
     let other = try run(arguments("parts", "--resume", "--seed", "1"))
     #expect(other.code == 64 && other.errors.contains("another run"), "\(other.errors)")
-    let resumed = try run(arguments("parts", "--resume").filter { $0 != "--quiet" })
+    let resumed = try run(arguments("parts", "--resume", "--preview", "p.png").filter { $0 != "--quiet" })
     #expect(resumed.code == 0 && resumed.errors.contains("going on after 1 of 2"), "\(resumed.errors)")
     for frame in 0..<9 {
       let name = "frame_000\(frame).png"
       let frames = ["whole", "parts"].map { FileManager.default.contents(atPath: "\(folder)/\($0)/\(name)") }
       #expect(frames[0] != nil && frames[0] == frames[1], "\(name)")
     }
-    #expect(entries == ["model", "parts", "texts.safetensors", "whole"])
+    #expect(entries == ["model", "p.png", "parts", "texts.safetensors", "whole"])
 
     let otherText = try run(arguments("c") + ["--negative-prompt", "x"])
     #expect(otherText.code == 64 && otherText.errors.contains("another run"), "\(otherText.errors)")

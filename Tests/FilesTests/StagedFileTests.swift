@@ -90,7 +90,7 @@ struct StagedFileTests {
     try StagedFile.requireWritable(longest)
     try StagedFile.write([1], to: longest)
     let error = #expect(throws: BenbenError.self) { try StagedFile.requireWritable(longest + "b") }
-    #expect(error?.why == "its name is 1 bytes too long")
+    #expect(error?.why == "its name has 247 bytes, of which 246 are possible")
   }
 
   /// A file that another process put where the temporary one was is neither published nor removed.

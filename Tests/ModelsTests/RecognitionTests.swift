@@ -64,6 +64,7 @@ struct RecognitionTests {
       ["double_blocks.0.img_attn_qkv.weight", "txt_in.individual_token_refiner.blocks.0.norm1.weight"],
       "a HunyuanVideo transformer"
     ),
+    (["base_model.model.x_embedder.weight", "base_model.model.x.lora_A.weight"], "a LoRA"),
     (["blocks.0.self_attn.q.weight"], "a Wan transformer"),
     (["patchify_proj.weight"], "an LTX-Video transformer"),
     (

@@ -270,6 +270,15 @@ struct TokenizerTests {
       }
     }
     #expect(error?.why.contains("cut short") == true, "\(String(describing: error))")
+    // A token that was added has no merge.
+    let vocabulary = String(decoding: try #require(try Self.file("clip")("vocab.json")), as: UTF8.self)
+    let changed = [
+      "vocab.json": vocabulary.replacing("{\"!\"", with: "{\"<pad>\": 49408, \"!\""),
+      "tokenizer_config.json": "{\"pad_token\": \"<pad>\", \"model_max_length\": 77}",
+    ]
+    _ = try CLIPTokenizer(folder: "clip") { name in
+      try changed[name].map { Array($0.utf8) } ?? Self.file("clip")(name)
+    }
   }
 
   /// A model that lacks a piece of the vocabulary beside it gives every later one another id.
@@ -283,5 +292,10 @@ struct TokenizerTests {
       try T5Tokenizer.requirePieces(of: other, in: fast, folder: "tokenizer_2")
     }
     #expect(error?.why.contains("its piece 0 is") == true, "\(String(describing: error))")
+    let short = #expect(throws: BenbenError.self) {
+      try T5Tokenizer.requirePieces(
+        of: model, in: Array("{\"model\":{\"vocab\":[]}}".utf8), folder: "tokenizer_2")
+    }
+    #expect(short?.subject == "tokenizer_2/tokenizer.json")
   }
 }

@@ -73,8 +73,12 @@ struct VerificationTests {
     #expect(try kind(Golden(at: folder + "/shapes/golden.mp4")) == "clip of golden.h5")
     let temporary = try TestFolder()
     let clip = try temporary.write([0], "clip.mp4")
-    #expect { try Golden(at: clip) } throws: { ($0 as? BenbenError)?.kind == .missing }
-    #expect { try Golden(at: "absent.mp4") } throws: { ($0 as? BenbenError)?.kind == .missing }
+    #expect { try Golden(at: clip) } throws: { ($0 as? BenbenError)?.code == .traceNeeded }
+    #expect {
+      try Golden(at: "absent.mp4")
+    } throws: {
+      ($0 as? BenbenError).map { $0.kind == .missing && $0.code == nil } == true
+    }
   }
 
   @Test func aGoldenVideoIsHeldToItsEncoding() async throws {

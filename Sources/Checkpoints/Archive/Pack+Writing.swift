@@ -31,7 +31,9 @@ extension Pack {
     let sources =
       try model.filePaths.map { ($0, try model.open($0)) } + (try evidenceFiles(evidence, beside: model))
     for (path, source) in sources {
-      let parts = path.hasSuffix(".benben") ? try NativeComponent(source).parts : []
+      let component = path.hasSuffix(".benben") ? try NativeComponent(source) : nil
+      try component?.requirePadding()
+      let parts = component?.parts ?? []
       var blocks = self.blocks(parts, size: source.size)
       var checks = PartHashes(parts, path: source.path)
       var hash = Digest()

@@ -104,9 +104,11 @@ public struct Conversion {
 
   /// Returns what a report says of tensors whose values demanded wider types than were asked for; nil when none did.
   package static func remarkOnWider(_ report: JSONValue) -> String? {
-    guard let names = report["wider"]?.array?.compactMap(\.string), let first = names.first else {
-      return nil
+    let wider = (report["tensors"]?.array ?? []).filter {
+      $0["reason"]?.string.map(ComponentPlan.Row.isOfWider) ?? false
     }
+    let names = wider.map { "\($0["component"]?.string ?? "")/\($0["name"]?.string ?? "")" }
+    guard let first = names.first else { return nil }
     return names.count == 1
       ? "\(first) is kept wider than asked for, as its values demand"
       : "\(names.count) tensors are kept wider than asked for, as their values demand, \(first) first"

@@ -80,7 +80,7 @@ package enum GGUF {
   }
 
   /// Returns the error about one of the files into which a GGUF file was split.
-  package static func partOfSplit(_ path: String, _ why: String) -> BenbenError {
+  static func partOfSplit(_ path: String, _ why: String) -> BenbenError {
     malformed(
       "this is a part of a GGUF file", path, why,
       "Merge the parts into one file first, as llama-gguf-split does.")

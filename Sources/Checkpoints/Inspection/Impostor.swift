@@ -42,7 +42,10 @@ enum Impostor {
   /// Throws when a file that should hold weights is a text, such as what a server answers in place of it.
   static func refuseText(_ file: InputFile) throws {
     let head = try file.bytes(at: 0, count: min(file.size, 64))
-    guard head.allSatisfy({ 0x20..<0x7F ~= $0 || 9...13 ~= $0 }) else { return }
+    // A pickle of the oldest protocol is a text as well.
+    guard head.first != UInt8(ascii: "("), head.allSatisfy({ 0x20..<0x7F ~= $0 || 9...13 ~= $0 }) else {
+      return
+    }
     throw malformed(
       "not a file of weights", file.path, "it is a text: \(quoted(String(decoding: head, as: UTF8.self)))",
       "Download the file itself: a server may have answered with this in its place.")

@@ -138,6 +138,23 @@ package final class NativeComponent: WeightSource {
       }, format: "native component")
   }
 
+  /// Returns the indices of the parts before which the padding is not zero.
+  private func paddingIssues() throws -> [Int] {
+    var end = NativePreamble.length + headerLength
+    return try parts.enumerated().compactMap { index, part in
+      defer { end = part.range.upperBound }
+      return try input.bytes(at: end, count: part.range.lowerBound - end).allSatisfy { $0 == 0 } ? nil : index
+    }
+  }
+
+  /// Throws when padding, which no hash covers, is not zero.
+  func requirePadding() throws {
+    guard let index = try paddingIssues().first else { return }
+    throw malformed(
+      "tensor \(quoted(parts[index].tensor)) is damaged", path, "the padding before it is not zero",
+      "Copy or convert the model again.")
+  }
+
   /// Hashes every tensor, and checks the padding between tensors and the scales.
   ///
   /// The file is read, not mapped, so that a bad sector or a file that is cut short meanwhile is found damage.
@@ -146,15 +163,12 @@ package final class NativeComponent: WeightSource {
   package func integrityIssues(progress: (_ bytes: Int) throws -> Void = { _ in }) throws -> [IntegrityIssue]
   {
     var found: [IntegrityIssue] = []
-    var end = NativePreamble.length + headerLength
-    for part in parts {
+    let padding = Set(try paddingIssues())
+    for (index, part) in parts.enumerated() {
       func issue(_ why: String) { found.append(IntegrityIssue(file: path, tensor: part.tensor, why: why)) }
-      if try !input.bytes(at: end, count: part.range.lowerBound - end).allSatisfy({ $0 == 0 }) {
-        issue("the padding before it is not zero")
-      }
+      if padding.contains(index) { issue("the padding before it is not zero") }
       let hash = try input.sha256(of: part.range)
       if hash != part.sha256 { issue("its SHA-256 is \(hash), not \(part.sha256)") }
-      end = part.range.upperBound
       try progress(part.range.count)
     }
     for tensor in weightFiles().tensors {

@@ -36,6 +36,7 @@ package struct NativeModel: Sendable {
       try HubCache.requireDownloaded(path)
       throw BenbenError(.missing, "cannot open the model", at: path, because: "there is no such folder")
     }
+    try FileSystem.requireReadable(folder: path)
     guard Self.isModel(path) else {
       if !FileSystem.isFolder(path) {
         throw BenbenError(

@@ -10,11 +10,6 @@ package enum OutputPlaces {
   ///   - outputs: files and folders; nil, `-` and devices are passed over.
   ///   - inputs: files and folders; what is not there is passed over.
   package static func requireApart(_ outputs: [String?], from inputs: [String?]) throws {
-    guard outputs.count(where: { $0 == "-" }) <= 1 else {
-      throw BenbenError(
-        .usage, "two outputs have one name", at: "-", because: "one would run into the other",
-        remedies: ["Write one of them to a file."])
-    }
     var taken: Set<String> = []
     var read: Set<String> = []
     for input in inputs.compactMap({ $0 }) where FileSystem.exists(input) {

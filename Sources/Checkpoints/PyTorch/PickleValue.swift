@@ -18,4 +18,7 @@ enum PickleValue {
   case global(PickleGlobal)
   case storage(Int)
   case tensor(Int)
+
+  /// The text, if it is one.
+  var text: String? { if case .string(let text) = self { text } else { nil } }
 }

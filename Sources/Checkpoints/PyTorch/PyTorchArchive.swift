@@ -84,7 +84,11 @@ package enum PyTorchArchive {
     return WeightFiles(
       files: [file], tensors: tensors, format: "PyTorch archive",
       absorbed: dictionary.beside.map {
-        ($0, "stands beside \(quoted(dictionary.key ?? "")), whose tensors are taken")
+        (
+          $0,
+          dictionary.key.map { "stands beside \(quoted($0)), whose tensors are taken" }
+            ?? "stands beside the weights"
+        )
       })
   }
 
@@ -147,42 +151,46 @@ package enum PyTorchArchive {
       throw malformed("not a state dict", subject, "the pickle's value is no dictionary")
     }
     let items = pickle.items(top)
-    let names = items.compactMap { if case .string(let name) = $0.key { name } else { nil } }
     let model = nested(nestedKeys, in: items, pickle, depth: maximumNesting)
     let average = nested(averageKeys, in: items, pickle, depth: maximumNesting)
     let averaged = (average?.items ?? []).compactMap { key, value -> Item? in
       guard case .string(let name) = key, case .tensor = value else { return nil }
       return (.string(WeightFiles.averagePrefixes[0] + name), value)
     }
+    guard model != nil || !averaged.isEmpty else { return StateDictionary(items: items) }
     // Tensors of the top are those of the model, or stand beside a nested one, as a count of steps does.
-    guard hasTensors(model?.items ?? []) || !averaged.isEmpty || model != nil && !hasTensors(items) else {
-      return StateDictionary(items: items)
-    }
-    let used = [model?.key, averaged.isEmpty ? nil : average?.key]
+    let own = tensorCount(items)
+    let isOwn = own > tensorCount(model?.items ?? []) && 2 * own >= averaged.count
+    let keys = [model?.key, averaged.isEmpty ? nil : average?.key].compactMap(\.self)
+    let others = items.filter { item in !keys.contains { $0 == item.key.text } }
+    let names = (isOwn ? [] : others).compactMap { $0.key.text }
     return StateDictionary(
-      items: (model?.items ?? []) + averaged, key: model?.key ?? average?.key,
-      beside: names.filter { !used.contains($0) })
+      items: (isOwn ? others : model?.items ?? []) + averaged, key: isOwn ? nil : keys.first,
+      beside: names + (isOwn ? [model?.key].compactMap(\.self) : model?.beside ?? [])
+        + (average?.beside ?? []))
   }
 
   private typealias Item = (key: PickleValue, value: PickleValue)
   /// The most dictionaries in each other.
   private static let maximumNesting = 4
 
-  private static func hasTensors(_ items: [Item]) -> Bool {
-    items.contains { if case .tensor = $0.value { true } else { false } }
+  private static func tensorCount(_ items: [Item]) -> Int {
+    items.count { if case .tensor = $0.value { true } else { false } }
   }
 
-  /// Returns the first of some keys with the items of the dictionary under it, which may be nested once more.
+  /// Returns the first of some keys with the items of the dictionary under it, which may be nested once more, and the names of
+  /// what stands beside these.
   private static func nested(
     _ keys: [String], in items: [Item], _ pickle: PickleReader, depth: Int
-  ) -> (key: String, items: [Item])? {
+  ) -> (key: String, items: [Item], beside: [String])? {
     for wanted in keys {
       for case (.string(wanted), .dictionary(let found)) in items {
         let inner = pickle.items(found)
         guard depth > 1, let deeper = nested(nestedKeys, in: inner, pickle, depth: depth - 1),
-          hasTensors(deeper.items) || !hasTensors(inner)
-        else { return (wanted, inner) }
-        return (wanted, deeper.items)
+          tensorCount(deeper.items) > tensorCount(inner) || tensorCount(inner) == 0
+        else { return (wanted, inner, []) }
+        let others = inner.compactMap { $0.key.text }.filter { $0 != deeper.key }
+        return (wanted, deeper.items, others + deeper.beside)
       }
     }
     return nil

@@ -45,6 +45,7 @@ package struct CheckpointFolder {
           "Give the folder that holds causal_video_vae, text_encoder, … and a diffusion_transformer_*."
         ])
     }
+    try FileSystem.requireReadable(folder: path)
     let root = FileSystem.realPath(path)
     // The hub's cache keeps each file of a snapshot as a link into the repository's `blobs`.
     let parts = root.split(separator: "/").map(String.init)

@@ -89,6 +89,15 @@ extension WeightFiles {
 }
 
 extension TensorDescriptor {
+  /// Returns whether all of its eight-bit numbers are zero, whatever their signs.
+  private func isZero() throws -> Bool {
+    var chunks = try TensorChunks(self)
+    while let chunk = try chunks.next() {
+      guard chunk.allSatisfy({ type == .i8 ? $0 == 0 : $0 & 0x7F == 0 }) else { return false }
+    }
+    return true
+  }
+
   /// Returns the tensor with the scale that another one holds: one number or, for integers, one a row.
   fileprivate func scaled(by scale: TensorDescriptor) throws -> TensorDescriptor {
     let count = scale.shape.reduce(1, *)
@@ -109,8 +118,8 @@ extension TensorDescriptor {
     var value: Float = 0
     var conversion = try TensorConversion(scale, to: .f32)
     _ = try conversion.next { value = $0.loadUnaligned(as: Float.self) }
-    // The largest number of any eight-bit type. Nothing that is worth a scale is lost by one of 0.
-    guard (value * 57344).isFinite, value != 0 else { throw fault("it is \(value)") }
+    // The largest number of any eight-bit type. What is zero everywhere may have a scale of zero; anything else is lost by it.
+    guard try (value * 57344).isFinite && (value != 0 || isZero()) else { throw fault("it is \(value)") }
     return with(uniformScale: value)
   }
 }

@@ -54,7 +54,7 @@ package struct WeightFiles {
     try HubCache.requireDownloaded(path)
     if FileSystem.isFolder(path) {
       let components = FileSystem.folders(in: path).filter { FileSystem.exists("\(path)/\($0)/config.json") }
-      guard components.isEmpty || FileSystem.exists(path + "/config.json") else {
+      guard components.isEmpty || FileSystem.files(in: path).contains(where: isNamedLikeOne) else {
         throw malformed(
           "a folder of several components", path, "it holds \(components.joined(separator: ", "))",
           "Name one of them.")

@@ -54,6 +54,11 @@ public enum ClipReader {
     try ReaderProcess.isOn ? ClipProcess.comment(of: path) : commentHere(of: path)
   }
 
+  /// Returns whether a file is a preview that a run left (``ClipWriter/writePreview(_:to:)``), and which says so.
+  package static func isPreview(_ path: String) -> Bool {
+    FileSystem.exists(path) && (try? comment(of: path)) == ClipWriter.previewComment
+  }
+
   /// Reads a comment in this process.
   static func commentHere(of path: String) throws -> String? {
     let file = try frames(of: path)?.first ?? path

@@ -20,12 +20,13 @@ struct TIFFDirectory {
     head.starts(with: [0x49, 0x49, 0x2A, 0]) || head.starts(with: [0x4D, 0x4D, 0, 0x2A])
   }
 
-  /// The first value of an entry, one of 16 bits; nil without the entry.
+  /// The first value of an entry, one of 8, 16 or 32 bits; nil without the entry.
   subscript(tag: Int) -> Int? {
     guard let start = number(4, 4), let count = number(start, 2) else { return nil }
     for entry in (0..<count).map({ start + 2 + 12 * $0 }) {
       guard let found = number(entry, 2) else { return nil }
-      if found == tag { return number(entry + 8, 2) }
+      // Types 1, 3 and 4 are of one, two and four bytes.
+      if found == tag { return number(entry + 8, [1: 1, 4: 4][number(entry + 2, 2) ?? 0] ?? 2) }
     }
     return nil
   }

@@ -76,6 +76,14 @@ public enum ClipWriter {
     try staged.commit()
   }
 
+  /// Writes a frame of a run that is not finished, marked as such: another preview may replace it.
+  package static func writePreview(_ frame: Clip, to path: String) throws {
+    try write(frame, framesPerSecond: 1, to: path, comment: previewComment)
+  }
+
+  /// What marks a preview.
+  static let previewComment = "a preview of Benben's"
+
   /// Writes a clip as ``write(_:framesPerSecond:to:quality:comment:mayReplace:)`` does and, when its destination fails, keeps it under
   /// another name beside it or in the system's temporary folder: it took long to make.
   ///

@@ -175,10 +175,12 @@ package struct RecognizedWeights: Equatable, Sendable {
 
   /// Returns what weights are of which no component was recognised, and what to do about it; nil when nothing is known.
   package static func answer(on names: Set<String>) -> (what: String, remedy: String?)? {
-    if let prefix = unknownPrefix(in: names) {
+    let foreign = foreign(in: names)
+    // A LoRA may hold whole tensors beside its changes.
+    if foreign?.hasPrefix("a LoRA") != true, let prefix = unknownPrefix(in: names) {
       return ("something whose names start with the unknown prefix \"\(prefix.prefix(100))\"", prefixRemedy)
     }
-    return foreign(in: names).map { ($0, remedy(forForeign: $0)) }
+    return foreign.map { ($0, remedy(forForeign: $0)) }
   }
 
   /// Returns a prefix of a component's tensor names that no rule lists, for messages, or nil when there is none.

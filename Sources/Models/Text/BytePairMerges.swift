@@ -66,4 +66,27 @@ struct BytePairMerges {
     }
     return parts.compactMap { $0 }
   }
+
+  /// Throws when entries of a vocabulary are left that no merge makes, as of a file that was cut short.
+  ///
+  /// A vocabulary that holds all bytes, at a word's end and elsewhere, was made together with its merges; a smaller one is a
+  /// test's.
+  ///
+  /// - Parameter added: tokens that were added to it, the marks of start and end among them.
+  func requireComplete(for vocabulary: [String: Int], except added: Set<String>, _ path: String) throws {
+    let units = 2 * 256
+    guard vocabulary.count >= units,
+      vocabulary.count - units - added.count(where: { vocabulary[$0] != nil }) > ranks.count
+    else { return }
+    let made = Set(ranks.keys.map { $0.left + $0.right })
+    func isUnit(_ entry: String) -> Bool {
+      (entry.hasSuffix("</w>") ? entry.dropLast(4) : entry[...]).unicodeScalars.count == 1
+    }
+    let unmade = vocabulary.keys.filter { !made.contains($0) && !added.contains($0) && !isUnit($0) }
+    guard let first = unmade.min() else { return }
+    throw tokenizerFault(
+      path,
+      "of the vocabulary, \(unmade.count) entries are made by no merge, such as \"\(first.prefix(40))\": it is cut short"
+    )
+  }
 }

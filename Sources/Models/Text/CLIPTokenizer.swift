@@ -39,13 +39,6 @@ package struct CLIPTokenizer {
     }
     self.vocabulary = vocabulary
     merges = try Self.merges(try required("merges.txt"), folder + "/merges.txt")
-    // Bytes at a word's end and elsewhere, the marks of start and end, and what a merge makes, one entry each.
-    let made = vocabulary.count - 2 * 256 - 2
-    guard merges.ranks.count >= made else {
-      throw tokenizerFault(
-        folder + "/merges.txt",
-        "it holds \(merges.ranks.count) merges for \(made) entries of the vocabulary: it is cut short")
-    }
 
     let config = try Self.parse(try required("tokenizer_config.json"), folder + "/tokenizer_config.json")
     let map = try file("special_tokens_map.json").map {
@@ -64,6 +57,11 @@ package struct CLIPTokenizer {
     let unknown = try special("unk_token", default: end.text)
     let padding = try special("pad_token", default: end.text)
     added = AddedTokens([start, end, unknown, padding])
+    let declared = [config["added_tokens_decoder"], map].flatMap { Array(($0?.object ?? [:]).values) }
+      .compactMap { $0.string ?? $0["content"]?.string }
+    try merges.requireComplete(
+      for: vocabulary, except: Set([start, end, unknown, padding].map(\.text) + declared),
+      folder + "/merges.txt")
     self.start = start.id
     self.end = end.id
     self.unknown = unknown.id

@@ -58,18 +58,23 @@ package struct T5Tokenizer {
   /// Throws when a model has other pieces than the vocabulary of the `tokenizers` library's file beside it begins with: one of
   /// them is damaged, or of another release.
   static func requirePieces(of model: [UInt8], in fast: [UInt8], folder: String) throws {
-    let vocabulary = (try? JSONValue(parsing: fast))?["model"]?["vocab"]?.array ?? []
     let texts: [[UInt8]]
     do { texts = try SentencePieceModel(model).texts } catch {
       throw tokenizerFault(folder + "/spiece.model", error.reason)
     }
+    let vocabulary = (try? JSONValue(parsing: fast))?["model"]?["vocab"]?.array ?? []
+    guard vocabulary.count >= texts.count else {
+      throw tokenizerFault(
+        folder + "/tokenizer.json",
+        "its vocabulary has \(vocabulary.count) pieces, that of spiece.model \(texts.count)")
+    }
     for (id, text) in texts.enumerated() {
-      let other = id < vocabulary.count ? vocabulary[id].array?.first?.string : nil
-      guard other?.utf8.elementsEqual(text) == true else {
+      let other = vocabulary[id].array?.first?.string ?? ""
+      guard other.utf8.elementsEqual(text) else {
         throw tokenizerFault(
           folder + "/spiece.model",
-          "its piece \(id) is \"\(String(decoding: text, as: UTF8.self).prefix(40))\", in tokenizer.json it is "
-            + (other.map { "\"\($0.prefix(40))\"" } ?? "missing"))
+          "its piece \(id) is \"\(String(decoding: text, as: UTF8.self).prefix(40))\", in tokenizer.json it is \"\(other.prefix(40))\": one of both is of another model"
+        )
       }
     }
   }

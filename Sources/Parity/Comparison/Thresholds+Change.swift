@@ -11,11 +11,11 @@ extension Thresholds {
     private let metric: Metric
     private let value: Double
 
-    /// Reads a change; nil unless it is of that form and a clip can reach the value.
+    /// Reads a change; nil unless it is of that form and the value is finite.
     public init?(_ text: String) {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
       guard parts.count == 2, let metric = Metric(rawValue: parts[0]), let value = Double(parts[1]),
-        value.isFinite, value <= 1 || ![.ssim, .identical].contains(metric)
+        value.isFinite
       else { return nil }
       (self.metric, self.value) = (metric, value)
     }

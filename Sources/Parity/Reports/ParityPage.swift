@@ -60,7 +60,17 @@ public enum ParityPage {
   /// Reads the JSON of a report, or the data of its page.
   ///
   /// - Throws: ``BenbenError`` when the file is neither.
-  package static func json(at path: String) throws -> JSONValue {
+  package static func json(at path: String) throws -> JSONValue { try read(path).json }
+
+  /// Returns whether a file is the page of a report as this version writes it, or no page; what else a page holds, nobody has
+  /// vouched for.
+  package static func isOwn(_ path: String, of report: SuiteReport) throws -> Bool {
+    let (_, page) = try read(path)
+    return try page.map { try $0.elementsEqual(html(report).utf8) } ?? true
+  }
+
+  /// Reads the JSON of a report, or the data of its page with the page.
+  private static func read(_ path: String) throws -> (json: JSONValue, page: [UInt8]?) {
     let page = try InputFile.contents(of: path, limit: maximumPage)
     let data = page.withUnsafeBufferPointer { page -> Range<Int> in
       guard let start = page.firstRange(ofBytes: opening, from: 0)?.upperBound,
@@ -69,7 +79,7 @@ public enum ParityPage {
       return start..<end
     }
     do {
-      return try JSONValue(parsing: Array(page[data]))
+      return (try JSONValue(parsing: Array(page[data])), data.count < page.count ? page : nil)
     } catch {
       throw BenbenError(.malformed, "no report of a verification", at: path, because: "\(error)")
     }

@@ -120,6 +120,9 @@ public final class GoldenTrace: Sendable {
     return file.shape(of: name) == nil ? nil : try file.tensor(name)
   }
 
+  /// Returns the shape of a dataset, or nil when it was not recorded.
+  package func shape(of dataset: TracePath) -> Shape? { file.shape(of: dataset.description) }
+
   /// Returns a dataset as f32 of exactly this shape, where −1 matches any size, or nil when it was not recorded.
   package func tensor(_ dataset: TracePath, shape expected: Shape) throws -> Tensor? {
     let name = dataset.description

@@ -37,7 +37,15 @@ struct SingleFileImporter {
       order.firstIndex(of: $0.name) ?? 0 < order.firstIndex(of: $1.name) ?? 0
     }
     var conversion = Conversion(
-      plans: try components.map { try ReleaseImporter.plan($0, of: family, request: request) },
+      plans: try components.map { component in
+        do {
+          return try ReleaseImporter.plan(component, of: family, request: request)
+        } catch let error as BenbenError {
+          // What is missing may be in the other parts.
+          let remedy = component.weights.files.count == 1 ? Self.remedyForPart(error.subject) : nil
+          throw error.with(remedies: remedy.map { [$0] })
+        }
+      },
       auxiliary: try auxiliary(family, hasText: !clipWeights.isEmpty || files.t5 != nil), family: family.name,
       request: request)
     if clipWeights.map(\.path) != opened.filter({ $0.recognized.role == .clip }).map(\.path) {
@@ -98,21 +106,20 @@ struct SingleFileImporter {
       .map(\.element)
   }
 
-  /// Throws for one of several files that are one only together.
-  private func requireWhole(_ path: String) throws {
+  /// Returns what to do about a file whose name says that it is one of several; nil for any other.
+  private static func remedyForPart(_ path: String) -> String? {
     guard let part = FileSystem.lastComponent(path).firstMatch(of: /-(\d{5})-of-(\d{5})\./),
       part.output.2 != "00001", !FileSystem.isFolder(path), !path.lowercased().hasSuffix(".json")
-    else { return }
-    let why = "its name says that it is number \(Int(part.output.1) ?? 0) of \(Int(part.output.2) ?? 0)"
-    if path.lowercased().hasSuffix(".gguf") { throw GGUF.partOfSplit(path, why) }
-    throw BenbenError(
-      .malformed, "this is a part of the weights", at: path, because: why,
-      remedies: ["Name the index of all parts, or the folder in which they lie together."])
+    else { return nil }
+    let place = "By its name it is number \(Int(part.output.1) ?? 0) of \(Int(part.output.2) ?? 0): "
+    return place
+      + (path.lowercased().hasSuffix(".gguf")
+        ? "merge the parts into one file first, as llama-gguf-split does."
+        : "name the index of all parts, or the folder in which they lie together.")
   }
 
   /// Opens the weights in a file that match the role it was named for; a file may hold two CLIPs.
   private func open(_ path: String, as role: ModelFamily.Role) throws -> [OpenedWeights] {
-    try requireWhole(path)
     let file = try WeightFiles.openAny(path)
     func recognized(_ trained: TrainedWeights?) -> (WeightFiles, Set<String>, [RecognizedWeights]) {
       let stored = file.choosing(trained)
@@ -141,7 +148,7 @@ struct SingleFileImporter {
         .malformed, "these are not the weights of a \(role.title)", at: path,
         because: answer.map { "they are those of \($0.0)" } ?? held
           ?? "they are \(weights.tensors.count) tensors of something else",
-        remedies: [answer?.1].compactMap(\.self))
+        remedies: [Self.remedyForPart(path) ?? answer?.1].compactMap(\.self))
     }
     let most = role == .clip ? 2 : 1
     guard matching.count <= most else {

@@ -11,7 +11,14 @@ extension Pipeline.Value {
       case .decoderInput(let latents): (latents, "the decoder's input")
       case .decoded(let region): (region.values, "a part of the decoded clip")
       }
-    guard !FloatConversion.isFinite(UnsafeRawBufferPointer(tensor.elements), .f32) else { return }
+    try tensor.requireFinite(what, in: model)
+  }
+}
+
+extension Tensor {
+  /// Throws when a tensor that a run computed, such as "the decoder's input", holds what is no number.
+  func requireFinite(_ what: String, in model: NativeModel) throws {
+    guard !FloatConversion.isFinite(UnsafeRawBufferPointer(elements), .f32) else { return }
     throw BenbenError(
       .malformed, "the clip would be black", at: model.path,
       because: "\(what) holds NaN or infinity: weights are damaged, or values left the range of their type",

@@ -113,6 +113,11 @@ package struct Pipeline {
     let results = try encoders.encode(tokens, in: parts.context) {
       try onEvent(.encoded(block: $0, of: $1))
     }
+    for result in results {
+      for tensor in [result.tokens, result.pooled] {
+        try tensor.requireFinite("the embedding of a text", in: parts.native)
+      }
+    }
     try resume?.keep(results, of: texts)
     return results
   }

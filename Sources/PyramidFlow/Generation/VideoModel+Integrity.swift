@@ -11,21 +11,24 @@ extension VideoModel {
   public nonisolated func checkIntegrity(
     onProgress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
   ) throws -> IntegrityReport {
-    IntegrityReport(try native.integrityIssues(progress: onProgress) + tokenizerIssues())
+    IntegrityReport(try native.integrityIssues(progress: onProgress) + native.tokenizerIssues())
   }
 
+}
+
+extension NativeModel {
   /// Returns what is wrong with tokenizers whose files are as they were written, and no tokenizer.
-  private nonisolated func tokenizerIssues() throws -> [IntegrityIssue] {
-    guard let family = ModelFamily.named(native.family) else { return [] }
+  package func tokenizerIssues() throws -> [IntegrityIssue] {
+    guard let family = ModelFamily.named(self.family) else { return [] }
     let encoders = family.clipComponents + [family.t5Component]
     return try family.tokenizers.compactMap { folder, _ -> IntegrityIssue? in
-      guard native.auxiliaryFileNames.contains(where: { $0.hasPrefix(folder + "/") }) else { return nil }
+      guard auxiliaryFileNames.contains(where: { $0.hasPrefix(folder + "/") }) else { return nil }
       let encoder = encoders.first {
-        ModelFamily.tokenizer(of: $0) == folder && native.componentNames.contains($0)
+        ModelFamily.tokenizer(of: $0) == folder && componentNames.contains($0)
       }
       do {
-        try family.requireTokenizer(folder, config: encoder.map { try native.component($0).config }) {
-          try native.auxiliaryFile("\(folder)/\($0)")
+        try family.requireTokenizer(folder, config: encoder.map { try component($0).config }) {
+          try auxiliaryFile("\(folder)/\($0)")
         }
         return nil
       } catch let error as BenbenError where error.kind == .malformed || error.kind == .missing {

@@ -31,7 +31,7 @@ public struct EvidenceReport: Sendable {
     guard schema == ParityReport.schema else {
       isSingle = false
       report = try SuiteReport(json: json, path: path)
-      isConsistent = try report.json == json.withoutClips
+      isConsistent = try report.json == json.withoutClips && ParityPage.isOwn(path, of: report)
       return
     }
     isSingle = true

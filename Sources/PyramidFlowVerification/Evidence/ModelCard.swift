@@ -85,7 +85,10 @@ public struct ModelCard: Sendable {
     guard [card.contents, card.source].allSatisfy(text.containsBytes) else {
       throw fault("its components, sources or their hashes are others", "Make one of this model.")
     }
-    guard (card.parity + [card.repetition]).allSatisfy(text.containsBytes) else {
+    // Cards of versions before do not tell goldens of one name apart.
+    guard card.parity.allSatisfy(text.containsBytes),
+      [true, false].contains(where: { text.containsBytes(of: card.repetition(tellsGoldensApart: $0)) })
+    else {
       throw fault(
         "its numbers are not those of the reports that go with it",
         "Give the reports that it was made of, and the card as it was made; text beside may be added.")
@@ -102,7 +105,8 @@ public struct ModelCard: Sendable {
 
   /// The card, in Markdown with front matter.
   public var text: String {
-    ([frontMatter, introduction, contents, source] + parity + [repetition]).joined(separator: "\n\n") + "\n"
+    ([frontMatter, introduction, contents, source] + parity + [repetition(tellsGoldensApart: true)]).joined(
+      separator: "\n\n") + "\n"
   }
 
   // MARK: Parts
@@ -246,14 +250,15 @@ public struct ModelCard: Sendable {
       .compactMap { $0 }.joined(separator: ", ")
   }
 
-  private var repetition: String {
+  private func repetition(tellsGoldensApart: Bool) -> String {
     let goldens = checks.flatMap { $0.evidence.goldens }
     let runs = goldens.compactMap(\.run)
     // One name may be that of several goldens.
     let hashes = Dictionary(grouping: goldens, by: \.golden.file).mapValues { Set($0.map(\.golden.sha256)) }
     let verifications = goldens.compactMap { report -> String? in
       guard let command = report.run?.command else { return nil }
-      guard let hash = report.golden.sha256, hashes[report.golden.file]?.count ?? 0 > 1 else {
+      guard tellsGoldensApart, let hash = report.golden.sha256, hashes[report.golden.file]?.count ?? 0 > 1
+      else {
         return command
       }
       return "\(command)  # with the \(report.golden.file) of SHA-256 \(hash.prefix(12))…"

@@ -1,4 +1,5 @@
 import Checkpoints
+import Clips
 import Files
 import JSON
 import Parity
@@ -97,9 +98,52 @@ public struct ReportCheck: Sendable {
       let paths = report.tensors.filter { $0.mode == mode }.map(\.path)
       if Set(paths).count != paths.count { return "of \(file), it holds a tensor twice" }
     }
-    return report.tensors.first { !$0.isConsistent }.map {
-      "of \(file), the ratio at \($0.path) is not that of its error"
+    if let tensor = report.tensors.first(where: { !$0.isConsistent }) {
+      return "of \(file), the ratio at \(tensor.path) is not that of its error"
     }
+    return report.clips.allSatisfy(isPossible) ? nil : "of \(file), the numbers of its frames are none"
+  }
+
+  /// Whether the numbers of frames can be those of any.
+  private static func isPossible(_ clip: ClipComparison) -> Bool {
+    0...1 ~= clip.identicalFraction && 0...255 ~= clip.maxAbs && (!clip.passed || clip.explanations.isEmpty)
+      && clip.frames.allSatisfy { frame in
+        -1...1 ~= frame.ssim && frame.psnrDb <= ClipMetrics.identicalPSNR && 0...1 ~= frame.flip ?? 0
+          && frame.temporalPsnrDb ?? 0 <= ClipMetrics.identicalPSNR
+      }
+  }
+
+  /// What a verification of a whole run compares, by the beginnings of paths.
+  private static let kinds: [(path: String, name: String, modes: [ComparisonMode])] = [
+    ("text/", "the texts", [.teacherForced]), ("scheduler/", "the schedule", [.teacherForced]),
+    ("dit/", "the transformer's calls", [.teacherForced]),
+    ("latents/", "the latents", [.teacherForced, .freeRunning]),
+    ("vae/output", "the decoder's output", [.teacherForced, .freeRunning]),
+  ]
+
+  /// Returns what a report leaves out of what a verification of a run compares; nil when it is all there, or only frames could
+  /// be compared.
+  private static func gaps(_ report: ParityReport) -> String? {
+    guard !report.tensors.isEmpty else { return nil }
+    var gaps: [String] = []
+    for mode in ComparisonMode.allCases {
+      let paths = report.tensors.filter { $0.mode == mode }.map(\.path)
+      let hasFrames = report.clips.contains { $0.mode == mode }
+      guard !paths.isEmpty || hasFrames else { continue }
+      let missing = kinds.filter { kind in
+        kind.modes.contains(mode) && !paths.contains { $0.hasPrefix(kind.path) }
+      }
+      gaps += (missing.map(\.name) + (hasFrames ? [] : ["the frames"])).map { "\($0) (\(mode.rawValue))" }
+    }
+    return gaps.isEmpty ? nil : gaps.joined(separator: ", ")
+  }
+
+  /// The number of the transformer's calls that a report's schedule has.
+  private static func scheduledCalls(_ report: ParityReport) -> Int {
+    report.tensors.filter {
+      $0.mode == .teacherForced && TracePath.kind(of: $0.path) == "scheduler/timesteps"
+    }
+    .reduce(0) { $0.addingReportingOverflow($1.count).partialValue }
   }
 
   /// Returns how a golden was judged more loosely than a model of its types is; nil when it was not.
@@ -149,10 +193,11 @@ public struct ReportCheck: Sendable {
       {
         remarks.append("\(file): every call was given the golden's inputs, and nothing ran freely")
       }
-      if !golden.tensors.isEmpty, golden.clips.contains(where: { $0.mode == .freeRunning }),
-        !golden.tensors.contains(where: { $0.mode == .freeRunning })
-      {
-        remarks.append("\(file): of the free run, nothing but the frames is in it")
+      if let gaps = gaps(golden) { remarks.append("\(file): it says nothing of \(gaps)") }
+      let scheduled = scheduledCalls(golden)
+      if golden.callsInRun == nil, 1..<max(scheduled, 1) ~= golden.callsCompared {
+        remarks.append(
+          "\(file): \(golden.callsCompared) of \(scheduled) calls of the transformer were compared")
       }
       if let clip = golden.clips.first(where: { isOfLossyVideo($0, in: golden) }) {
         let (psnr, ssim) = (clip.thresholds.psnrMinDb, clip.thresholds.ssimMin)

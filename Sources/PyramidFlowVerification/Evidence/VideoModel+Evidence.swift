@@ -30,5 +30,13 @@ extension VideoModel {
     }
   }
 
+  /// Returns the reports and cards of a folder, or the file itself.
+  public nonisolated static func evidence(at path: String) -> [String] {
+    guard FileSystem.isFolder(path) else { return [path] }
+    return FileSystem.paths(in: path).filter { file in
+      [".json", ".html", ".md"].contains(where: file.hasSuffix)
+    }
+  }
+
   private static func isCard(_ path: String) -> Bool { path.hasSuffix(".md") }
 }

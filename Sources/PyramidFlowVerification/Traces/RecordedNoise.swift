@@ -18,11 +18,12 @@ struct RecordedNoise: NoiseSource {
 
   private func recorded(_ path: TracePath, _ shape: Shape) throws -> Tensor {
     let wanted = [1] + shape
-    guard let tensor = try trace.tensor(path), tensor.shape == wanted else {
+    let recorded = trace.shape(of: path)
+    guard recorded == wanted, let tensor = try trace.tensor(path) else {
       let request = trace.request
       throw BenbenError(
         .malformed, "the trace has not the noise that this run needs", at: trace.place(of: path),
-        because: try trace.tensor(path).map { "its shape is \($0.shape.text), the run needs \(wanted.text)" }
+        because: recorded.map { "its shape is \($0.text), the run needs \(wanted.text)" }
           ?? "it was not recorded",
         remedies: [
           "Ask for the run that was recorded: \(request.width)×\(request.height), \(request.latentFrames) latent frames, "

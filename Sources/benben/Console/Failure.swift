@@ -45,8 +45,10 @@ enum Failure {
     let verb = Command.configuration.subcommands.first {
       $0._commandName == CommandLine.arguments.dropFirst().first
     }
-    let unknown = verb.flatMap(unknownOption(of:)).map { [$0] }
-    let message = unknown ?? Command.message(for: error).split(separator: "\n").map(String.init)
+    let complaint = Command.message(for: error).split(separator: "\n").map(String.init)
+    let isOfValue = complaint.first?.hasPrefix("Missing value") == true
+    let unknown = isOfValue ? nil : verb.flatMap(unknownOption(of:)).map { [$0] }
+    let message = unknown ?? complaint
     Console.error("usage: arguments: \(message.first ?? "")")
     for line in message.dropFirst() { Console.note("  " + line) }
     if let form = verb.flatMap({ Self.form(of: message.first ?? "", in: $0) }) { Console.note("  " + form) }
@@ -67,7 +69,7 @@ enum Failure {
     guard
       let word = words.first(where: { $0.wholeMatch(of: /-[a-z]|--.+/) != nil && !known.contains($0) })
     else { return nil }
-    let near = known.filter { $0.hasPrefix("--") && word.editDistance(to: $0) <= 3 }
+    let near = known.filter { $0.hasPrefix("--") && word.editDistance(to: $0) <= min(3, word.count / 3) }
       .min { word.editDistance(to: $0) < word.editDistance(to: $1) }
     return "Unknown option '\(word)'." + (near.map { " Did you mean '\($0)'?" } ?? "")
   }

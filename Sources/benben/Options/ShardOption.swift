@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import PyramidFlowVerification
 
 /// A part of a suite, counted from 1: I/N.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import JSON
+import PyramidFlow
 import Tensors
 
 struct Check: ParsableCommand {
@@ -26,7 +27,7 @@ struct Check: ParsableCommand {
       try native.integrityIssues { file, bytes in
         done += bytes
         try progress.update("checking \(file)", done: min(done, total), of: total, rate: ProgressLine.bytes)
-      })
+      } + native.tokenizerIssues())
     for item in report.damage {
       Console.error("damaged: \(item.file)\(item.tensor.map { ": tensor \($0)" } ?? ""): \(item.why)")
     }

@@ -176,9 +176,11 @@ struct Generate: AsyncParsableCommand {
     try OutputPlaces.requireApart(
       [output, preview, json], from: [model, image, embeddings, like, noise.noise])
     try ClipWriter.requireWritable(output, mayReplace: force)
-    // What a run that goes on showed already may be shown anew.
-    let isGoingOn = resume && FileSystem.exists(latentsPath)
-    if let preview { try ClipWriter.requireWritable(preview, mayReplace: force || isGoingOn) }
+    if let preview {
+      // What a run that goes on showed before may be shown anew.
+      let isOwn = resume && FileSystem.exists(latentsPath) && ClipReader.isPreview(preview)
+      try ClipWriter.requireWritable(preview, mayReplace: force || isOwn)
+    }
     try Console.requireWritable(json)
     if let embeddings, !FileSystem.exists(embeddings) { try Console.requireWritable(embeddings) }
     for line in try loaded.memoryPlan(for: request, variant: variant).lines { common.say(line) }
@@ -222,7 +224,7 @@ struct Generate: AsyncParsableCommand {
       timer.observe(event)
       if case .previewed(let frame, _, _) = event, let preview {
         // A look at it is not worth the run.
-        do { try ClipWriter.write(frame, framesPerSecond: 1, to: preview) } catch {
+        do { try ClipWriter.writePreview(frame, to: preview) } catch {
           Console.note("note: \(error)")
         }
       }

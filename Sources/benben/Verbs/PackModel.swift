@@ -31,9 +31,9 @@ struct PackModel: ParsableCommand {
 
   mutating func run() throws {
     let native = try NativeModel(path: model)
+    evidence = evidence.flatMap(VideoModel.evidence(at:))
     try OutputPlaces.requireApart([output], from: [model, sign] + evidence)
     if evidence.isEmpty { evidence = native.evidence }
-    evidence = evidence.flatMap { FileSystem.isFolder($0) ? FileSystem.paths(in: $0) : [$0] }
     if !evidence.isEmpty {
       let model = try VideoModel(at: model)
       try model.requireEvidence(evidence)

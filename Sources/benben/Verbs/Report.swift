@@ -35,7 +35,8 @@ struct Report: ParsableCommand {
       abstract: "Tell whether reports are evidence for a model, without running it.",
       discussion: """
         A report is one if it is of this very model, its verdicts follow from its numbers, and it was judged no more loosely \
-        than the model's types ask for. Whether the numbers were ever computed, only verify tells.
+        than the model's types ask for. Whether the numbers were ever computed, only verify tells; whether the weights are \
+        whole, check.
         """)
 
     @Argument(help: "The model folder.", completion: .directory)
