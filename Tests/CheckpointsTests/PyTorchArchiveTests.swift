@@ -86,20 +86,20 @@ struct PyTorchArchiveTests {
     }
     // A count of steps that is a tensor stands beside the weights as one that is a number does.
     func entry(_ name: String, _ value: [UInt8]) -> [UInt8] { Pickle.text(name) + value + [0x73] }
-    let weights = [0x7D] + ["w", "x", "y"].flatMap { entry($0, Pickle.tensor()) }
+    let weights: [UInt8] = [0x7D] + ["w", "x", "y"].flatMap { entry($0, Pickle.tensor()) }
     for (key, names) in [("model", ["w", "x", "y"]), ("ema", ["ema.w", "ema.x", "ema.y"])] {
       let pickle = Pickle.file([0x7D] + entry(key, weights) + entry("step", Pickle.tensor()))
       let opened = try open(ZipBuilder(pickle: pickle).bytes)
       #expect(opened.tensors.map(\.name) == names && opened.absorbed.map(\.name) == ["step"], "\(key)")
     }
     // Weights of the top are not given up for an average, or for a count, that is nested beside them.
-    let own = [0x7D] + ["s", "t", "u"].flatMap { entry($0, Pickle.tensor()) }
+    let own: [UInt8] = [0x7D] + ["s", "t", "u"].flatMap { entry($0, Pickle.tensor()) }
     let both = try open(ZipBuilder(pickle: Pickle.file(own + entry("ema", weights))).bytes)
     #expect(both.tensors.map(\.name) == ["ema.w", "ema.x", "ema.y", "s", "t", "u"] && both.absorbed.isEmpty)
-    let counted = own + entry("model", [0x7D] + entry("step", Pickle.tensor()))
+    let counted: [UInt8] = own + entry("model", [0x7D] + entry("step", Pickle.tensor()))
     let alone = try open(ZipBuilder(pickle: Pickle.file(counted)).bytes)
     #expect(alone.tensors.map(\.name) == ["s", "t", "u"] && alone.absorbed.map(\.name) == ["model"])
-    let extra = [0x7D] + entry("module", weights) + entry("extra", Pickle.tensor())
+    let extra: [UInt8] = [0x7D] + entry("module", weights) + entry("extra", Pickle.tensor())
     let opened = try open(ZipBuilder(pickle: Pickle.file([0x7D] + entry("model", extra))).bytes)
     #expect(opened.tensors.map(\.name) == ["w", "x", "y"] && opened.absorbed.map(\.name) == ["extra"])
     let deep = ZipBuilder(pickle: Pickle.file(nested(.init(repeating: "model", count: 6), "w"))).bytes
