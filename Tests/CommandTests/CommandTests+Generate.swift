@@ -123,7 +123,7 @@ extension CommandTests {
     interrupted.standardError = FileHandle.nullDevice
     try interrupted.run()
     let deadline = Date.now + 60
-    while !entries.contains("parts.latents"), Date.now < deadline { usleep(2000) }
+    while !["parts.latents", "p.png"].allSatisfy(entries.contains), Date.now < deadline { usleep(2000) }
     interrupted.interrupt()
     interrupted.waitUntilExit()
     #expect(interrupted.terminationStatus == 130)

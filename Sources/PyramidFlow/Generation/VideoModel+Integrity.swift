@@ -31,7 +31,10 @@ extension NativeModel {
           try auxiliaryFile("\(folder)/\($0)")
         }
         return nil
-      } catch let error as BenbenError where error.kind == .malformed || error.kind == .missing {
+      } catch let error as BenbenError
+        // What is there and cannot be opened is no damage.
+        where error.kind == .malformed || error.kind == .missing && !FileSystem.exists(error.subject)
+      {
         return IntegrityIssue(file: error.subject, tensor: nil, why: error.why)
       }
     }
