@@ -35,12 +35,11 @@ struct WeightPairing {
     let part =
       matches.fits.isEmpty ? other : other.filter { item in matches.components.contains(item.component) }
     if isFile[1] {
-      let found = Set(matches.partners.values.map(\.path))
       let partners = Dictionary(
         matches.partners.compactMap { name, item in matches.file[name].map { (item.path, $0) } }
       ) { first, _ in first }
       self.init(
-        pairs: part.map { ($0, found.contains($0.path) ? partners[$0.path] : nil) },
+        pairs: part.map { ($0, partners[$0.path]) },
         onlyInSecond: second.filter { matches.partners[$0.name] == nil }, remarks: remarks)
     } else {
       let found = Set(matches.partners.values.map(\.path))
@@ -67,7 +66,8 @@ struct WeightPairing {
     init(_ file: [Item], in other: [Item]) {
       self.file = Dictionary(file.map { ($0.name, $0) }) { first, _ in first }
       var components = Dictionary(grouping: other, by: \.component)
-      while let best = components.map({ Fit(left(file), in: $0.value, of: $0.key) })
+      var left = file
+      while let best = components.map({ Fit(left, in: $0.value, of: $0.key) })
         .max(by: { ($0.shapes, $0.names, $1.component) < ($1.shapes, $1.names, $0.component) }),
         // A few names that two kinds of model share are no second component.
         best.names > 0, fits.isEmpty || 2 * best.shapes >= components[best.component]?.count ?? 0
@@ -77,16 +77,15 @@ struct WeightPairing {
             item.name.after(best.otherPrefix).map { ($0, item) }
           }
         ) { first, _ in first }
-        for item in left(file) {
+        for item in left {
           if let name = item.name.after(best.prefix), let partner = names[name] {
             partners[item.name] = partner
           }
         }
+        left.removeAll { partners[$0.name] != nil }
         fits.append(best)
       }
     }
-
-    private func left(_ file: [Item]) -> [Item] { file.filter { partners[$0.name] == nil } }
 
     func remarks(file name: String, other place: String, count: Int) -> [String] {
       var remarks: [String] = []

@@ -73,20 +73,22 @@ package struct CheckpointFolder {
     let files = ComponentFiles(folder: folder)
     guard let configFile = try files.config(in: self) else { throw missing(name + "/config.json") }
     let config = try parseJSON(configFile, limit: Self.maximumConfigLength)
-    let weights = try weights(files, name: name)
+    let index = try files.index(in: self)
+    let weights = try weights(files, index: index, name: name)
     var component = SourceComponent(name: name, config: config, weights: weights, folder: name)
     component.configPath = configFile.path
-    component.unread = try files.unread(weights, in: self)
+    component.unread = files.unread(opened: weights.files + [index].compactMap(\.self))
     return component
   }
 
   /// Opens the weights of one component without its config.
   package func weights(of name: String) throws -> WeightFiles {
-    try weights(ComponentFiles(folder: path + "/" + name), name: name)
+    let files = ComponentFiles(folder: path + "/" + name)
+    return try weights(files, index: files.index(in: self), name: name)
   }
 
-  private func weights(_ files: ComponentFiles, name: String) throws -> WeightFiles {
-    if let index = try files.index(in: self) { return try ShardedIndex.open(index, in: self) }
+  private func weights(_ files: ComponentFiles, index: InputFile?, name: String) throws -> WeightFiles {
+    if let index { return try ShardedIndex.open(index, in: self) }
     if let single = try files.weights(in: self) { return try WeightFiles.open(single) }
     let official = ComponentFiles.officialWeights(of: name)
     if files.shards.isEmpty {

@@ -66,9 +66,8 @@ struct ComponentFiles {
   }
 
   /// Returns the files of weights and indices of shards that are there and were not opened.
-  func unread(_ opened: WeightFiles, in checkpoint: CheckpointFolder) throws -> [String] {
-    let index = try index(in: checkpoint)
-    let read = Set((opened.files + [index].compactMap(\.self)).map { FileSystem.lastComponent($0.path) })
+  func unread(opened: [InputFile]) -> [String] {
+    let read = Set(opened.map { FileSystem.lastComponent($0.path) })
     return names.filter {
       !read.contains($0) && (WeightFiles.isNamedLikeOne($0) || $0.hasSuffix(".index.json"))
     }
