@@ -11,14 +11,20 @@ extension VideoModel {
   public nonisolated func checkIntegrity(
     onProgress: (_ file: String, _ bytes: Int) throws -> Void = { _, _ in }
   ) throws -> IntegrityReport {
-    IntegrityReport(try native.integrityIssues(progress: onProgress) + native.tokenizerIssues())
+    try native.checkIntegrity(onProgress: onProgress)
   }
-
 }
 
 extension NativeModel {
+  /// Checks every hash and invariant of the model's files, whatever they can be used for.
+  package func checkIntegrity(
+    onProgress: (_ file: String, _ bytes: Int) throws -> Void
+  ) throws -> IntegrityReport {
+    IntegrityReport(try integrityIssues(progress: onProgress) + tokenizerIssues())
+  }
+
   /// Returns what is wrong with tokenizers whose files are as they were written, and no tokenizer.
-  package func tokenizerIssues() throws -> [IntegrityIssue] {
+  private func tokenizerIssues() throws -> [IntegrityIssue] {
     guard let family = ModelFamily.named(self.family) else { return [] }
     let encoders = family.clipComponents + [family.t5Component]
     return try family.tokenizers.compactMap { folder, _ -> IntegrityIssue? in

@@ -23,11 +23,10 @@ struct Check: ParsableCommand {
     progress.begin("checking \(model)")
     var done = 0
     let total = max(native.manifest["bytes"]?.integer ?? 0, 1)
-    let report = IntegrityReport(
-      try native.integrityIssues { file, bytes in
-        done += bytes
-        try progress.update("checking \(file)", done: min(done, total), of: total, rate: ProgressLine.bytes)
-      } + native.tokenizerIssues())
+    let report = try native.checkIntegrity { file, bytes in
+      done += bytes
+      try progress.update("checking \(file)", done: min(done, total), of: total, rate: ProgressLine.bytes)
+    }
     for item in report.damage {
       Console.error("damaged: \(item.file)\(item.tensor.map { ": tensor \($0)" } ?? ""): \(item.why)")
     }
