@@ -88,12 +88,14 @@ static tile_function *const avx2_tiles[TILE_ROWS] = {avx2_tile_1, avx2_tile_2, a
 #endif
 
 // Widens a chunk of PANEL rows of blocked weights, starting with row `first`.
-BEST static void widen_blocks(const int8_t *q, size_t columns, size_t first, size_t column, size_t count,
-                              int16_t *panel) {
+BEST static void widen_blocks(const int8_t *restrict q, size_t columns, size_t first, size_t column, size_t count,
+                              int16_t *restrict panel) {
   const int8_t *source = q + first / 64 * 64 * columns + column * 64 + first % 64 * 4;
   // The panel after this one is next to it in the blocks, or in those of the next chunk.
   size_t next = first % 64 < 64 - PANEL ? 4 * PANEL : 64 * CHUNK - 4 * (64 - PANEL);
   for (size_t g = 0; g < count / 4; g++) {
+// Left to itself the compiler unrolls this loop, and then widens number by number.
+#pragma clang loop vectorize(enable) unroll(disable)
     for (size_t i = 0; i < 4 * PANEL; i++) panel[g * 4 * PANEL + i] = source[g * 256 + i];
     __builtin_prefetch(source + g * 256 + next);
   }

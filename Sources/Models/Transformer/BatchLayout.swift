@@ -145,8 +145,23 @@ struct BatchLayout {
 }
 
 extension BatchLayout {
+  /// Embeds the image tokens of a batch that are rows into the image stream, [rows, width].
+  ///
+  /// Every frame is a product of its own: sums of f32 may be in another order by the number of rows, and what is kept of a
+  /// frame must not depend on which others are computed beside it.
+  func embed(
+    _ batch: [TransformerSample], order: Patches.Order, by embedder: Linear, into image: Tensor,
+    then epilogue: [Linear.Epilogue] = [], in context: KernelContext
+  ) throws {
+    let tokens = Tensor.concatenated(batch.map { imageTokens(of: $0, order: order) })
+    let frames = Self.runs(samples.flatMap { _ in frameSizes.dropFirst(knownFrames) })
+    try embedder(
+      LinearInput(tokens),
+      frames.map { Linear.Segment(rows: $0, into: image.rows($0), then: epilogue) }, in: context)
+  }
+
   /// Returns the image tokens of a sample that are rows, [tokens, 4·channels].
-  func imageTokens(of sample: TransformerSample, order: Patches.Order) -> Tensor {
+  private func imageTokens(of sample: TransformerSample, order: Patches.Order) -> Tensor {
     let tokens = Tensor.concatenated(sample.clips.map { Patches.tokens($0, order: order) })
     return tokens.rows(knownImageCount..<tokens.shape[0])
   }

@@ -47,8 +47,8 @@ package struct PyramidFluxTransformer: PyramidTransformer {
     let layout = BatchLayout(batch, axes: config.rotaryAxes, knownFrames: history?.knownFrames ?? 0)
     let (textRows, imageRows, jointRows) = (layout.textRows, layout.imageRows, layout.jointRows)
     let (condition, text) = try prelude(batch, layout: layout, observer: observer, in: context)
-    let image = try latentEmbedder(
-      .concatenated(batch.map { layout.imageTokens(of: $0, order: .pixelsFirst) }), in: context)
+    let image = Tensor([imageRows.last?.upperBound ?? 0, config.attention.width])
+    try layout.embed(batch, order: .pixelsFirst, by: latentEmbedder, into: image, in: context)
     try observer?.observe("x_embedder", 0, .image, image, rows: imageRows)
     for (index, block) in jointBlocks.enumerated() {
       try Task.checkCancellation()

@@ -54,9 +54,8 @@ package struct PyramidMMDiT: PyramidTransformer {
     let all = positions(layout.clips)
     let image = Tensor.concatenated(
       layout.samples.map { _ in all.rows(layout.knownImageCount..<all.shape[0]) })
-    try latentEmbedder(
-      LinearInput(.concatenated(batch.map { layout.imageTokens(of: $0, order: .channelsFirst) })),
-      into: image, then: [.residual], in: context)
+    try layout.embed(
+      batch, order: .channelsFirst, by: latentEmbedder, into: image, then: [.residual], in: context)
     // Only the last clip's tokens are read in the end, unless all are observed.
     let lastLayout = observer == nil ? layout.with(first.isPredicted ? .lastClip : .none) : layout
     for (index, block) in blocks.enumerated() {
