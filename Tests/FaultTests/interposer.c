@@ -1,8 +1,8 @@
 // Counts the calls with which a program touches files, and kills it or fails one of them.
 //
 // Preloaded into the program. FAULT_ROOTS lists the folders that count, separated by colons; FAULT_KIND is KILL or the
-// name of an error; FAULT_AT is the number of the call that fails, from 1 on, or 0 for none; FAULT_LOG is a file to which
-// the number of calls is written. A full disk stays full; every other error comes once.
+// name of an error; FAULT_AT is the number of the call that fails, from 1 on; FAULT_LOG is a file to which the number of
+// calls that each kind could fail is written, a line for each. A full disk stays full; every other error comes once.
 //
 // FAULT_JOURNAL is a file to which every change is added as a line: what is done (create, write, sync, place, remove),
 // the number of the file or folder that it is done to, and that of the folder whose entries change, or 0.
@@ -23,11 +23,25 @@
 
 enum { OPENS = 1, CREATES = 2, READS = 4, WRITES = 8, SYNCS = 16, RESERVES = 32, NAMES = 64, REMOVES = 128, LOCKS = 256 };
 
-static int failing;   // The error, or 0 for a kill.
-static int mask;      // The calls that count.
-static int sticky;
+static const struct {
+  const char *name;
+  int error;  // 0 for a kill.
+  int mask;   // The calls that it fails.
+  int is_lasting;
+} kinds[] = {
+    {"KILL", 0, CREATES | WRITES | SYNCS | RESERVES | NAMES | REMOVES, 0},
+    {"ENOSPC", ENOSPC, CREATES | WRITES | RESERVES, 1},
+    {"EIO", EIO, OPENS | CREATES | READS | WRITES | SYNCS | RESERVES | NAMES, 0},
+    {"EINTR", EINTR, OPENS | CREATES | READS | WRITES | RESERVES | LOCKS, 0},
+    {"EMFILE", EMFILE, OPENS | CREATES, 0},
+    {"EACCES", EACCES, OPENS | CREATES | NAMES | REMOVES, 0},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static int chosen = -1;  // The kind that fails a call.
+static int is_counting;
 static long at;
-static atomic_long count;
+static atomic_long counts_of[KINDS];
 static atomic_char ours[4096];
 static const char *roots, *log_path;
 static int journal = -1, is_plain;
@@ -48,7 +62,7 @@ __attribute__((constructor)) static void begin(void) {
   if (!roots) return;
   if (getenv("FAULT_JOURNAL"))
     journal = (int)syscall(SYS_openat, AT_FDCWD, getenv("FAULT_JOURNAL"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (!kind) return;
+  if (!kind && !log_path) return;
   // The program that was started counts, also where it starts itself anew, but none that it starts.
   char self[32];
   snprintf(self, sizeof self, "%d", (int)getpid());
@@ -57,18 +71,17 @@ __attribute__((constructor)) static void begin(void) {
     log_path = NULL;
     return;
   }
-  if (!strcmp(kind, "KILL")) mask = CREATES | WRITES | SYNCS | RESERVES | NAMES | REMOVES;
-  if (!strcmp(kind, "ENOSPC")) failing = ENOSPC, mask = CREATES | WRITES | RESERVES, sticky = 1;
-  if (!strcmp(kind, "EIO")) failing = EIO, mask = OPENS | CREATES | READS | WRITES | SYNCS | RESERVES | NAMES;
-  if (!strcmp(kind, "EINTR")) failing = EINTR, mask = OPENS | CREATES | READS | WRITES | RESERVES | LOCKS;
-  if (!strcmp(kind, "EMFILE")) failing = EMFILE, mask = OPENS | CREATES;
-  if (!strcmp(kind, "EACCES")) failing = EACCES, mask = OPENS | CREATES | NAMES | REMOVES;
+  is_counting = 1;
+  for (int k = 0; kind && k < KINDS; k++)
+    if (!strcmp(kind, kinds[k].name)) chosen = k;
 }
 
 __attribute__((destructor)) static void end(void) {
   if (!log_path) return;
-  char text[32];
-  int length = snprintf(text, sizeof text, "%ld", (long)count);
+  char text[256];
+  int length = 0;
+  for (int k = 0; k < KINDS; k++)
+    length += snprintf(text + length, sizeof text - (size_t)length, "%s %ld\n", kinds[k].name, (long)counts_of[k]);
   int file = (int)syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (file >= 0 && write(file, text, length) < length) abort();
 }
@@ -87,11 +100,16 @@ static int counts(const char *path) {
 
 // Returns whether the call fails; the error is then set.
 static int fails(int call) {
-  if (!(mask & call)) return 0;
-  long number = ++count;
-  if (!at || number < at || (number > at && !sticky)) return 0;
-  if (!failing) kill(getpid(), SIGKILL);
-  errno = failing;
+  if (!is_counting) return 0;
+  long number = 0;
+  for (int k = 0; k < KINDS; k++)
+    if (kinds[k].mask & call) {
+      long counted = ++counts_of[k];
+      if (k == chosen) number = counted;
+    }
+  if (!number || !at || number < at || (number > at && !kinds[chosen].is_lasting)) return 0;
+  if (!kinds[chosen].error) kill(getpid(), SIGKILL);
+  errno = kinds[chosen].error;
   return 1;
 }
 

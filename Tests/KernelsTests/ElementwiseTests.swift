@@ -80,10 +80,14 @@ struct ElementwiseTests {
     KernelReference.expectClose(result, expected)
   }
 
-  @Test func rotationKeepsLengthsAndTurns() {
-    let x = Tensor([1, 4], [1, 0, 0, 2])
-    RotaryEmbedding.rotate(x, cosines: Tensor([1, 2], [0, 1]), sines: Tensor([1, 2], [1, 0]), heads: 1)
-    #expect(x.array == [0, 1, 0, 2])
+  @Test func headsAreNormalizedThenTurned() {
+    // Two heads of one pair each, whose mean squares are 1 and 4.
+    let x = Tensor([2, 4], [1, 1, 2, -2, 0, 0, 0, 0])
+    let heads = HeadNormalization(
+      weight: Tensor([2], [1, 3]), epsilon: 0x1p-40, cosines: Tensor([2, 1], [0, 1]),
+      sines: Tensor([2, 1], [1, 0]))
+    heads(x)
+    #expect(x.array == [-3, 1, 3, 1, 0, 0, 0, 0])
   }
 
   @Test func extremeActivationsStayFinite() {

@@ -90,6 +90,58 @@ struct LinearTests {
     #expect(together.array == (try layer(Tensor([5, 64], rows), in: context)).array)
   }
 
+  /// Rows that are rounded while they are computed are those that are stored first, in every precision.
+  @Test(arguments: InputPrecision.allCases)
+  func computedInputs(activations: InputPrecision) throws {
+    func quantized(_ shape: Shape, seed: UInt64) throws -> Linear {
+      Linear(
+        weight: try KernelReference.quantized(KernelReference.random(shape, seed: seed), activations),
+        bias: nil)
+    }
+    let (first, second) = (try quantized([40, 24], seed: 1), try quantized([16, 30 + 40], seed: 2))
+    let x = KernelReference.random([5, 24], seed: 3),
+      beside = KernelReference.random([5, 30], seed: 4).map { 9 * $0 }
+    let hidden = try first(x, then: [.activation(.geluTanh)], in: context)
+    let stored = try second(LinearInput(sideBySide: [beside, hidden]), in: context)
+    let input = LinearInput(rows: 5, computing: 40, after: [beside], for: [second], in: context)
+    if case .tensor = input.target(0..<1), activations.isInteger { Issue.record("the rows are stored") }
+    // Sums of f32 may depend on the number of rows.
+    let segments = (activations.isInteger ? [3..<5, 0..<3] : [0..<5]).map {
+      Linear.Segment(rows: $0, into: input.target($0), then: [.activation(.geluTanh)])
+    }
+    try first(LinearInput(x), segments, in: context)
+    #expect(try second(input, in: context).array == stored.array)
+
+    let (scale, shift) = (KernelReference.random([24], seed: 5), KernelReference.random([24], seed: 6))
+    let normed = Tensor([5, 24])
+    Normalization.layerNorm(x, scale: scale, shift: shift, epsilon: 1e-6, into: normed)
+    let modulated = LinearInput(rows: 5, computing: 24, for: [first], in: context)
+    Normalization.layerNorm(x, scale: scale, shift: shift, epsilon: 1e-6, into: modulated.target(0..<5))
+    #expect(try first(modulated, in: context).array == first(normed, in: context).array)
+  }
+
+  /// Heads are normalised in the cache or afterwards, but recorded magnitudes are those of the products.
+  @Test(arguments: InputPrecision.allCases)
+  func normalizedHeads(activations: InputPrecision) throws {
+    let weight = try KernelReference.quantized(KernelReference.random([16, 24], seed: 1), activations)
+    let layer = Linear(weight: weight, bias: nil)
+    let x = KernelReference.random([5, 24], seed: 2)
+    let heads = HeadNormalization(
+      weight: KernelReference.random([8], seed: 3), epsilon: 1e-6,
+      cosines: KernelReference.random([5, 4], seed: 4),
+      sines: KernelReference.random([5, 4], seed: 5))
+    let product = try layer(x, in: context)
+    let expected = product.copy()
+    heads(expected)
+    #expect(try layer(x, then: [.normalizedHeads(heads)], in: context).array == expected.array)
+    let ranges = MagnitudeRecorder()
+    context.magnitudes = ranges
+    defer { context.magnitudes = nil }
+    #expect(try layer(x, then: [.normalizedHeads(heads)], in: context).array == expected.array)
+    let largest = (x.array + product.array).reduce(0) { max($0, $1.magnitude) }
+    #expect(ranges.largest == [weight.name: largest])
+  }
+
   @Test func integerSumsDoNotSaturate() throws {
     let weight = try KernelReference.quantized(Tensor([1, 512], [Float](repeating: 1, count: 512)), .int8)
     let layer = Linear(weight: weight, bias: nil)

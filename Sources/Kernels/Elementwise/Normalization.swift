@@ -18,6 +18,30 @@ package enum Normalization {
     withExtendedLifetime((scale, shift)) {}
   }
 
+  /// Applies layer norm and modulation as ``layerNorm(_:scale:shift:epsilon:into:)`` does, into rows of an input.
+  package static func layerNorm(
+    _ x: Tensor, scale: Tensor, shift: Tensor, epsilon: Float, into target: LinearInput.Target
+  ) {
+    switch target {
+    case .tensor(let output): layerNorm(x, scale: scale, shift: shift, epsilon: epsilon, into: output)
+    case .rounded(let input, let first):
+      let width = x.shape[1]
+      precondition(scale.count == width && shift.count == width)
+      parallelRows(x.shape[0]) { rows in
+        ScratchBuffer<Float>().with(count: width) { normed in
+          for row in rows {
+            bb_layer_norm_modulate(
+              x.pointer(row: row), scale.elements.baseAddress, shift.elements.baseAddress, normed.baseAddress,
+              1,
+              width, epsilon)
+            input.set(first + row, to: UnsafeBufferPointer(normed))
+          }
+        }
+      }
+      withExtendedLifetime((scale, shift)) {}
+    }
+  }
+
   /// Applies layer norm with weight and bias (`torch.nn.LayerNorm`).
   package static func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
     let output = Tensor(x.shape)
@@ -30,22 +54,16 @@ package enum Normalization {
     return output
   }
 
-  /// Applies root-mean-square norm to every row, or to every run of `weight.count` elements in a row (one per head).
+  /// Applies root-mean-square norm to every row.
   package static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
+    precondition(x.shape.count == 2 && x.shape[1] == weight.count)
     let output = Tensor(x.shape)
-    rmsNorm(x, weight: weight, epsilon: epsilon, into: output)
-    return output
-  }
-
-  /// Applies root-mean-square norm as ``rmsNorm(_:weight:epsilon:)`` does, into an existing tensor, which may be x.
-  package static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, into output: Tensor) {
-    precondition(x.shape.count == 2 && x.shape[1] % weight.count == 0 && output.shape == x.shape)
-    let runs = x.shape[1] / weight.count
     parallelRows(x.shape[0]) { rows in
       bb_rms_norm(
         x.pointer(row: rows.lowerBound), weight.elements.baseAddress, output.pointer(row: rows.lowerBound),
-        rows.count * runs, weight.count, epsilon)
+        rows.count, weight.count, epsilon)
     }
+    return output
   }
 
   /// Applies group norm to every frame separately (`CausalGroupNorm`): x is [time, height, width, channels].

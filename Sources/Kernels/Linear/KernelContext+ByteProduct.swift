@@ -25,7 +25,7 @@ extension KernelContext {
   ///
   /// - Parameter body: receives the sums of some of the rows, [rows, parts, outputs], to be scaled by `bb_scale_sums`.
   func byteProduct(
-    _ x: LinearInput.IntegerRows, rows: Range<Int>, _ weight: Weight,
+    _ x: RoundedRows, rows: Range<Int>, _ weight: Weight,
     body: (_ rows: Range<Int>, _ sums: UnsafePointer<Int32>) throws -> Void
   ) throws {
     let (inputs, outputs) = (weight.rowLength, weight.shape[0])
@@ -36,7 +36,7 @@ extension KernelContext {
           let part = start..<min(start + block, rows.upperBound)
           try product(
             MatrixView(
-              x.values + x.parts * start * inputs, .u8, rows: x.parts * part.count, columns: inputs,
+              x.unsigned8 + x.parts * start * inputs, .u8, rows: x.parts * part.count, columns: inputs,
               rowStride: inputs),
             factor, bias: nil,
             into: MatrixView(

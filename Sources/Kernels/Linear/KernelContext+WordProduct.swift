@@ -18,7 +18,7 @@ extension KernelContext {
   /// - Parameter body: receives the sums of some of the rows, [rows, outputs], to be scaled in place by
   ///   `bb_scale_float_sums`.
   func wordProduct(
-    _ x: LinearInput.WordRows, rows: Range<Int>, _ weight: Weight,
+    _ x: RoundedRows, rows: Range<Int>, _ weight: Weight,
     body: (_ rows: Range<Int>, _ sums: UnsafeMutablePointer<Float>) throws -> Void
   ) throws {
     let (outputs, unit) = (weight.shape[0], Self.wordOutputsAtOnce)
@@ -33,7 +33,8 @@ extension KernelContext {
             while let item = next() {
               let first = item * unit
               bb_integer_product(
-                weights, first, min(unit, outputs - first), x.values + start * x.stride, x.stride, part.count,
+                weights, first, min(unit, outputs - first), x.signed16 + start * x.stride, x.stride,
+                part.count,
                 sums + first, outputs, Self.mayUseAVX2)
             }
           }

@@ -19,6 +19,16 @@ package struct Linear {
   /// Whether integers are multiplied by ``KernelContext/wordProduct(_:rows:_:body:)``.
   private let multipliesWords: Bool
 
+  /// How the products read their input.
+  var rounding: InputRounding {
+    switch precision {
+    case .float32: .none
+    case .bf16: .bfloat16
+    case .int8: .bytes
+    case .int16: multipliesWords ? .words : .halves
+    }
+  }
+
   /// Creates a linear layer from a weight of shape [outputs, inputs] and a bias of shape [outputs], or none.
   ///
   /// Further dimensions of the weight count as inputs.
@@ -39,39 +49,6 @@ package struct Linear {
       case .bf16: KernelContext.multipliesBFloat16 ? .bf16 : .float32
       case .float32: .float32
       }
-  }
-
-  /// An operation applied to the product before it is stored.
-  package enum Epilogue {
-    /// Applies an activation function.
-    case activation(Activation)
-    /// Multiplies by another tensor of the output's shape, element by element (a gated feed-forward).
-    case multiply(Tensor)
-    /// Adds the product to the previous values of the output.
-    case residual
-    /// Multiplies by one row, shared by all rows, and adds to the previous values of the output; must be alone.
-    case gatedResidual(Tensor)
-  }
-
-  /// A run of the input's rows, the output of their products, and the operations applied to it: the samples of a batch
-  /// share the weight but not the gate.
-  package struct Segment {
-    let rows: Range<Int>
-    let output: Tensor
-    let epilogue: [Epilogue]
-
-    /// Creates a segment; the output is [rows, outputs].
-    package init(rows: Range<Int>, into output: Tensor, then epilogue: [Epilogue] = []) {
-      self.rows = rows
-      self.output = output
-      self.epilogue = epilogue
-    }
-
-    fileprivate var gate: Tensor? {
-      guard case .gatedResidual(let gate)? = epilogue.first else { return nil }
-      precondition(epilogue.count == 1)
-      return gate
-    }
   }
 
   /// Returns a new tensor [rows, outputs] for x of shape [rows, inputs].
@@ -99,22 +76,32 @@ package struct Linear {
 
   /// Computes some of an input's rows, each segment with its own output and epilogue.
   package func callAsFunction(_ x: LinearInput, _ segments: [Segment], in context: KernelContext) throws {
+    precondition(x.features == inputs)
     precondition(
-      x.features == inputs && segments.allSatisfy { $0.output.shape == [$0.rows.count, outputs] },
-      "\(x.features) → \(segments.map(\.output.shape))")
+      segments.allSatisfy { $0.tensor.map(\.shape) ?? [$0.rows.count, outputs] == [$0.rows.count, outputs] })
     let bias = bias?.tensor()
     let segments = segments.filter { !$0.rows.isEmpty }
+    // A loop of its own normalises heads where rows are not finished one by one, or are looked at before.
+    let later = precision.isInteger && context.magnitudes == nil ? [] : segments.filter { $0.heads != nil }
+    let now =
+      later.isEmpty
+      ? segments : segments.map { $0.heads == nil ? $0 : Segment(rows: $0.rows, into: $0.target) }
     if multipliesWords {
-      for segment in segments { try words(x, segment, bias: bias, in: context) }
+      for segment in now { try words(x, segment, bias: bias, in: context) }
     } else if precision.isInteger {
-      for segment in segments { try bytes(x, segment, bias: bias, in: context) }
+      for segment in now { try bytes(x, segment, bias: bias, in: context) }
     } else {
-      try floats(x, segments, bias: bias, in: context)
+      try floats(x, now, bias: bias, in: context)
     }
     withExtendedLifetime((segments, bias, x)) {}
     context.operations.linear += segments.reduce(0) { $0 + 2 * Double($1.rows.count * inputs * outputs) }
     if let ranges = context.magnitudes {
-      for segment in segments { ranges.record(weight.name, x.values.rows(segment.rows), segment.output) }
+      for case let (segment, output?) in segments.map({ ($0, $0.tensor) }) {
+        ranges.record(weight.name, x.values.rows(segment.rows), output)
+      }
+    }
+    for segment in later {
+      if let heads = segment.heads, let output = segment.tensor { heads(output) }
     }
   }
 
@@ -125,10 +112,12 @@ package struct Linear {
     let type: NumberType = precision == .bf16 ? .bf16 : .f32
     let (source, size) =
       type == .bf16
-      ? (x.roundedToBFloat16(), 2) : (UnsafeRawPointer(x.values.address), 4)
+      ? (x.rounded(.bfloat16).bfloat16, 2) : (UnsafeRawPointer(x.values.address), 4)
     // oneDNN's fast products cannot add after a multiplication, so a separate loop adds gated products.
     let targets = segments.map { segment in
-      segment.gate == nil ? segment.output : Tensor([segment.rows.count, outputs])
+      segment.gate == nil
+        ? segment.tensor ?? Tensor([segment.rows.count, outputs])
+        : Tensor([segment.rows.count, outputs])
     }
     try weight.forEachTile(as: type, in: context) { columns, weights in
       for (segment, target) in zip(segments, targets) {
@@ -145,8 +134,17 @@ package struct Linear {
           after: operations(segment, columns))
       }
     }
-    for (segment, target) in zip(segments, targets) {
-      if let gate = segment.gate { Elementwise.add(target, gatedBy: gate, to: segment.output) }
+    for (segment, product) in zip(segments, targets) {
+      switch segment.target {
+      case .tensor(let output):
+        if let gate = segment.gate { Elementwise.add(product, gatedBy: gate, to: output) }
+      case .rounded(let input, let first):
+        parallelRows(product.shape[0]) { rows in
+          for row in rows {
+            input.set(first + row, to: UnsafeBufferPointer(start: product.pointer(row: row), count: outputs))
+          }
+        }
+      }
     }
   }
 
@@ -164,7 +162,7 @@ package struct Linear {
         let operand = factor.elements.baseAddress.map { UnsafePointer($0 + columns.lowerBound) }
         operations.append((.multiply(layout), operand))
       case .residual: operations.append((.accumulate, nil))
-      case .gatedResidual: break
+      case .gatedResidual, .normalizedHeads: break
       }
     }
     return operations
@@ -176,7 +174,7 @@ package struct Linear {
     _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {
     let biasPointer = UnsafePointer(bias?.elements.baseAddress)
-    let x = x.integers(precision)
+    let x = x.rounded(rounding)
     let weightSums = sums.values()
     try weight.withQuantized { _, scales in
       try context.byteProduct(x, rows: segment.rows, weight) { rows, sums in
@@ -202,7 +200,7 @@ package struct Linear {
     _ x: LinearInput, _ segment: Segment, bias: Tensor?, in context: KernelContext
   ) throws {
     let biasPointer = UnsafePointer(bias?.elements.baseAddress)
-    let x = x.quantizedToWords()
+    let x = x.rounded(rounding)
     try weight.withQuantized { _, scales in
       try context.wordProduct(x, rows: segment.rows, weight) { rows, sums in
         parallelRows(rows.count) { part in
@@ -220,22 +218,22 @@ package struct Linear {
 
   /// Applies the epilogue to one of the segment's rows and stores it.
   private func finish(_ scaled: UnsafeMutableBufferPointer<Float>, row: Int, _ segment: Segment) {
-    let target = segment.output.pointer(row: row)
-    var isStored = false
+    let stored = segment.tensor?.pointer(row: row)
     for step in segment.epilogue {
       switch step {
       case .activation(let activation): activation.apply(to: scaled)
       case .multiply(let factor):
         bb_multiply(factor.pointer(row: row), scaled.baseAddress, outputs)
-      case .residual:
-        bb_linear_combination(scaled.baseAddress, 1, target, 1, target, outputs)
-        isStored = true
+      case .residual: return bb_linear_combination(scaled.baseAddress, 1, stored, 1, stored, outputs)
       case .gatedResidual(let gate):
-        bb_add_gated(scaled.baseAddress, gate.elements.baseAddress, target, 1, outputs)
-        isStored = true
+        return bb_add_gated(scaled.baseAddress, gate.elements.baseAddress, stored, 1, outputs)
+      case .normalizedHeads(let heads): heads(scaled.baseAddress, row: row, width: outputs)
       }
     }
-    if !isStored, let source = scaled.baseAddress { target?.update(from: source, count: outputs) }
+    switch segment.target {
+    case .tensor: if let source = scaled.baseAddress { stored?.update(from: source, count: outputs) }
+    case .rounded(let input, let first): input.set(first + row, to: UnsafeBufferPointer(scaled))
+    }
   }
 }
 

@@ -23,6 +23,9 @@ struct AttentionProjection {
     epsilon = settings.normEpsilon
   }
 
+  /// The layers that read the input.
+  var layers: [Linear] { [query, key, value] }
+
   /// Whether all three projections round their inputs, so that the attention may round its own too.
   var isRounded: Bool {
     query.precision != .float32 && key.precision != .float32 && value.precision != .float32
@@ -35,18 +38,22 @@ struct AttentionProjection {
   func callAsFunction(
     _ x: LinearInput, queries: Rows, keys: Rows, into operands: AttentionOperands, in context: KernelContext
   ) throws {
-    let targets = [
-      (query, operands.query, queries), (key, operands.key, keys), (value, operands.value, keys),
-    ]
-    for (linear, tensor, rows) in targets {
-      try linear(
-        x, zip(rows.from, rows.to).map { Linear.Segment(rows: $0, into: tensor.rows($1)) }, in: context)
-    }
-    for (weight, tensor, rows) in [(queryNorm, operands.query, queries), (keyNorm, operands.key, keys)] {
-      let weight = weight.tensor()
-      for rows in rows.to.map(tensor.rows) {
-        Normalization.rmsNorm(rows, weight: weight, epsilon: epsilon, into: rows)
-      }
+    try query(
+      x, heads(queries, operands.query, queryNorm, operands.queryRotations(queries.to)), in: context)
+    try key(x, heads(keys, operands.key, keyNorm, operands.keyRotations(keys.to)), in: context)
+    try value(
+      x, zip(keys.from, keys.to).map { Linear.Segment(rows: $0, into: operands.value.rows($1)) }, in: context)
+  }
+
+  private func heads(
+    _ rows: Rows, _ output: Tensor, _ norm: Weight, _ rotations: [RotaryPositions]
+  ) -> [Linear.Segment] {
+    let weight = norm.tensor()
+    return rotations.indices.map {
+      let heads = HeadNormalization(
+        weight: weight, epsilon: epsilon, cosines: rotations[$0].cosines, sines: rotations[$0].sines)
+      return Linear.Segment(
+        rows: rows.from[$0], into: output.rows(rows.to[$0]), then: [.normalizedHeads(heads)])
     }
   }
 }

@@ -24,10 +24,15 @@ struct JointBlock {
     ) throws {
       try output(
         attended, gatedResidual(of: attendedRows, to: x, rows: rows, gates: modulation[0].gates), in: context)
-      let normed = modulation[1].normalized(x, rows: rows)
-      let hidden = try feedForward1(normed, then: [.activation(.geluTanh)], in: context)
+      let normed = modulation[1].normalized(x, rows: rows, for: [feedForward1], in: context)
+      let hidden = LinearInput(
+        rows: normed.rows, computing: feedForward1.outputs, for: [feedForward2], in: context)
+      let all = 0..<normed.rows
+      try feedForward1(
+        normed, [Linear.Segment(rows: all, into: hidden.target(all), then: [.activation(.geluTanh)])],
+        in: context)
       try feedForward2(
-        LinearInput(hidden),
+        hidden,
         gatedResidual(
           of: BatchLayout.runs(rows.map(\.count)), to: x, rows: rows, gates: modulation[1].gates),
         in: context)
@@ -77,16 +82,17 @@ struct JointBlock {
     let textModulation = try text.modulation(condition, in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try image.projection(
-      LinearInput(imageModulation[0].normalized(imageStream, rows: imageRows)),
+      imageModulation[0].normalized(
+        imageStream, rows: imageRows, for: image.projection.layers, in: context),
       queries: (layout.imageQueryRows, layout.imageQueryPlaces),
       keys: (imageRows, layout.keys(of: layout.jointImageRows)), into: operands, in: context)
     try text.projection(
-      LinearInput(textModulation[0].normalized(textStream, rows: textRows)),
+      textModulation[0].normalized(textStream, rows: textRows, for: text.projection.layers, in: context),
       queries: (layout.textQueryRows, layout.textQueryPlaces),
       keys: (textRows, layout.keys(of: layout.jointTextRows)), into: operands, in: context)
     let attended = LinearInput(
       try operands.attend(
-        layout, settings, isRounded: attendsRounded, history: history, in: context))
+        settings, isRounded: attendsRounded, history: history, in: context))
     guard layout.hasQueries else { return }
     try image.update?(
       imageStream, attended: attended, attendedRows: layout.imageQueryPlaces, modulation: imageModulation,

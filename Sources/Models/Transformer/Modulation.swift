@@ -18,6 +18,21 @@ struct SublayerModulation {
     }
     return output
   }
+
+  /// Applies layer norm and modulation to every sample's rows of x, as the input of layers.
+  func normalized(
+    _ x: Tensor, rows: [Range<Int>], for layers: [Linear], in context: KernelContext
+  ) -> LinearInput {
+    let places = BatchLayout.runs(rows.map(\.count))
+    let input = LinearInput(
+      rows: places.last?.upperBound ?? 0, computing: x.shape[1], for: layers, in: context)
+    for (sample, rows) in rows.enumerated() {
+      Normalization.layerNorm(
+        x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6,
+        into: input.target(places[sample]))
+    }
+    return input
+  }
 }
 
 /// `linear(silu(condition))`: the modulation of a block's sub-layers.

@@ -39,6 +39,16 @@ struct RotaryPositions {
     }
   }
 
+  private init(cosines: Tensor, sines: Tensor) {
+    self.cosines = cosines
+    self.sines = sines
+  }
+
+  /// Returns the angles of some of the tokens.
+  func rows(_ rows: Range<Int>) -> RotaryPositions {
+    RotaryPositions(cosines: cosines.rows(rows), sines: sines.rows(rows))
+  }
+
   private func store(_ position: [Float], axes: [Int], token: Int) {
     if token < 0 { return }
     var index = token * cosines.shape[1]

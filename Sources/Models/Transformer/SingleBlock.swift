@@ -29,21 +29,22 @@ struct SingleBlock {
     let rows = layout.jointRows
     let (queries, places) = (layout.jointQueryRows, layout.queryRows)
     let modulation = try modulation(condition, in: context)[0]
-    let input = LinearInput(modulation.normalized(stream, rows: rows))
-    let hidden = Tensor([places.last?.upperBound ?? 0, 4 * settings.width])
-    try feedForward(
-      input,
-      zip(queries, places).map {
-        Linear.Segment(rows: $0, into: hidden.rows($1), then: [.activation(.geluTanh)])
-      }, in: context)
+    let input = modulation.normalized(
+      stream, rows: rows, for: projection.layers + [feedForward], in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try projection(
       input, queries: (queries, places), keys: (rows, layout.keys(of: rows)), into: operands, in: context)
     let attended = try operands.attend(
-      layout, settings, isRounded: attendsRounded, history: history, in: context)
+      settings, isRounded: attendsRounded, history: history, in: context)
     guard layout.hasQueries else { return }
+    let result = LinearInput(
+      rows: attended.shape[0], computing: feedForward.outputs, after: [attended], for: [output], in: context)
+    try feedForward(
+      input,
+      zip(queries, places).map {
+        Linear.Segment(rows: $0, into: result.target($1), then: [.activation(.geluTanh)])
+      }, in: context)
     try output(
-      LinearInput(sideBySide: [attended, hidden]),
-      gatedResidual(of: places, to: stream, rows: queries, gates: modulation.gates), in: context)
+      result, gatedResidual(of: places, to: stream, rows: queries, gates: modulation.gates), in: context)
   }
 }
