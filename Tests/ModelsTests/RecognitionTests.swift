@@ -105,7 +105,7 @@ struct RecognitionTests {
     }
   }
 
-  /// Names of strangers are compared in bytes: 22 MB of them took a quarter of a minute by characters.
+  /// Names of strangers are compared in bytes: 45 MB of them took half a minute by characters; these are half as many.
   @Test func manyLongNamesAreLookedAtInTime() {
     let names = Set((0..<22_500).map { "model." + String(repeating: "a", count: 950) + "\($0)" })
     let elapsed = ContinuousClock().measure {

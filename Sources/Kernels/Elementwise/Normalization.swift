@@ -31,9 +31,8 @@ package enum Normalization {
         ScratchBuffer<Float>().with(count: width) { normed in
           for row in rows {
             bb_layer_norm_modulate(
-              x.pointer(row: row), scale.elements.baseAddress, shift.elements.baseAddress, normed.baseAddress,
-              1,
-              width, epsilon)
+              x.pointer(row: row), scale.elements.baseAddress, shift.elements.baseAddress,
+              normed.baseAddress, 1, width, epsilon)
             input.set(first + row, to: UnsafeBufferPointer(normed))
           }
         }
