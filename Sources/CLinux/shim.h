@@ -1,6 +1,7 @@
 #pragma once
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,3 +22,6 @@ static inline int bb_rename_new(const char *old, const char *new_name) {
 static inline int bb_open_unnamed(const char *folder) {
   return open(folder, __O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
 }
+
+/// The first place of some bytes among others; NULL where they are not.
+void *memmem(const void *text, size_t text_size, const void *part, size_t part_size);

@@ -13,9 +13,9 @@ extension StagedFolder {
   }
 
   /// Makes a folder.
-  static func makeFolder(_ path: String, mayExist: Bool = false) throws {
-    var status = mkdir(path, 0o777)
-    while status != 0, errno == EINTR { status = mkdir(path, 0o777) }
+  static func makeFolder(_ path: String, permissions: mode_t = 0o777, mayExist: Bool = false) throws {
+    var status = mkdir(path, permissions)
+    while status != 0, errno == EINTR { status = mkdir(path, permissions) }
     guard status == 0 || mayExist && errno == EEXIST else {
       throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
     }

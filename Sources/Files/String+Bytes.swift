@@ -1,3 +1,5 @@
+import CLinux
+
 extension String {
   /// Returns whether the text holds another that is not empty, byte by byte.
   ///
@@ -11,16 +13,14 @@ extension String {
 extension UnsafeBufferPointer<UInt8> {
   /// Returns the first place, from an index on, where the bytes of a text stand that is not empty.
   package func firstRange(ofBytes text: String, from start: Int) -> Range<Int>? {
+    guard let baseAddress, start <= count else { return nil }
     var text = text
     return text.withUTF8 { text in
-      var place = start
-      while place + text.count <= count {
-        var length = 0
-        while length < text.count, self[place + length] == text[length] { length += 1 }
-        if length == text.count { return place..<place + length }
-        place += 1
+      guard let found = memmem(baseAddress + start, count - start, text.baseAddress, text.count) else {
+        return nil
       }
-      return nil
+      let place = UnsafeRawPointer(found) - UnsafeRawPointer(baseAddress)
+      return place..<place + text.count
     }
   }
 }

@@ -8,19 +8,14 @@ package final class TemporaryFolder {
   /// The system's folder for temporary files.
   static var root: String { FileManager.default.temporaryDirectory.path }
 
-  /// Creates a folder with a unique name.
+  /// Creates a folder with a unique name, which others cannot read.
   ///
   /// - Parameter sibling: a path on the disk to use, such as that of an output; nil for the system's temporary folder.
   /// - Throws: ``BenbenError`` when it cannot be created.
   package init(beside sibling: String? = nil) throws {
     let name = "benben-" + UUID().uuidString
     path = sibling.map { FileSystem.parent(of: $0) + "/." + name } ?? NSTemporaryDirectory() + name
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw BenbenError(
-        .cannotCreate, "cannot create a temporary folder", at: path, because: error.localizedDescription)
-    }
+    try StagedFolder.makeFolder(path, permissions: 0o700)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -110,7 +110,7 @@ extension CommandTests {
     func arguments(_ output: String, _ more: String...) -> [String] {
       [
         "generate", model, "--prompt", "a red ball", "--output", output, "--width", "128", "--height", "128",
-        "--temp", "2", "--steps", "1,1,1", "--video-steps", "150,150,150", "--embeddings",
+        "--temp", "2", "--steps", "1,1,1", "--video-steps", "50,50,50", "--embeddings",
         "texts.safetensors",
         "--quiet",
       ] + more

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// The command as a user runs it: a process with arguments, output and an exit code.
-@Suite(.serialized) struct CommandTests {
+@Suite struct CommandTests {
   static let program = URL(fileURLWithPath: Program.path)
 
   /// The folder in which commands run.

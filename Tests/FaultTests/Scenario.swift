@@ -122,8 +122,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     Scenario(
       name: "bench",
       arguments: [
-        "bench", "dit", "INPUTS/shapes", "--shape", "64x64:1:1", "--repeat", "1", "--json", "out.json",
-        "--quiet",
+        "bench", "convert", "INPUTS/model", "--repeat", "1", "--json", "out.json", "--quiet",
       ], outputs: [], reports: ["out.json"]),
   ]
 }

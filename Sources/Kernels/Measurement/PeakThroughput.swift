@@ -6,12 +6,25 @@ package enum PeakThroughput {
   /// The shape of the product: rows, outputs, inputs.
   package static let shape = (rows: 2176, outputs: 7680, inputs: 1920)
 
-  /// Measures operations per second for inputs in one precision and row-major weights; the best of several runs.
-  package static func operationsPerSecond(_ precision: InputPrecision, in context: KernelContext) throws
-    -> Double
+  /// Measures operations per second for inputs in each precision that oneDNN computes with on this processor, and row-major
+  /// weights; the best of some rounds.
+  package static func operationsPerSecond(rounds: Int, in context: KernelContext) throws
+    -> [InputPrecision: Double]
   {
-    // A product with 16-bit inputs is two products with 8-bit inputs.
-    if precision == .int16 { return try operationsPerSecond(.int8, in: context) / 2 }
+    var result: [InputPrecision: Double] = [:]
+    for precision in InputPrecision.allCases where precision.isComputable {
+      // A product with 16-bit inputs is two products with 8-bit inputs.
+      result[precision] =
+        if precision == .int16, let bytes = result[.int8] { bytes / 2 } else {
+          try operationsPerSecond(precision, rounds: rounds, in: context)
+        }
+    }
+    return result
+  }
+
+  private static func operationsPerSecond(
+    _ precision: InputPrecision, rounds: Int, in context: KernelContext
+  ) throws -> Double {
     let (rows, outputs, inputs) = shape
     let (input, weight, output): (NumberType, NumberType, NumberType) =
       switch precision {
@@ -24,7 +37,7 @@ package enum PeakThroughput {
     let result = Tensor.zeros([rows, outputs])
     var best = Double.infinity
     let clock = ContinuousClock()
-    for _ in 0..<6 {
+    for _ in 0..<rounds {
       try Task.checkCancellation()
       let duration = try clock.measure {
         try context.product(

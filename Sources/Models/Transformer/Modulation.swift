@@ -9,13 +9,8 @@ struct SublayerModulation {
 
   /// Applies layer norm and modulation to every sample's rows of x [rows, width], and returns these rows only.
   func normalized(_ x: Tensor, rows: [Range<Int>]) -> Tensor {
-    let places = BatchLayout.runs(rows.map(\.count))
-    let output = Tensor([places.last?.upperBound ?? 0, x.shape[1]])
-    for (sample, rows) in rows.enumerated() {
-      Normalization.layerNorm(
-        x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6,
-        into: output.rows(places[sample]))
-    }
+    let output = Tensor([rows.reduce(0) { $0 + $1.count }, x.shape[1]])
+    normalize(x, rows: rows) { .tensor(output.rows($0)) }
     return output
   }
 
@@ -23,15 +18,18 @@ struct SublayerModulation {
   func normalized(
     _ x: Tensor, rows: [Range<Int>], for layers: [Linear], in context: KernelContext
   ) -> LinearInput {
-    let places = BatchLayout.runs(rows.map(\.count))
     let input = LinearInput(
-      rows: places.last?.upperBound ?? 0, computing: x.shape[1], for: layers, in: context)
-    for (sample, rows) in rows.enumerated() {
-      Normalization.layerNorm(
-        x.rows(rows), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6,
-        into: input.target(places[sample]))
-    }
+      rows: rows.reduce(0) { $0 + $1.count }, computing: x.shape[1], for: layers, in: context)
+    normalize(x, rows: rows, into: input.target)
     return input
+  }
+
+  private func normalize(_ x: Tensor, rows: [Range<Int>], into target: (Range<Int>) -> LinearInput.Target) {
+    for (sample, place) in BatchLayout.runs(rows.map(\.count)).enumerated() {
+      Normalization.layerNorm(
+        x.rows(rows[sample]), scale: scales[sample], shift: shifts[sample], epsilon: 1e-6, into: target(place)
+      )
+    }
   }
 }
 

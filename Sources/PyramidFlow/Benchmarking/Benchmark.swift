@@ -78,9 +78,8 @@ package struct Benchmark: Sendable {
 
   private func limits(in context: KernelContext) throws -> [InputPrecision: Double] {
     if part == .convert { return [:] }
-    return try InputPrecision.allCases.reduce(into: [:]) {
-      if $1.isComputable { $0[$1] = try PeakThroughput.operationsPerSecond($1, in: context) }
-    }
+    // Short beside the work, and so often, that one round without others on the machine is among them.
+    return try PeakThroughput.operationsPerSecond(rounds: 2 * repeats, in: context)
   }
 
   private func measure(
