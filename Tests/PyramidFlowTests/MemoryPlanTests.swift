@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import PyramidFlow
@@ -16,5 +17,19 @@ struct MemoryPlanTests {
     #expect { try plan.requireFit(limit: plan.peak - 1) } throws: {
       ($0 as? BenbenError)?.code == .exceedsMemoryLimit
     }
+  }
+
+  /// What is multiplied as integers is rounded while it is computed, and never held as it is.
+  @Test func integersNeedLess() throws {
+    let converter = ModelConverter(release: Fixtures.checkpoint("miniflux"))
+    let working = try [WeightType.bf16, .int8].map { type in
+      let plan = try #require(
+        try MemoryPlan(try converter.plan(QuantizationOptions(type: type)), request: .small))
+      return try #require(plan.phases.first { $0.component.hasPrefix("diffusion_transformer_") }).working
+    }
+    #expect(working[1] < working[0])
+    let model = try VideoModel(at: try #require(ConvertedModels.miniFLUX))
+    let stored = try model.memoryPlan(for: .small).phases.map(\.working)
+    #expect(stored.contains(working[0]))
   }
 }

@@ -45,6 +45,10 @@ package struct ComponentPlan {
   package let source: SourceComponent
   /// The size of its tensors in the native model, in bytes.
   package var byteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }
+  /// Whether most of its weights will be multiplied as integers, with inputs that are rounded.
+  package var multipliesIntegers: Bool {
+    2 * rows.filter(\.activations.isInteger).reduce(0) { $0 + $1.byteCount } > byteCount
+  }
   /// The tensors in the model's own order.
   package let rows: [Row]
   /// Source tensors that are left out, each with its rule.

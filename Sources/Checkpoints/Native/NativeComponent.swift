@@ -123,6 +123,12 @@ package final class NativeComponent: WeightSource {
   /// Whether products with some of its weights round their inputs to bf16.
   var computesInBFloat16: Bool { header.entries.contains { $0.activations == .bf16 } }
 
+  /// Whether most of its weights are multiplied as integers, with inputs that are rounded.
+  package var multipliesIntegers: Bool {
+    let integers = header.entries.filter(\.activations.isInteger)
+    return 2 * integers.reduce(0) { $0 + $1.data.byteCount } > byteCount
+  }
+
   /// Returns the tensors in the form shared by all weights files.
   func weightFiles() -> WeightFiles {
     WeightFiles(

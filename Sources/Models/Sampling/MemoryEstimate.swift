@@ -1,26 +1,30 @@
 /// An estimate of the memory that a run needs besides the weights, which are mapped and belong to the system's file
 /// cache.
 ///
-/// Measured anonymous memory of parts of full-size miniFLUX (the transformer at 640×384 with 16 latent frames, the
-/// decoder at 640×384 with two; 2 threads) was within 25 % of the estimate. Memory grows with threads and oneDNN's
-/// kernels, so the estimate is not a guarantee. In int8 a transformer's call holds less since its inputs are rounded while they
-/// are computed: 273 MB at 2 × 1448 tokens (AVX2).
+/// Memory grows with threads and oneDNN's kernels, so the estimate is not a guarantee. Measured anonymous memory of full-size
+/// miniFLUX with 2 threads: calls of 2 × 1088 and of 4224 tokens in bf16 307 and 563 MB where 447 and 794 are estimated
+/// (AVX2); in int8 182 MB where 280 are (AVX2); the decoder at 640×384 with two latent frames within 25 %.
 package struct MemoryEstimate {
   /// The bytes of the program, kernels and tokenizers.
   package static let base = 80_000_000
-  /// The number of [tokens, width] buffers that a transformer call holds at a time.
-  private static let transformerBuffers = 22
+  /// The number of [tokens, width] buffers that a transformer call holds at a time: of values as wide as they are computed,
+  /// or with inputs that are rounded to integers while they are computed.
+  private static let wideBuffers = 22, integerBuffers = 12
   /// The bytes that the VAE's decoder needs at 128 channels: for transformed kernels, for a tile of 256 pixels of the first
   /// latent frame, and for one of later ones, two of which decode to sixteen frames.
   private static let kernels = 950_000_000, firstTile = 1_050_000_000, laterTile = 1_950_000_000
 
   /// Returns the bytes that a transformer's longest call needs.
-  package static func transformer(width: Int, _ request: GenerationRequest) -> Int {
+  ///
+  /// - Parameter multipliesIntegers: whether most weights are multiplied as integers.
+  package static func transformer(
+    width: Int, multipliesIntegers: Bool, _ request: GenerationRequest
+  ) -> Int {
     let tokens = request.longestLatentTokens() + T5Tokenizer.length
     // The longest call whose samples are computed together, or one sample of a longer one.
     let rows =
       request.guidanceScale > 0 ? max(tokens, min(2 * tokens, 2 * PyramidSampler.tokensTogether)) : tokens
-    return transformerBuffers * rows * width * 4
+    return (multipliesIntegers ? integerBuffers : wideBuffers) * rows * width * 4
   }
 
   /// Returns the bytes that decoding needs, with the clip itself: one byte per value, and f32 for the finished tile.

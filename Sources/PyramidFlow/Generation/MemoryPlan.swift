@@ -46,7 +46,8 @@ public struct MemoryPlan: Sendable {
       family.role(of: $0.component) != .transformer || $0.component == transformer.component
     }.map { plan in
       try Self.phase(
-        plan.component, weights: plan.byteCount, config: plan.source.config, family: family, request)
+        plan.component, weights: plan.byteCount, config: plan.source.config,
+        multipliesIntegers: plan.multipliesIntegers, family: family, request)
     }
   }
 
@@ -62,18 +63,23 @@ public struct MemoryPlan: Sendable {
     phases = try native.componentSizes.filter { name, _ in
       family.role(of: name) != .transformer || name == transformer
     }.map { name, bytes in
-      try Self.phase(
-        name, weights: bytes, config: native.component(name).config, family: family, request)
+      let component = try native.component(name)
+      return try Self.phase(
+        name, weights: bytes, config: component.config, multipliesIntegers: component.multipliesIntegers,
+        family: family, request)
     }
   }
 
   private static func phase(
-    _ component: String, weights: Int, config: JSONValue, family: ModelFamily, _ request: GenerationRequest
+    _ component: String, weights: Int, config: JSONValue, multipliesIntegers: Bool, family: ModelFamily,
+    _ request: GenerationRequest
   ) throws -> Phase {
     let working =
       switch family.role(of: component) {
       case .transformer:
-        MemoryEstimate.transformer(width: try family.transformerWidth(component, config: config), request)
+        MemoryEstimate.transformer(
+          width: try family.transformerWidth(component, config: config),
+          multipliesIntegers: multipliesIntegers, request)
       case .vae: MemoryEstimate.decoder(try CausalVideoVAEConfig(json: config, component: component), request)
       case .clip, .t5, nil: 0
       }
