@@ -16,9 +16,9 @@ extension UnsafeBufferPointer<UInt8> {
     guard let baseAddress, start <= count else { return nil }
     var text = text
     return text.withUTF8 { text in
-      guard let found = memmem(baseAddress + start, count - start, text.baseAddress, text.count) else {
-        return nil
-      }
+      guard let part = text.baseAddress,
+        let found = memmem(baseAddress + start, count - start, part, text.count)
+      else { return nil }
       let place = UnsafeRawPointer(found) - UnsafeRawPointer(baseAddress)
       return place..<place + text.count
     }

@@ -26,8 +26,8 @@ struct TileBlender {
       top += step
       left = 0
     }
-    if !above.isEmpty { blendVertically(above[current.count], into: tile) }
-    if let previous { blendHorizontally(previous, into: tile) }
+    if !above.isEmpty { fade(from: above[current.count], into: tile, along: 1) }
+    if let previous { fade(from: previous, into: tile, along: 2) }
     let (height, width) = (tile.shape[1], tile.shape[2])
     current.append(tile.cropped(max(0, height - blend)..<height, 0..<width))
     previous = tile.cropped(0..<height, max(0, width - blend)..<width)
@@ -36,35 +36,20 @@ struct TileBlender {
       values: tile.cropped(0..<min(step, height), 0..<min(step, width)), top: top, left: left)
   }
 
-  private func blendVertically(_ upper: Tensor, into tile: Tensor) {
-    let extent = min(upper.shape[1], tile.shape[1], blend)
-    let rowCount = tile.shape[2] * tile.shape[3]
-    for frame in 0..<tile.shape[0] {
-      for y in 0..<extent {
-        let weight = Float(Double(y) / Double(extent))
-        let inverse = Float(1 - Double(y) / Double(extent))
-        let source = (frame * upper.shape[1] + upper.shape[1] - extent + y) * rowCount
-        let target = (frame * tile.shape[1] + y) * rowCount
-        for index in 0..<rowCount {
+  /// Fades from the end of what lies before a tile [frames, height, width, channels] to its beginning, along an axis.
+  private func fade(from before: Tensor, into tile: Tensor, along axis: Int) {
+    let (end, size) = (before.shape[axis], tile.shape[axis])
+    let extent = min(end, size, blend)
+    let count = tile.shape[(axis + 1)...].reduce(1, *)
+    for outer in 0..<tile.shape[..<axis].reduce(1, *) {
+      for place in 0..<extent {
+        let weight = Float(Double(place) / Double(extent))
+        let inverse = Float(1 - Double(place) / Double(extent))
+        let source = (outer * end + end - extent + place) * count
+        let target = (outer * size + place) * count
+        for index in 0..<count {
           tile.elements[target + index] =
-            upper.elements[source + index] * inverse + tile.elements[target + index] * weight
-        }
-      }
-    }
-  }
-
-  private func blendHorizontally(_ previous: Tensor, into tile: Tensor) {
-    let extent = min(previous.shape[2], tile.shape[2], blend)
-    let channels = tile.shape[3]
-    for row in 0..<tile.shape[0] * tile.shape[1] {
-      for x in 0..<extent {
-        let weight = Float(Double(x) / Double(extent))
-        let inverse = Float(1 - Double(x) / Double(extent))
-        let source = (row * previous.shape[2] + previous.shape[2] - extent + x) * channels
-        let target = (row * tile.shape[2] + x) * channels
-        for channel in 0..<channels {
-          tile.elements[target + channel] =
-            previous.elements[source + channel] * inverse + tile.elements[target + channel] * weight
+            before.elements[source + index] * inverse + tile.elements[target + index] * weight
         }
       }
     }
