@@ -195,6 +195,8 @@ extension CommandTests {
   }
 
   /// HDF5 itself does not bear these files, which the fuzzer found: only the process that reads them ends.
+  ///
+  /// Version 1.14.6 refuses the first two by itself.
   @Test(arguments: [
     ("heap", "its reader was ended by signal"), ("stray-pointer", "its reader was ended by signal"),
     ("endless", "takes too long"),
@@ -202,7 +204,9 @@ extension CommandTests {
   func aFileThatEndsItsReaderIsRefused(name: String, words: String) throws {
     let model = try convert()
     let result = try run("verify", model, "--golden", "\(Fixtures.path)/hostile-hdf5/\(name).h5")
-    #expect(result.code == 65 && result.errors.contains(words), "\(result.errors)")
+    #expect(result.code == 65, "\(result.errors)")
+    let answers = [words, "attribute schema cannot be read"]
+    #expect(answers.contains(where: result.errors.contains), "\(result.errors)")
   }
 
   /// A chunk of 7 KB whose two filters make 4 GB of it: what reads it has no more memory than the trace declares.
