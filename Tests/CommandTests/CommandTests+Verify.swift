@@ -198,14 +198,14 @@ extension CommandTests {
   ///
   /// Version 1.14.6 refuses the first two by itself.
   @Test(arguments: [
-    ("heap", "its reader was ended by signal"), ("stray-pointer", "its reader was ended by signal"),
-    ("endless", "takes too long"),
+    ("heap", ["its reader was ended by signal", "attribute schema cannot be read"]),
+    ("stray-pointer", ["its reader was ended by signal", "attribute schema cannot be read"]),
+    ("endless", ["takes too long"]),
   ])
-  func aFileThatEndsItsReaderIsRefused(name: String, words: String) throws {
+  func aFileThatEndsItsReaderIsRefused(name: String, answers: [String]) throws {
     let model = try convert()
     let result = try run("verify", model, "--golden", "\(Fixtures.path)/hostile-hdf5/\(name).h5")
     #expect(result.code == 65, "\(result.errors)")
-    let answers = [words, "attribute schema cannot be read"]
     #expect(answers.contains(where: result.errors.contains), "\(result.errors)")
   }
 

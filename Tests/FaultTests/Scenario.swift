@@ -14,6 +14,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
   var reports: [String] = []
   /// What an early end leaves for the next run.
   var resumable: [String] = []
+  /// Whether it works in a temporary folder, which the system has to clear where the program is killed.
+  var hasTemporaryFolder = false
   /// What stands where an output goes, by a name among the inputs.
   var old: [String: String] = [:]
   /// Whether the file system is to be one that cannot swap names.
@@ -123,6 +125,6 @@ struct Scenario: Sendable, CustomTestStringConvertible {
       name: "bench",
       arguments: [
         "bench", "convert", "INPUTS/model", "--repeat", "1", "--json", "out.json", "--quiet",
-      ], outputs: [], reports: ["out.json"]),
+      ], outputs: [], reports: ["out.json"], hasTemporaryFolder: true),
   ]
 }
