@@ -139,6 +139,14 @@ extension CommandTests {
     #expect(try run("card", "model", "--output", "README.md").code == 73)
     #expect(try run("card", "model", "--output", "CARD.md").code == 0)
     #expect(try run("card", "model", "--output", "CARD.md").code == 0)
+    // A publisher names the licence; a card to which nobody added may go, this one may not.
+    let card = folder + "/CARD.md"
+    let licensed = try String(contentsOfFile: card, encoding: .utf8)
+      .replacing("library_name: benben\n", with: "library_name: benben\nlicense: mit\n")
+    try licensed.write(toFile: card, atomically: true, encoding: .utf8)
+    let edited = try run("card", "model", "--output", "CARD.md")
+    #expect(edited.code == 73 && edited.errors.contains("was changed"), "\(edited.errors)")
+    #expect(try String(contentsOfFile: card, encoding: .utf8) == licensed)
     for arguments in [["export", "model", "--output", "-"], ["pack", "model", "--output", "-"]] {
       #expect(try run(arguments + ["--quiet"]).code == 64 && !entries.contains("-"))
     }

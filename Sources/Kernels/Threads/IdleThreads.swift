@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// How OpenMP's threads wait for work, a choice for the whole process that only its environment can make, before it
@@ -13,11 +14,9 @@ package enum IdleThreads {
   ///
   /// Returns if that is not possible; then they spin.
   package static func sleep() {
-    guard variables.allSatisfy({ getenv($0) == nil }),
-      let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    else { return }
+    guard variables.allSatisfy({ getenv($0) == nil }) else { return }
     setenv(variables[0], "passive", 1)
-    execv(path, CommandLine.unsafeArgv)
+    execv(FileSystem.realPath("/proc/self/exe"), CommandLine.unsafeArgv)
     unsetenv(variables[0])
   }
 }

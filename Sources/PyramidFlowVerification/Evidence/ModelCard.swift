@@ -47,23 +47,6 @@ public struct ModelCard: Sendable {
     self.baseModel = baseModel
   }
 
-  /// Throws when what stands at a path is no card of this kind, and would be lost.
-  public static func requireReplaceable(_ path: String) throws {
-    guard path != "-", FileSystem.exists(path), !FileSystem.isFolder(path) else { return }
-    guard try InputFile(path: path).size == 0 || isOne(path) else {
-      throw BenbenError(
-        .cannotCreate, "the output exists", at: path, because: "it is no card that was made here",
-        remedies: ["Move it away, or name another file."])
-    }
-  }
-
-  /// Returns whether a file starts as every card of this kind does.
-  static func isOne(_ path: String) throws -> Bool {
-    let start = Array("---\nlibrary_name: benben\n".utf8)
-    let file = try InputFile(path: path)
-    return try file.bytes(at: 0, count: min(file.size, start.count)) == start
-  }
-
   /// Throws unless a card is of this model, and says of its parity what these reports say.
   ///
   /// What a publisher wrote beside may be there; what was generated must be there as it is.
@@ -96,7 +79,7 @@ public struct ModelCard: Sendable {
   }
 
   /// The largest card, in bytes.
-  private static let maximumLength = 16_000_000
+  static let maximumLength = 16_000_000
 
   /// The command that checks a report against a model.
   private static func checkCommand(_ report: EvidenceReport) -> String {
@@ -105,8 +88,10 @@ public struct ModelCard: Sendable {
 
   /// The card, in Markdown with front matter.
   public var text: String {
-    ([frontMatter, introduction, contents, source] + parity + [repetition(tellsGoldensApart: true)]).joined(
-      separator: "\n\n") + "\n"
+    let parts =
+      [frontMatter, introduction, contents, source] + parity + [repetition(tellsGoldensApart: true)]
+    let shown = parts.joined(separator: "\n\n") + "\n\n"
+    return shown + Self.lastLine(after: shown)
   }
 
   // MARK: Parts
