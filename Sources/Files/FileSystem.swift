@@ -47,6 +47,23 @@ package enum FileSystem {
     entries(of: folder).filter { isFolder(folder + "/" + $0) }
   }
 
+  /// Makes a folder.
+  static func makeFolder(_ path: String, permissions: mode_t = 0o777, mayExist: Bool = false) throws {
+    var status = mkdir(path, permissions)
+    while status != 0, errno == EINTR { status = mkdir(path, permissions) }
+    guard status == 0 || mayExist && errno == EEXIST else {
+      throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
+    }
+  }
+
+  /// Makes a folder and those above it, unless it is there.
+  package static func makeFolders(_ path: String) throws {
+    guard !isFolder(path) else { return }
+    try makeFolders(parent(of: path))
+    // With a slash at its end it was its own parent.
+    if !isFolder(path) { try makeFolder(path) }
+  }
+
   /// Throws when a path is that of a folder whose contents this user may not see.
   package static func requireReadable(folder path: String) throws {
     guard isFolder(path), access(path, R_OK | X_OK) != 0 else { return }

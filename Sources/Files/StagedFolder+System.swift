@@ -12,15 +12,6 @@ extension StagedFolder {
       at: destination, because: error.description)
   }
 
-  /// Makes a folder.
-  static func makeFolder(_ path: String, permissions: mode_t = 0o777, mayExist: Bool = false) throws {
-    var status = mkdir(path, permissions)
-    while status != 0, errno == EINTR { status = mkdir(path, permissions) }
-    guard status == 0 || mayExist && errno == EEXIST else {
-      throw BenbenError.cannotCreate(path, Errno(rawValue: errno))
-    }
-  }
-
   /// Opens a folder in order to sync its entries; files are synced by their writers.
   static func openFolder(_ folder: String) throws -> FileDescriptor {
     do {

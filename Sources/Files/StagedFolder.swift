@@ -97,7 +97,7 @@ package final class StagedFolder {
   private static func lockFolder(_ path: String, waits: Bool) throws -> FileDescriptor {
     // Between opening and locking, another process may have renamed the folder away; then start over.
     for _ in 0..<100 {
-      try makeFolder(path, mayExist: true)
+      try FileSystem.makeFolder(path, mayExist: true)
       let descriptor: FileDescriptor
       do {
         descriptor = try FileDescriptor.open(
@@ -274,7 +274,7 @@ package final class StagedFolder {
     for part in relativePath.split(separator: "/").dropLast() {
       folder += "/" + part
       if subfolders.contains(folder) { continue }
-      try Self.makeFolder(folder)
+      try FileSystem.makeFolder(folder)
       subfolders.insert(folder)
     }
     return try OutputFile(path: stagingPath + "/" + relativePath, size: size)

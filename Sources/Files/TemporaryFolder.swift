@@ -15,7 +15,7 @@ package final class TemporaryFolder {
   package init(beside sibling: String? = nil) throws {
     let name = "benben-" + UUID().uuidString
     path = sibling.map { FileSystem.parent(of: $0) + "/." + name } ?? NSTemporaryDirectory() + name
-    try StagedFolder.makeFolder(path, permissions: 0o700)
+    try FileSystem.makeFolder(path, permissions: 0o700)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Files
-import Foundation
 import PyramidFlow
 import Tensors
 
@@ -25,11 +24,7 @@ struct Demo: AsyncParsableCommand {
   mutating func run() async throws {
     let bundle = try bundle ?? BundledCheckpoint.find()
     guard FileSystem.exists(bundle + "/golden.h5") else { throw BundledCheckpoint.missing(at: bundle) }
-    do {
-      try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-    } catch {
-      throw BenbenError(.cannotCreate, "cannot create", at: output, because: error.localizedDescription)
-    }
+    try FileSystem.makeFolders(output)
     let model = output + "/model"
     let shared = commonArguments
     try await step(
