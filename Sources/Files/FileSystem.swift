@@ -59,9 +59,9 @@ package enum FileSystem {
   /// Makes a folder and those above it, unless it is there.
   package static func makeFolders(_ path: String) throws {
     guard !isFolder(path) else { return }
-    try makeFolders(parent(of: path))
-    // With a slash at its end it was its own parent.
-    if !isFolder(path) { try makeFolder(path) }
+    let above = parent(of: path)
+    if above != path { try makeFolders(above) }
+    try makeFolder(path)
   }
 
   /// Throws when a path is that of a folder whose contents this user may not see.
@@ -132,10 +132,11 @@ package enum FileSystem {
     return path
   }
 
-  /// Returns the folder that holds a path: `a` for `a/b`, `.` for `b`, `/` for `/b`.
+  /// Returns the folder that holds a path: `a` for `a/b` and `a//b/`, `.` for `b`, `/` for `/b`.
   package static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+    let names = path.utf8.split(separator: UInt8(ascii: "/"))
+    guard names.count > 1 else { return path.utf8.first == UInt8(ascii: "/") ? "/" : "." }
+    return String(path[..<names[names.count - 2].endIndex])
   }
 
   /// Returns the last component of a path.

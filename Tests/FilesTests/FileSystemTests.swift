@@ -6,9 +6,26 @@ import Testing
 struct FileSystemTests {
   @Test func namesNeighbours() {
     #expect(FileSystem.parent(of: "a/b") == "a" && FileSystem.parent(of: "b") == ".")
-    #expect(FileSystem.parent(of: "/b") == "/")
+    #expect(FileSystem.parent(of: "/b") == "/" && FileSystem.parent(of: "/") == "/")
+    #expect(FileSystem.parent(of: "a//b/") == "a" && FileSystem.parent(of: "b/") == ".")
+    #expect(FileSystem.parent(of: "a/\u{301}b") == "a" && FileSystem.parent(of: ".") == ".")
     #expect(FileSystem.lastComponent("/a/b/") == "b" && FileSystem.lastComponent("b") == "b")
     #expect(FileSystem.partial(of: "a/b") == "a/.b.partial" && FileSystem.partial(of: "b") == ".b.partial")
+  }
+
+  @Test func makesFoldersAbove() throws {
+    let folder = try TestFolder()
+    for path in ["a", "b/c/d", "e/", "f//g/", "a/../h"] {
+      for _ in 0..<2 { try FileSystem.makeFolders(folder.path + "/" + path) }
+      #expect(FileSystem.isFolder(folder.path + "/" + path), "\(path)")
+    }
+    _ = try folder.write([], "file")
+    for path in ["file", "file/a", "/proc/none/a"] {
+      let path = path.hasPrefix("/") ? path : folder.path + "/" + path
+      #expect { try FileSystem.makeFolders(path) } throws: {
+        ($0 as? BenbenError)?.kind == .cannotCreate
+      }
+    }
   }
 
   @Test func listsByBytes() throws {

@@ -28,8 +28,12 @@ struct MemoryPlanTests {
       return try #require(plan.phases.first { $0.component.hasPrefix("diffusion_transformer_") }).working
     }
     #expect(working[1] < working[0])
-    let model = try VideoModel(at: try #require(ConvertedModels.miniFLUX))
-    let stored = try model.memoryPlan(for: .small).phases.map(\.working)
-    #expect(stored.contains(working[0]))
+    func stored(_ path: String) throws -> [Int] {
+      try VideoModel(at: path).memoryPlan(for: .small).phases.map(\.working)
+    }
+    #expect(try stored(try #require(ConvertedModels.miniFLUX)).contains(working[0]))
+    let folder = try TestFolder()
+    try converter.convert(to: folder.path + "/int8", weights: .int8)
+    #expect(try stored(folder.path + "/int8").contains(working[1]))
   }
 }

@@ -21,6 +21,11 @@ package struct HeadNormalization {
     self.sines = sines
   }
 
+  /// Whether it is that of so many rows, whose columns are heads of its size.
+  func fits(rows: Int, columns: Int) -> Bool {
+    rows == cosines.shape[0] && columns.isMultiple(of: weight.count)
+  }
+
   /// Applies it to one of the rows, in place.
   func callAsFunction(_ values: UnsafeMutablePointer<Float>?, row: Int, width: Int) {
     let heads = width / weight.count
@@ -30,7 +35,7 @@ package struct HeadNormalization {
 
   /// Applies it to all rows of x, [rows, heads·headDim], in place.
   package func callAsFunction(_ x: Tensor) {
-    precondition(x.shape[0] == cosines.shape[0] && x.shape[1] % weight.count == 0)
+    precondition(fits(rows: x.shape[0], columns: x.shape[1]))
     parallelRows(x.shape[0]) { rows in
       for row in rows { self(x.pointer(row: row), row: row, width: x.shape[1]) }
     }

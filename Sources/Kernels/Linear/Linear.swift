@@ -22,7 +22,7 @@ package struct Linear {
   /// How the products read their input.
   var rounding: InputRounding {
     switch precision {
-    case .float32: .none
+    case .float32: .wide
     case .bf16: .bfloat16
     case .int8: .bytes
     case .int16: multipliesWords ? .words : .halves
@@ -81,6 +81,7 @@ package struct Linear {
       segments.allSatisfy { $0.tensor.map(\.shape) ?? [$0.rows.count, outputs] == [$0.rows.count, outputs] })
     let bias = bias?.tensor()
     let segments = segments.filter { !$0.rows.isEmpty }
+    precondition(segments.allSatisfy { $0.heads?.fits(rows: $0.rows.count, columns: outputs) ?? true })
     // A loop of its own normalises heads where rows are not finished one by one, or are looked at before.
     let later = precision.isInteger && context.magnitudes == nil ? [] : segments.filter { $0.heads != nil }
     let now =

@@ -25,8 +25,10 @@ package final class LinearInput {
     settable = nil
   }
 
-  /// Creates an input whose last columns are computed row by row: where all layers that read it round it in one way, each
-  /// row is rounded while it is in the cache, and never stored as it is.
+  /// Creates an input whose last columns are computed row by row: where all layers that read it round it in one way, it is
+  /// stored only so.
+  ///
+  /// What integers are multiplied to is rounded while it is in the cache.
   ///
   /// - Parameters:
   ///   - columns: the number of columns that are computed.
@@ -40,7 +42,7 @@ package final class LinearInput {
     self.rows = rows
     features = first.reduce(columns) { $0 + $1.shape[1] }
     let roundings = Set(layers.map(\.rounding))
-    if let rounding = roundings.first, roundings.count == 1, rounding != .none, context.magnitudes == nil {
+    if let rounding = roundings.first, roundings.count == 1, rounding != .wide, context.magnitudes == nil {
       let settable = RoundedRows(rounding, rows: rows, features: features)
       rounded = [rounding: settable]
       self.settable = settable

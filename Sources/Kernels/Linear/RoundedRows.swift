@@ -4,7 +4,7 @@ import Tensors
 /// How a product reads its input.
 enum InputRounding: Hashable {
   /// In f32.
-  case none
+  case wide
   /// Rounded to bf16.
   case bfloat16
   /// In 8 bits with a zero point of 128, the largest of each row being 127.
@@ -35,7 +35,7 @@ final class RoundedRows {
     let isInBytes = rounding == .bytes || rounding == .halves
     bytes = ScratchBuffer(count: isInBytes ? parts * rows * stride : 0)
     words = ScratchBuffer(count: rounding == .words || rounding == .bfloat16 ? rows * stride : 0)
-    factors = ScratchBuffer(count: rows)
+    factors = ScratchBuffer(count: rounding == .bfloat16 ? 0 : rows)
   }
 
   /// The scale of each of the input's rows; that of a row which contains NaN or infinity is NaN.
@@ -53,17 +53,18 @@ final class RoundedRows {
   func set(_ row: Int, to pieces: [UnsafeBufferPointer<Float>]) {
     let limit: Float =
       switch rounding {
-      case .none, .bfloat16: 0
+      case .wide, .bfloat16: 0
       case .bytes: 127
       case .halves: 127 * 256 + 127
       case .words: Float(Int16.max)
       }
     let inverse = limit > 0 ? scale(row, pieces, limit: limit) : 1
+    precondition(pieces.reduce(0) { $0 + $1.count } == features)
     var column = row * parts * stride
     for piece in pieces {
       let (source, count) = (piece.baseAddress, piece.count)
       switch rounding {
-      case .none: preconditionFailure("rows in f32 are not rounded")
+      case .wide: preconditionFailure("rows in f32 are not rounded")
       case .bfloat16: bb_round_bfloat16(source, words.base + column, count)
       case .bytes: bb_quantize(source, inverse, bytes.base + column, count)
       case .halves:

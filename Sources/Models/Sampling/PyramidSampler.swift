@@ -48,9 +48,9 @@ package struct PyramidSampler {
     return Elementwise.combine(Resampling.doubled(latent), alpha, noise, beta)
   }
 
-  /// The number of a sample's tokens to compute beyond which samples are computed one after the other.
+  /// The number of a sample's tokens beyond which samples are computed one after the other.
   ///
-  /// Products of so many rows are as fast as of twice as many, and take half the memory.
+  /// Those of which keys and values are kept count as well: how samples are computed must not depend on that. Products of so many rows are as fast as of twice as many, and take half the memory.
   package static let tokensTogether = 2000
 
   /// Returns the transformer's raw predictions, one per text.
@@ -62,8 +62,8 @@ package struct PyramidSampler {
       TransformerSample(
         text: $0.tokens, pooled: $0.pooled, clips: history + [latent], timestep: Float(timestep))
     }
-    let rows = samples.map { $0.tokenCount(after: cached?.knownFrames ?? 0) }
-    guard observer == nil, rows.max() ?? 0 > Self.tokensTogether else {
+    let tokens = samples.map { $0.tokenCount(after: 0) }
+    guard observer == nil, tokens.max() ?? 0 > Self.tokensTogether else {
       return try transformer(samples, history: cached, observer: observer, in: context)
     }
     return try samples.enumerated().flatMap { index, sample in

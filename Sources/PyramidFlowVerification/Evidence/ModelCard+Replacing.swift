@@ -24,7 +24,9 @@ extension ModelCard {
 
   /// Returns whether a card has its last line, and nothing before it was changed.
   private static func isAsMade(_ path: String) throws -> Bool {
-    let text = String(decoding: try InputFile.contents(of: path, limit: maximumLength), as: UTF8.self)
+    let file = try InputFile(path: path)
+    guard file.size <= maximumLength else { return false }
+    let text = String(decoding: try file.contents(limit: maximumLength), as: UTF8.self)
     guard let start = text.range(of: "<!--", options: .backwards)?.lowerBound else { return false }
     return text[start...] == lastLine(after: text[..<start])
   }
