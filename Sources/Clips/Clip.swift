@@ -7,7 +7,9 @@ public struct Clip: Equatable, Sendable {
 
   /// Creates a clip from the bytes of its frames; nil unless they are a whole number of frames of positive size.
   public init?(width: Int, height: Int, bytes: [UInt8]) {
-    guard width > 0, height > 0, bytes.count.isMultiple(of: width * height * 3) else { return nil }
+    guard width > 0, height > 0 else { return nil }
+    let (pixels, overflows) = width.multipliedReportingOverflow(by: height)
+    guard !overflows, pixels <= Int.max / 3, bytes.count.isMultiple(of: pixels * 3) else { return nil }
     self.init(width: width, height: height, whole: bytes)
   }
 

@@ -1,9 +1,11 @@
+import Foundation
+
 /// An error that names what failed, where, why, and what to do about it.
 ///
 /// Every text is written for the person who has to act on it. ``description`` is one line, `WHAT: WHERE: WHY`;
 /// ``remedies`` are lines of advice that follow it.
 public struct BenbenError: Error, CustomStringConvertible, Sendable {
-  /// The kind of failure; the command maps it to an exit code.
+  /// The kind of failure, by which a program chooses its exit code.
   public enum Kind: String, Sendable, Equatable {
     /// The request is invalid: a size that cannot be generated, options that exclude each other.
     case usage
@@ -87,4 +89,11 @@ public struct BenbenError: Error, CustomStringConvertible, Sendable {
 
   /// The error in one line: what, where, why.
   public var description: String { "\(what): \(subject): \(why)" }
+}
+
+extension BenbenError: LocalizedError {
+  /// The error in one line, which is also its `localizedDescription`; it is in English only.
+  public var errorDescription: String? { description }
+  /// The advice, a line each; nil without any.
+  public var recoverySuggestion: String? { remedies.isEmpty ? nil : remedies.joined(separator: "\n") }
 }

@@ -31,7 +31,8 @@ public enum CallSample: Equatable, Sendable {
       let tokens = calls.map { Double($0.latentTokens) }
       guard let first = tokens.first, seconds > 0 else { return Set(calls.indices) }
       let mean = tokens.reduce(0, +) / Double(tokens.count) / first * seconds
-      return Self.spread(max(1, Int(budget / mean)), of: calls.count)
+      let count = min(max(1, budget / mean), Double(calls.count))
+      return Self.spread(Int(count), of: calls.count)
     }
   }
 }

@@ -8,7 +8,7 @@ import Parity
 /// On Linux only. A reader has no access to other files, to the network or to other programs, as far as the system can take
 /// that from a process (Landlock, seccomp).
 public enum IsolatedReading {
-  /// Makes it so.
+  /// Reads in processes of their own from now on; until then, and in apps that never call it, files are read in this one.
   ///
   /// A reader is the same program, started anew: it is then served here, and this does not return. So a program
   /// calls this first of all, before it starts threads or opens files.

@@ -48,6 +48,10 @@ extension VideoModel {
       throw BenbenError(
         .usage, "a clip has no parts", at: path,
         because: "it is generated as a whole; traces and suites are shared")
+    case .clip(let path, _) where options.runTrace != nil:
+      throw BenbenError(
+        .usage, "a clip gives no trace", at: path,
+        because: "what the model computed is kept where a trace is verified")
     case .clip(let path, let trace):
       return try withParts {
         try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
@@ -66,13 +70,21 @@ extension VideoModel {
   ///   - suite: the suite.
   ///   - shard: the part of the suite to verify; nil for all of it.
   ///   - wantsFrames: whether the report's page will show frames.
-  ///   - options: the comparisons to make, and their strictness.
+  ///   - options: the comparisons to make, and their strictness; ``VerificationOptions/part`` is that of a single golden, and
+  ///     is not read.
   ///   - onEvent: receives progress on the model's thread; an error that it throws ends the verification.
+  /// - Throws: `BenbenError` when there is nothing to verify, or one file would have to keep what was computed for all
+  ///   bundles; `CancellationError` when the task was cancelled.
   public func verify(
     suite: GoldenSuite, shard: SuiteShard? = nil, wantsFrames: Bool = false,
     options: VerificationOptions = VerificationOptions(),
     onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
   ) throws -> SuiteReport {
+    guard options.runTrace == nil else {
+      throw BenbenError(
+        .usage, "a suite gives no trace", at: suite.path,
+        because: "every bundle's would replace the one before", remedies: ["Verify one bundle."])
+    }
     // A shard of a suite is of whole goldens.
     var options = options
     options.part = nil

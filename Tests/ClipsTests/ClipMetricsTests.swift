@@ -7,6 +7,13 @@ struct ClipMetricsTests {
     try #require(Clip(width: 16, height: 12, bytes: (0..<16 * 12 * 3 * count).map(value)))
   }
 
+  @Test func aClipHasWholeFrames() {
+    #expect(Clip(width: 2, height: 1, bytes: Array(repeating: 0, count: 12))?.count == 2)
+    for (width, height) in [(2, 2), (0, 1), (-1, -1), (.max, 2), (.max / 2, 1)] {
+      #expect(Clip(width: width, height: height, bytes: Array(repeating: 0, count: 6)) == nil)
+    }
+  }
+
   @Test func equalClipsAreIdentical() throws {
     let clip = try frames { UInt8(truncatingIfNeeded: $0 &* 37) }
     let comparison = ClipMetrics(clip, reference: clip)

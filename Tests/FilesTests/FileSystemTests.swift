@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -38,6 +39,13 @@ struct FileSystemTests {
 
   @Test(arguments: [(999, "999 B"), (1000, "1.0 KB"), (18_600_000, "18.6 MB"), (7_700_000_000, "7.7 GB")])
   func writesSizes(count: Int, text: String) { #expect(ByteSize.text(count) == text) }
+
+  @Test func errorsSayWhatTheySayAnywhere() {
+    let error: any Error = BenbenError(
+      .missing, "no file", at: "a", because: "it is gone", remedies: ["b", "c"])
+    #expect(error.localizedDescription == "no file: a: it is gone")
+    #expect((error as? BenbenError)?.recoverySuggestion == "b\nc")
+  }
 
   @Test func aTemporaryFolderGoes() throws {
     let parent = try TestFolder()

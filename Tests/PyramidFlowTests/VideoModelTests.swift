@@ -122,6 +122,48 @@ struct VideoModelTests {
     }
   }
 
+  /// Estimates come first, and must not be made of sizes that cannot be.
+  @Test func refusesImpossibleRequests() async throws {
+    let model = try VideoModel(at: path)
+    let changes: [(inout GenerationRequest) -> Void] = [
+      { $0.latentFrames = 0 }, { $0.latentFrames = -1 }, { $0.latentFrames = .max }, { $0.width = .max },
+      { $0.height = 0 }, { $0.steps = [] }, { $0.guidanceScale = .nan },
+    ]
+    let plan = try ModelConverter(release: path).plan(QuantizationOptions(type: nil))
+    for change in changes {
+      var request = GenerationRequest.small
+      change(&request)
+      await #expect(throws: BenbenError.self) { try await model.generate(request) }
+      await #expect(throws: BenbenError.self) { try await model.plan(for: request) }
+      #expect(throws: BenbenError.self) { try model.memoryPlan(for: request) }
+      #expect(throws: BenbenError.self) { try MemoryPlan(plan, request: request) }
+    }
+    #expect(throws: BenbenError.self) { try VideoModel(at: path, threads: 0) }
+  }
+
+  /// Settings of one variant are not those of another.
+  @Test func aRequestKeepsItsVariant() throws {
+    let model = try VideoModel(at: path)
+    #expect(try model.memoryPlan(for: GenerationRequest(prompt: "", variant: .p384)).variant == "384p")
+    #expect {
+      try model.memoryPlan(for: GenerationRequest(prompt: "", variant: .p768))
+    } throws: { ($0 as? BenbenError)?.kind == .missing }
+    let asked = GenerationRequest(prompt: "", variant: .p768)
+    #expect(try model.memoryPlan(for: asked, variant: "384p").variant == "384p")
+  }
+
+  @Test func writesWhatWasPlanned() throws {
+    let folder = try TestFolder()
+    let options = try QuantizationOptions(type: .bf16)
+    try ModelConverter(release: Fixtures.checkpoint("miniflux")).plan(options).write(to: folder.path + "/a")
+    try ModelConverter(release: Fixtures.checkpoint("miniflux"))
+      .convert(to: folder.path + "/b", weights: .bf16)
+    for name in ["manifest.json", "diffusion_transformer_384p.benben"] {
+      let (a, b) = (folder.path + "/a/" + name, folder.path + "/b/" + name)
+      #expect(FileManager.default.contentsEqual(atPath: a, andPath: b), "\(name)")
+    }
+  }
+
   @Test func refusesWhatDoesNotFit() async throws {
     let model = try VideoModel(at: path)
     await #expect(throws: BenbenError.self) {

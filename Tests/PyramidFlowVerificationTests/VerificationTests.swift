@@ -1,8 +1,11 @@
+import Checkpoints
 import Clips
 import Files
 import Foundation
 import JSON
+import Kernels
 import Media
+import Models
 import Parity
 import PyramidFlow
 import Synchronization
@@ -26,6 +29,26 @@ struct VerificationTests {
     #expect(report.callsCompared > 0 && calls.withLock { $0 } >= report.callsCompared)
     for tensor in report.tensors { #expect(tensor.nmse <= (tensor.mode == .freeRunning ? 1e-8 : 1e-10)) }
     #expect(report.clips.map(\.mode) == [.teacherForced, .freeRunning])
+  }
+
+  @Test func aBudgetIsAnyNumberOfSeconds() throws {
+    let parts = try LoadedModel(
+      NativeModel(path: try #require(ConvertedModels.exact["miniflux"] ?? nil)), in: KernelContext())
+    let request = try GenerationRequest(GoldenTrace(at: Fixtures.trace("miniflux")), family: "miniflux")
+    let calls = try request.calls(for: parts.transformer(variant: "384p").inputs)
+    #expect(calls.count > 1)
+    for (seconds, count) in [(0, 1), (-1, 1), (1e-300, 1), (.nan, 1), (.infinity, calls.count)] {
+      #expect(CallSample.seconds(seconds).chosen(of: calls, firstTook: 1).count == count, "\(seconds)")
+    }
+  }
+
+  @Test func oneFileKeepsOneTrace() async throws {
+    let options = VerificationOptions(runTrace: "/nonexistent/run.h5")
+    let clip = Golden.clip(path: "/nonexistent/clip.mp4", try GoldenTrace(at: Fixtures.trace("miniflux")))
+    let model = try model("miniflux")
+    await #expect {
+      try await model.verify(against: clip, options: options)
+    } throws: { ($0 as? BenbenError)?.kind == .usage }
   }
 
   @Test func stopsAtTheFirstFailureWhenAsked() async throws {

@@ -117,7 +117,7 @@ public struct Recipe {
     }
   }
 
-  /// Returns the recipe that `--type int8` selects for the released models.
+  /// Returns the built-in recipe for the released models, which int8 as the type of all weights selects.
   ///
   /// Measured on the fixtures (the manual, "Quantization"): the transformer's blocks lose least when their inputs are quantized too, except
   /// for the modulation, whose input is one row per sample.

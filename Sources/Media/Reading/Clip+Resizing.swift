@@ -7,6 +7,8 @@ extension Clip {
   /// columns, in fixed point).
   ///
   /// The bicubic filter of another library differs in the last bits, and the generated clip would differ too.
+  ///
+  /// - Precondition: the clip has a frame, and the new size is positive.
   public func resized(width: Int, height: Int) -> Clip {
     var bytes = Array(bytes.prefix(frameSize))
     if width != self.width {
@@ -34,6 +36,8 @@ extension Clip {
   }
 
   /// Returns the first frame at another size, its proportions kept or not.
+  ///
+  /// - Precondition: the clip has a frame, and the new size is positive.
   public func resized(width: Int, height: Int, fit: Fit) -> Clip {
     switch fit {
     case .stretch: return resized(width: width, height: height)

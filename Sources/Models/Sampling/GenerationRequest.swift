@@ -19,6 +19,10 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
   ///
   /// Without guidance for the first frame (0), none is computed for later ones either.
   public var guidanceScale: Float, videoGuidanceScale: Float
+  /// The transformer that the settings are those of, such as 768p; nil where any will do.
+  ///
+  /// It is no part of what a report or a kept run says of a request: both name the variant beside it.
+  public var variant: String?
   /// Whether the first frame is a given image (image-to-video) and not generated.
   public var startsFromImage: Bool
   /// Whether the VAE works in tiles, as in the official demos, or on whole frames.
@@ -137,6 +141,7 @@ public struct GenerationRequest: Codable, Equatable, Sendable {
       videoGuidanceScale: startsFromImage
         ? ReleasedVariant.imageToVideoGuidanceScale : ReleasedVariant.videoGuidanceScale,
       startsFromImage: startsFromImage)
+    self.variant = variant.name
   }
 
   /// The number of frames of the clip.

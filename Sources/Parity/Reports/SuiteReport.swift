@@ -147,7 +147,9 @@ public struct SuiteReport: Sendable {
   /// - Throws: ``BenbenError`` when they are of different suites, models, thresholds or versions, or do not hold every
   ///   golden exactly once.
   public init(merging shards: [(path: String, report: SuiteReport)]) throws {
-    guard let first = shards.first else { preconditionFailure("nothing to merge") }
+    guard let first = shards.first else {
+      throw BenbenError(.usage, "nothing to merge", at: "no reports", because: "one is needed at least")
+    }
     self.init(suite: first.report.suite, model: first.report.model, basis: first.report.basis)
     var byName: [String: (path: String, entry: Entry)] = [:]
     for (path, report) in shards {

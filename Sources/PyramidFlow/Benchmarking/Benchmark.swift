@@ -215,7 +215,7 @@ package struct Benchmark: Sendable {
     let options = try QuantizationOptions(type: type)
     let bytes = try converter.plan(options).sourceByteCount
     return try timed(shape, ["sourceBytes": .integer(bytes)], in: nil, onRound) { [converter] in
-      _ = try converter.plan(options).write(to: folder.path + "/model", mayReplace: true) { _ in }
+      try converter.plan(options).write(to: folder.path + "/model", mayReplace: true)
     }
   }
 }

@@ -6,7 +6,8 @@ import Tensors
 
 /// A converter of released checkpoints, single files and native models to native models.
 ///
-/// Conversion is synchronous and uses all cores. It checks for cancellation of the calling task after every batch of
+/// Conversion is synchronous and uses all cores: called from a task, it keeps a thread of the task's pool for as long as it
+/// lasts. It checks for cancellation of the calling task after every batch of
 /// tensors. A conversion that fails leaves nothing behind; one that is cancelled, or whose process is killed, leaves what
 /// it wrote beside the output, and the same conversion to the same place goes on with it.
 public struct ModelConverter: Sendable {
@@ -150,17 +151,29 @@ public struct ModelConverter: Sendable {
     onProgress: (Progress) throws -> Void = { _ in }
   ) throws {
     try Conversion.requirePossible(output: output, mayReplace: mayReplace)
-    _ = try plan(QuantizationOptions(type: weights))
+    try plan(QuantizationOptions(type: weights))
       .write(to: output, mayReplace: mayReplace, restarts: restarts, onProgress: onProgress)
   }
 }
 
 extension Conversion {
-  /// Writes the planned model.
+  /// Writes the planned model, completely or not at all.
   ///
-  /// - Returns: the report (`schemas/convert-report.schema.json`).
-  @discardableResult
-  package func write(
+  /// - Parameters:
+  ///   - output: the folder to write.
+  ///   - mayReplace: whether an existing model is replaced.
+  ///   - restarts: whether what an interrupted run left beside the output is thrown away.
+  ///   - onProgress: receives progress; an error that it throws ends the conversion and is rethrown.
+  /// - Throws: `BenbenError`; `CancellationError` when the calling task was cancelled.
+  public func write(
+    to output: String, mayReplace: Bool = false, restarts: Bool = false,
+    onProgress: (ModelConverter.Progress) throws -> Void = { _ in }
+  ) throws {
+    _ = try writeReporting(to: output, mayReplace: mayReplace, restarts: restarts, onProgress: onProgress)
+  }
+
+  /// Writes the planned model, and returns the report (`schemas/convert-report.schema.json`).
+  package func writeReporting(
     to output: String, mayReplace: Bool, restarts: Bool = false,
     onProgress: (ModelConverter.Progress) throws -> Void
   ) throws -> JSONValue {

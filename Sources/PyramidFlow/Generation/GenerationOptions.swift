@@ -27,7 +27,8 @@ public struct GenerationOptions: Sendable {
   public var memoryLimit: Int?
   /// What is kept of finished latents during the run.
   public var historyCaching: HistoryCaching
-  /// The folder on whose disk it is kept; nil for the system's temporary one.
+  /// The folder on whose disk it is kept; nil for the system's temporary one, which may be memory that no limit counts
+  /// (`tmpfs`): name one on a disk then.
   public var historyFolder: String?
   /// Whether every finished latent frame is decoded small at once (``GenerationEvent/previewed(_:latent:of:)``).
   public var previews: Bool

@@ -29,6 +29,7 @@ public struct MemoryPlan: Sendable {
   /// - Parameters:
   ///   - conversion: the conversion that makes the model.
   ///   - request: what is to be run; nil for the official size and length of the first transformer.
+  /// - Throws: `BenbenError` when the request cannot be carried out, or a component's config is malformed.
   public init?(_ conversion: Conversion, request: GenerationRequest? = nil) throws {
     guard let family = ModelFamily.named(conversion.family),
       let transformer = conversion.plans.first(where: { family.role(of: $0.component) == .transformer })
@@ -41,7 +42,7 @@ public struct MemoryPlan: Sendable {
         prompt: "", width: released.width, height: released.height, latentFrames: released.latentFrames,
         steps: ReleasedVariant.steps, videoSteps: ReleasedVariant.videoSteps,
         guidanceScale: released.guidanceScale, videoGuidanceScale: ReleasedVariant.videoGuidanceScale)
-    self.request = request
+    self.request = try request.validated()
     phases = try conversion.plans.filter {
       family.role(of: $0.component) != .transformer || $0.component == transformer.component
     }.map { plan in
@@ -58,7 +59,7 @@ public struct MemoryPlan: Sendable {
         .malformed, "this model cannot be run", at: native.path, because: "its family is \(native.family)")
     }
     self.variant = variant
-    self.request = request
+    self.request = try request.validated()
     let transformer = ModelFamily.transformerPrefix + variant
     phases = try native.componentSizes.filter { name, _ in
       family.role(of: name) != .transformer || name == transformer

@@ -10,7 +10,8 @@ import Models
 /// one model run one after the other; several models run side by side. None of them changes settings of the process.
 ///
 /// Cancelling the task that called ``generate(_:variant:image:noise:options:onEvent:)`` ends the run after the current
-/// call of the transformer or two latent frames of the decoder, with `CancellationError`.
+/// call of the transformer or two latent frames of the decoder, with `CancellationError`; a call that waits for another one
+/// of the same model ends when its turn comes.
 public actor VideoModel {
   /// The model's files.
   package nonisolated let native: NativeModel
@@ -27,8 +28,11 @@ public actor VideoModel {
   ///   - path: the folder that ``ModelConverter`` wrote.
   ///   - threads: the number of threads that kernels use; nil for one per physical core within the process's CPU quota, or
   ///     `OMP_NUM_THREADS`. More threads than processors hinder each other.
-  /// - Throws: `BenbenError` when the folder is not a native model or its manifest is malformed.
+  /// - Throws: `BenbenError` when the folder is not a native model or its manifest is malformed, or there are no threads.
   public init(at path: String, threads: Int? = nil) throws {
+    guard threads ?? 1 > 0 else {
+      throw BenbenError(.usage, "not valid", at: "\(threads ?? 0) threads", because: "one is needed at least")
+    }
     native = try NativeModel(path: path)
     thread = KernelThread(threads: threads)
     self.threads = thread.threads
@@ -50,18 +54,19 @@ public actor VideoModel {
 
   /// Returns an estimate of the memory that a run needs.
   ///
-  /// - Throws: `BenbenError` when the model has no transformer of the variant, or a component is damaged.
+  /// - Throws: `BenbenError` when the request cannot be carried out, the model has no transformer of the variant, or a
+  ///   component is damaged.
   public nonisolated func memoryPlan(
     for request: GenerationRequest, variant: String? = nil
   ) throws -> MemoryPlan {
-    try MemoryPlan(native, variant: native.variant(variant), request)
+    try MemoryPlan(native, variant: native.variant(variant ?? request.variant), request)
   }
 
   /// Returns an estimate of what a run needs on this machine, the time from parts of it that are run.
   ///
   /// - Parameters:
   ///   - request: what would be generated.
-  ///   - variant: which of the model's transformers; nil where it has one.
+  ///   - variant: the transformer, where the model has several; nil for the request's, else 384p, else the first one.
   ///   - image: the first frame, of the clip's size, when the request starts from an image.
   ///   - historyCaching: what the run would keep of finished latents.
   ///   - onEvent: receives progress on the model's thread; an error that it throws ends the measurement and is rethrown.
@@ -73,7 +78,7 @@ public actor VideoModel {
     onEvent: @Sendable (GenerationEvent) throws -> Void = { _ in }
   ) throws -> GenerationPlan {
     try withParts { parts in
-      let variant = try native.variant(variant)
+      let variant = try native.variant(variant ?? request.variant)
       let memory = try memoryPlan(for: request, variant: variant)
       try memory.requireFit(limit: nil)
       let (calls, seconds) = try Pipeline(parts, variant: variant, historyCaching: historyCaching).measure(
@@ -86,7 +91,7 @@ public actor VideoModel {
   ///
   /// - Parameters:
   ///   - request: the prompt, size, length, steps and guidance.
-  ///   - variant: the transformer, where the model has several; nil for 384p, else the first one.
+  ///   - variant: the transformer, where the model has several; nil for the request's, else 384p, else the first one.
   ///   - image: the first frame, of the clip's size, when the request starts from an image; `Clip.resized` of module
   ///     Media resizes one as the official example does.
   ///   - noise: the origin of the noise.
@@ -101,7 +106,7 @@ public actor VideoModel {
     onEvent: @Sendable (GenerationEvent) throws -> Void = { _ in }
   ) throws -> Clip {
     try withParts { parts in
-      let variant = try native.variant(variant)
+      let variant = try native.variant(variant ?? request.variant)
       try memoryPlan(for: request, variant: variant).requireFit(limit: options.memoryLimit)
       let resume = ResumeState(
         embeddings: options.embeddings, latents: options.latents, noise: noise.identity, model: parts.native,

@@ -189,7 +189,7 @@ struct Convert: ParsableCommand {
     progress.begin("converting \(checkpoint ?? "single files")")
     let report: JSONValue
     do {
-      report = try conversion.write(to: output, mayReplace: force, restarts: restart) {
+      report = try conversion.writeReporting(to: output, mayReplace: force, restarts: restart) {
         let what = "converting \($0.component)" + ($0.resumedBytes > 0 ? ", resumed" : "")
         try progress.update(what, done: $0.bytes, of: $0.totalBytes, rate: ProgressLine.bytes)
       }

@@ -29,6 +29,10 @@ struct SuiteReportTests {
     try SuiteReport(merging: reports.enumerated().map { ("\($0)", $1) })
   }
 
+  @Test func mergesNoReports() {
+    #expect { try Self.merged() } throws: { ($0 as? BenbenError)?.kind == .usage }
+  }
+
   /// In whatever order the shards come.
   @Test func mergesToWhatOneRunGives() throws {
     let whole = Self.report(["a", "b", "c"])

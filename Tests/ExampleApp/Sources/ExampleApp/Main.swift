@@ -6,6 +6,7 @@ import PyramidFlowVerification
 @main
 enum ExampleApp {
   static func main() async throws {
+    IsolatedReading.begin()
     let arguments = CommandLine.arguments
     guard arguments.count == 3 else { return print("ExampleApp FIXTURES FOLDER") }
     let (fixtures, folder) = (arguments[1], arguments[2])

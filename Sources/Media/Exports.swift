@@ -1,0 +1,3 @@
+// Re-exports the modules whose types this module's API mentions.
+@_exported import Clips
+@_exported import Files
