@@ -39,4 +39,19 @@ public enum BundledCheckpoint {
     BenbenError(
       .missing, "the bundled checkpoint is not found", at: path, because: why, code: .bundleNotFound)
   }
+
+  /// What a demonstration with the checkpoint leaves in its folder, which the next one replaces.
+  private static let results: Set = [
+    "model", "clip.mp4", "clip.gif", "convert.json", "parity.json", "parity.html", "video-parity.json",
+  ]
+
+  /// Throws when a folder holds anything else, or results without the conversion that comes first: they are somebody's own.
+  package static func requireReplaceable(results folder: String) throws {
+    let present = Set(FileSystem.entries(of: folder).filter { !$0.hasPrefix(".") })
+    guard present.isEmpty || present.contains("convert.json") && present.isSubset(of: results) else {
+      throw BenbenError(
+        .cannotCreate, "the output exists", at: folder, because: "it is not what a demonstration left",
+        remedies: ["Name a folder that is empty or not there."])
+    }
+  }
 }

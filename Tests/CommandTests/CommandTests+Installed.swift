@@ -19,6 +19,12 @@ extension CommandTests {
       Set(try files.contentsOfDirectory(atPath: folder + "/out")).isSuperset(of: [
         "clip.mp4", "clip.gif", "parity.html", "parity.json", "model",
       ]))
+    // Its own results are replaced, and nobody else's.
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: folder + "/out/notes"))
+    let kept = try execute(folder + "/bin/benben", "demo", "--quiet", "--output", "out")
+    #expect(kept.code == 73 && kept.text.contains("is not what a demonstration left"), "\(kept.text)")
+    try files.removeItem(atPath: folder + "/out/notes")
+    #expect(try execute(folder + "/bin/benben", "demo", "--quiet", "--output", "out").code == 0)
     try files.removeItem(atPath: folder + "/share")
     let alone = try execute(folder + "/bin/benben", "demo", "--quiet", "--output", "alone")
     #expect(alone.code == 66 && alone.text.contains("--bundle FOLDER"), "\(alone.text)")

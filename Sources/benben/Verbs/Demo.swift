@@ -24,6 +24,7 @@ struct Demo: AsyncParsableCommand {
   mutating func run() async throws {
     let bundle = try bundle ?? BundledCheckpoint.find()
     guard FileSystem.exists(bundle + "/golden.h5") else { throw BundledCheckpoint.missing(at: bundle) }
+    try BundledCheckpoint.requireReplaceable(results: output)
     try FileSystem.makeFolders(output)
     let model = output + "/model"
     let shared = commonArguments
