@@ -50,7 +50,8 @@ package struct PyramidSampler {
 
   /// The number of a sample's tokens beyond which samples are computed one after the other.
   ///
-  /// Those of which keys and values are kept count as well: how samples are computed must not depend on that. Products of so many rows are as fast as of twice as many, and take half the memory.
+  /// Those of which keys and values are kept count as well: how samples are computed must not depend on that.
+  /// Products of so many rows are as fast as of twice as many, and take half the memory.
   package static let tokensTogether = 2000
 
   /// Returns the transformer's raw predictions, one per text.
