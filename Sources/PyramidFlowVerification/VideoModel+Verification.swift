@@ -19,9 +19,11 @@ extension VideoModel {
     against trace: GoldenTrace, options: VerificationOptions = VerificationOptions(),
     onEvent: @escaping @Sendable (VerificationEvent) throws -> Void = { _ in }
   ) throws -> ParityReport {
-    try withParts { parts in
-      try TraceVerification(parts, trace: trace, bundle: nil, options: options, onEvent: onEvent).run()
-    }.made(by: run(options), approximating: options.approximation)
+    try verified(options, onEvent) { options in
+      try withParts { parts in
+        try TraceVerification(parts, trace: trace, bundle: nil, options: options, onEvent: onEvent).run()
+      }
+    }
   }
 
   /// Verifies the model against a single golden: a trace, a bundle, or a clip.
@@ -39,11 +41,13 @@ extension VideoModel {
     case .trace(let trace): return try verify(against: trace, options: options, onEvent: onEvent)
     case .bundle(let bundle):
       try bundle.requireSound()
-      return try withParts {
-        try TraceVerification(
-          $0, trace: GoldenTrace(at: bundle.tracePath), bundle: bundle, options: options, onEvent: onEvent
-        ).run()
-      }.made(by: run(options), approximating: options.approximation)
+      return try verified(options, onEvent) { options in
+        try withParts {
+          try TraceVerification(
+            $0, trace: GoldenTrace(at: bundle.tracePath), bundle: bundle, options: options, onEvent: onEvent
+          ).run()
+        }
+      }
     case .clip(let path, _) where options.part != nil:
       throw BenbenError(
         .usage, "a clip has no parts", at: path,
@@ -53,9 +57,11 @@ extension VideoModel {
         .usage, "a clip gives no trace", at: path,
         because: "what the model computed is kept where a trace is verified")
     case .clip(let path, let trace):
-      return try withParts {
-        try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
-      }.made(by: run(options), approximating: options.approximation)
+      return try verified(options, onEvent) { options in
+        try withParts {
+          try ClipVerification($0, golden: path, trace: trace, options: options, onEvent: onEvent).run()
+        }
+      }
     case .suite(let suite):
       throw BenbenError(
         .usage, "not a single golden", at: suite.path, because: "it is a suite of \(suite.names.count)")
@@ -88,13 +94,14 @@ extension VideoModel {
     // A shard of a suite is of whole goldens.
     var options = options
     options.part = nil
+    options.variant = try chosenVariant(options, onEvent)
     var thresholds = try Thresholds.defaults(for: native)
     options.adjustThresholds(&thresholds)
     var report = SuiteReport(
       suite: suite.names, model: subject,
       basis: .init(
         version: Benben.version, suiteSha256: suite.sha256, thresholds: thresholds,
-        approximation: options.approximation.reported))
+        approximation: options.approximation.reported, variant: options.variant))
     let names = shard?.part(of: suite.names) ?? suite.names
     guard !names.isEmpty else {
       throw BenbenError(
@@ -123,19 +130,40 @@ extension VideoModel {
     ModelSubject(family: native.family, manifest: native.manifest)
   }
 
+  /// Returns the report of a verification with what it has to say of the run; the transformer is chosen first.
+  private func verified(
+    _ options: VerificationOptions, _ onEvent: (VerificationEvent) throws -> Void,
+    _ verify: (VerificationOptions) throws -> ParityReport
+  ) throws -> ParityReport {
+    var options = options
+    options.variant = try chosenVariant(options, onEvent)
+    var report = try verify(options)
+    report.run = run(options)
+    report.approximation = options.approximation.reported
+    if report.ranTransformer { report.variant = options.variant }
+    return report
+  }
+
+  /// Returns the variant to verify, and says which where the model has several and none was asked for; nil for a model
+  /// without a transformer.
+  private func chosenVariant(
+    _ options: VerificationOptions, _ onEvent: (VerificationEvent) throws -> Void
+  ) throws -> String? {
+    guard options.variant == nil, !variants.isEmpty else { return options.variant }
+    let chosen = try native.variant(nil)
+    let others = variants.filter { $0 != chosen }
+    if !others.isEmpty {
+      try onEvent(
+        .remark(
+          "the transformer \(chosen) is verified; the model has \(others.joined(separator: ", ")) as well"))
+    }
+    return chosen
+  }
+
   private func run(_ options: VerificationOptions) -> RunSubject {
     RunSubject(
       version: Benben.version, commit: Benben.commit, mathLibrary: Benben.mathLibrary,
       instructionSet: Benben.instructionSet, threads: threads, command: options.command)
-  }
-}
-
-extension ParityReport {
-  fileprivate func made(by run: RunSubject, approximating approximation: Approximation) -> ParityReport {
-    var report = self
-    report.run = run
-    report.approximation = approximation.reported
-    return report
   }
 }
 

@@ -14,10 +14,12 @@ enum Main {
     FFmpegLog.silence()
     IsolatedReading.begin()
     IdleThreads.sleep()
-    Interruption.install()
     // Choices for the whole process, which libraries leave to their program.
     AllocatorTuning.keepFreedMemory()
     SentencePieceLog.silence()
+    // Those that wait for signals and run tasks: without them, nothing would ever begin.
+    do { try ThreadSupply.require(4) } catch { exit(Failure.report(error)) }
+    Interruption.install()
     // Work that has no progress to show looks whether its task is cancelled.
     let work = Task { try await Command.run() }
     Interruption.onSignal { work.cancel() }

@@ -112,6 +112,43 @@ extension CommandTests {
     #expect(try run("report", "check", model, "\(Fixtures.path)/README.md").code == 65)
   }
 
+  /// A report is of one of a model's transformers, and what is said of the model says which nobody looked at.
+  @Test func reportsNameTheTransformer() throws {
+    let release = folder + "/release"
+    for name in try FileManager.default.contentsOfDirectory(atPath: Fixtures.checkpoint("miniflux")) {
+      let source = Fixtures.checkpoint("miniflux") + "/" + name
+      for name in [name] + (name.hasSuffix("384p") ? [name.replacing("384p", with: "768p")] : []) {
+        try FileManager.default.createDirectory(atPath: release, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: source, toPath: "\(release)/\(name)")
+      }
+    }
+    #expect(try run("convert", "release", "--output", "both", "--quiet").code == 0)
+    let golden = Fixtures.trace("miniflux")
+    let verified = try run("verify", "both", "--golden", golden, "--json", "384p.json")
+    #expect(
+      verified.code == 0 && verified.errors.contains("the transformer 384p is verified; the model has 768p"))
+    let other = try run(
+      "verify", "both", "--golden", golden, "--variant", "768p", "--mode", "teacher-forced", "--json",
+      "768p.json")
+    #expect(other.code == 0 && !other.errors.contains("is verified"), "\(other.errors)")
+    let half = try run("report", "check", "both", "384p.json", "--json", "half.json")
+    #expect(
+      half.code == 0 && half.output.contains("nothing was verified of the transformer 768p"), "\(half.output)"
+    )
+    #expect(half.output.contains("computed by the transformer 384p"), "\(half.output)")
+    #expect(try JSONValue(parsing: contents("half.json"))["unverified"] == ["768p"])
+    let card = try run("card", "both", "--report", "384p.json")
+    #expect(card.output.contains("nothing was verified of the transformer 768p"), "\(card.output)")
+    let whole = try run("report", "check", "both", "384p.json", "768p.json", "--json", "whole.json")
+    #expect(whole.code == 0 && !whole.output.contains("nothing was verified"), "\(whole.output)")
+    #expect(try JSONValue(parsing: contents("whole.json"))["unverified"] == [])
+    // What it says of the transformer is what its command verifies.
+    let moved = try contents("384p.json").replacing("\"variant\": \"384p\"", with: "\"variant\": \"768p\"")
+    try moved.write(toFile: folder + "/moved.json", atomically: true, encoding: .utf8)
+    let claimed = try run("report", "check", "both", "moved.json")
+    #expect(claimed.code == 1 && claimed.output.contains("verifies another transformer"), "\(claimed.output)")
+  }
+
   /// Evidence goes out with the model and is shown where it arrives; that of another model stays at home.
   @Test func packsCarryEvidence() throws {
     let model = try convert("shapes", "int8")
@@ -128,8 +165,8 @@ extension CommandTests {
     let card = try String(contentsOfFile: Self.evidence + "/card.md", encoding: .utf8)
     for (text, evidence, words) in [
       (card + "\n## Licence\n\nMIT\n", ["parity.json"], nil),
-      (card.replacing("43.06 dB", with: "99.99 dB"), ["parity.json"], "are not those of the reports"),
-      (card, [], "are not those of the reports"),
+      (card.replacing("43.06 dB", with: "99.99 dB"), ["parity.json"], "is not what the reports"),
+      (card, [], "is not what the reports"),
       (card.replacing("148.4 KB", with: "148.5 KB"), ["parity.json"], "hashes are others"),
     ] as [(String, [String], String?)] {
       try text.write(toFile: folder + "/card.md", atomically: true, encoding: .utf8)

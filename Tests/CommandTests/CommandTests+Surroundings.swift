@@ -158,4 +158,18 @@ extension CommandTests {
       FileSystem.filesBelow(folder).map { try? InputFile(path: folder + "/" + $0).sha256() }
         == before)
   }
+
+  /// Where no threads can be started, that is said, and nothing waits for them.
+  @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+  func threadsThatCannotBeStarted() throws {
+    // The user is one without processes, and may not be able to reach the program where it was built.
+    let program = folder + "/program"
+    try FileManager.default.copyItem(at: Self.program, to: URL(fileURLWithPath: program))
+    let few = try run(
+      [
+        "--reuid", "61234", "--regid", "61234", "--clear-groups", "prlimit", "--nproc=3", program,
+        "--version",
+      ], program: "/usr/bin/setpriv")
+    #expect(few.code == 74 && few.errors.contains("threads cannot be started"), "\(few)")
+  }
 }

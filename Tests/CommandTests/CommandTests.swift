@@ -32,10 +32,11 @@ import Testing
   }
 
   func run(
-    _ arguments: [String], environment: [String: String] = [:], output path: String? = nil
+    _ arguments: [String], environment: [String: String] = [:], output path: String? = nil,
+    program: String? = nil
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = Self.program
+    process.executableURL = program.map(URL.init(fileURLWithPath:)) ?? Self.program
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.currentDirectoryURL = URL(fileURLWithPath: folder)

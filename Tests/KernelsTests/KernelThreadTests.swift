@@ -5,8 +5,10 @@ import Testing
 
 /// An actor on a kernel thread.
 private actor Worker {
-  let thread = KernelThread(threads: 3)
+  let thread: KernelThread
   private var count = 0
+
+  init() throws { thread = try KernelThread(threads: 3) }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -20,9 +22,9 @@ private actor Worker {
 
 struct KernelThreadTests {
   /// All jobs of an executor run on one OS thread, with its own number of threads, and see one resident value.
-  @Test func jobsStayOnOneThread() async {
+  @Test func jobsStayOnOneThread() async throws {
     let before = KernelContext.threads
-    let (worker, other) = (Worker(), Worker())
+    let (worker, other) = (try Worker(), try Worker())
     var seen: Set<ObjectIdentifier> = []
     for _ in 0..<20 {
       let job = await worker.identity()

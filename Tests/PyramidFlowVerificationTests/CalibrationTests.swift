@@ -1,5 +1,6 @@
 import Checkpoints
 import Files
+import Foundation
 import JSON
 import Models
 import Parity
@@ -32,6 +33,33 @@ struct CalibrationTests {
       _ = try exact.calibrated(on: GoldenTrace(at: trace), target: .sqnrDb(50))
     }
     #expect(error.code == .nothingQuantized)
+  }
+
+  /// A trace of other weights of the family measures nothing; of several transformers, the one that it is of is measured.
+  @Test func aTraceIsOfOneTransformer() throws {
+    let folder = try TestFolder(), release = Fixtures.checkpoint("miniflux")
+    let shapes = try ModelConverter(release: Fixtures.checkpoint("shapes")).plan(.init(type: .int8))
+    let foreign = try #require(throws: BenbenError.self) {
+      _ = try shapes.calibrated(on: GoldenTrace(at: Fixtures.trace("miniflux")), target: .bytes(1 << 40))
+    }
+    #expect(foreign.kind == .malformed && foreign.what == "the trace is of another model", "\(foreign)")
+    // The other transformer comes first by its name.
+    for name in FileSystem.entries(of: release) where name != "diffusion_transformer_384p" {
+      try FileManager.default.copyItem(atPath: "\(release)/\(name)", toPath: "\(folder.path)/\(name)")
+    }
+    for (name, source) in [("384p", "shapes"), ("768p", "miniflux")] {
+      try FileManager.default.copyItem(
+        atPath: Fixtures.checkpoint(source) + "/diffusion_transformer_384p",
+        toPath: "\(folder.path)/diffusion_transformer_\(name)")
+    }
+    let both = try ModelConverter(release: folder.path).plan(.init(type: .int8))
+    var said: [String] = []
+    let calibrated = try both.calibrated(on: GoldenTrace(at: Fixtures.trace("miniflux")), target: .sqnrDb(45))
+    {
+      if case .chose(let text) = $0 { said.append(text) }
+    }
+    #expect(said.first?.contains("is of diffusion_transformer_768p") == true, "\(said)")
+    #expect(try #require(calibrated.calibration?["measuredSqnrDb"]?.double) >= 45)
   }
 
   /// A trace of a larger clip than the transformer's position table reaches is refused, and not read beyond the table.

@@ -72,6 +72,9 @@ package struct SensitivityLevels {
     return choices
   }
 
+  /// The most precise choice of every group.
+  package var mostPrecise: [Int] { groups.map { $0.choices.count - 1 } }
+
   /// Returns the component's weights under a plan, which holds the index of a choice for every group.
   package func weights(_ plan: [Int]) -> any WeightSource {
     Mixed(levels: levels) { name in groupOf[name].map { groups[$0].choices[plan[$0]] } }

@@ -54,7 +54,10 @@ package final class KernelContext {
   }
 
   /// Creates a context with its own engine and stream.
+  ///
+  /// - Throws: ``BenbenError`` when oneDNN cannot be used, or its threads cannot be started.
   package init() throws {
+    try ThreadSupply.require(Self.threads - 1)
     guard bb_uses_openmp() != 0 else {
       throw BenbenError(
         .missing, "oneDNN cannot be used", at: "libdnnl", because: "this one was not built with OpenMP",

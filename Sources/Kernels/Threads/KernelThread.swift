@@ -1,5 +1,6 @@
 import CDNNL
 import Dispatch
+import Files
 import Foundation
 import Synchronization
 
@@ -19,7 +20,10 @@ package final class KernelThread: SerialExecutor {
   /// Starts the thread.
   ///
   /// - Parameter threads: the number of threads that operations use; nil for ``ProcessorCount/preferred``.
-  package init(threads: Int? = nil) {
+  /// - Throws: ``BenbenError`` when the system starts no further thread.
+  package init(threads: Int? = nil) throws {
+    // Foundation does not say that a thread was not started.
+    try ThreadSupply.require(1)
     let count = threads ?? ProcessorCount.preferred
     self.threads = count
     let thread = Thread { [jobs] in

@@ -7,10 +7,10 @@ import Foundation
 /// quota stops all threads of a process that has more of them than the quota pays for.
 package enum ProcessorCount {
   /// The threads that operations use unless told otherwise: one per physical core that the process may run on, no more
-  /// than its CPU quota, or what `OMP_NUM_THREADS` says.
+  /// than its CPU quota, or what `OMP_NUM_THREADS` says, within the number of processors.
   package static let preferred: Int = {
     if ProcessInfo.processInfo.environment["OMP_NUM_THREADS"] != nil {
-      return Int(omp_get_max_threads())
+      return min(max(1, Int(omp_get_max_threads())), logical)
     }
     return max(1, min(physical(of: allowed) ?? logical, quota() ?? .max))
   }()

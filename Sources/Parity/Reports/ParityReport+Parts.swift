@@ -46,10 +46,12 @@ extension ParityReport {
       }
       guard report.golden == whole.golden else { throw fault("it is of another golden than \(first.path)") }
       guard report.model == whole.model else { throw fault("it is of another model than \(first.path)") }
-      guard report.approximation == whole.approximation, part.modes == reference.modes,
+      guard report.approximation == whole.approximation, report.variant == whole.variant,
+        part.modes == reference.modes,
         report.run?.version == whole.run?.version, report.run?.command == whole.run?.command
       else {
-        throw fault("its version, command, modes or approximation are others than those of \(first.path)")
+        throw fault(
+          "its version, command, transformer, modes or approximation are others than those of \(first.path)")
       }
       if let known = byIndex.updateValue((path, report), forKey: part.index) {
         throw fault("part \(part.index) is in \(known.path), too")
@@ -68,6 +70,7 @@ extension ParityReport {
     self.init(golden: whole.golden, model: whole.model)
     run = RunSubject(joining: reports.compactMap(\.run))
     approximation = whole.approximation
+    variant = whole.variant
     // Tensors of one slot are all in one part, in order.
     let placed = reports.flatMap { zip($0.part?.slots ?? [], $0.tensors) }.enumerated()
     tensors = placed.sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }.map(\.element.1)

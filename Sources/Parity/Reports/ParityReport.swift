@@ -28,6 +28,8 @@ public struct ParityReport: Equatable, Sendable {
   public let model: ModelSubject
   /// The program and the machine; nil in reports of versions before 0.2.0.
   public package(set) var run: RunSubject?
+  /// The variant whose transformer computed, such as `384p`; nil when none did, and in earlier reports.
+  public package(set) var variant: String?
   /// What the model approximated, such as `history=5`; nil for the exact computation.
   public package(set) var approximation: String?
   /// The part of a verification that this is, when several share one; nil for a whole one.
@@ -81,6 +83,12 @@ public struct ParityReport: Equatable, Sendable {
       "the transformer predicts what the golden's did from the same inputs, and its inputs are others: other noise, or a golden whose parts are of several runs"
   }
 
+  /// Whether a transformer computed what was compared.
+  package var ranTransformer: Bool {
+    callsCompared > 0 || part != nil || tensors.contains { $0.mode == .freeRunning }
+      || clips.contains { $0.mode == .freeRunning }
+  }
+
   /// Whether nothing was compared.
   public var isEmpty: Bool { tensors.isEmpty && clips.isEmpty }
 
@@ -106,9 +114,8 @@ extension ParityReport: Codable {
   package static let schema = "benben.parity/1"
 
   private enum Keys: String, CodingKey {
-    case schema, passed, firstDivergence, golden, model, run, approximation, part, callsCompared, callsInRun,
-      stages,
-      frames, framesByMode
+    case schema, passed, firstDivergence, golden, model, variant, run, approximation, part
+    case callsCompared, callsInRun, stages, frames, framesByMode
   }
 
   /// Reads a report; the verdict follows from its comparisons.
@@ -123,6 +130,7 @@ extension ParityReport: Codable {
     golden = try members.decode(GoldenSubject.self, forKey: .golden)
     model = try members.decode(ModelSubject.self, forKey: .model)
     run = try members.decodeIfPresent(RunSubject.self, forKey: .run)
+    variant = try members.decodeIfPresent(String.self, forKey: .variant)
     approximation = try members.decodeIfPresent(String.self, forKey: .approximation)
     part = try members.decodeIfPresent(Part.self, forKey: .part)
     callsCompared = try members.decode(Int.self, forKey: .callsCompared)
@@ -141,6 +149,7 @@ extension ParityReport: Codable {
     try members.encode(golden, forKey: .golden)
     try members.encode(model, forKey: .model)
     try members.encodeIfPresent(run, forKey: .run)
+    try members.encodeIfPresent(variant, forKey: .variant)
     try members.encodeIfPresent(approximation, forKey: .approximation)
     try members.encodeIfPresent(part, forKey: .part)
     try members.encode(callsCompared, forKey: .callsCompared)

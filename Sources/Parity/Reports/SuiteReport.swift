@@ -46,12 +46,16 @@ public struct SuiteReport: Sendable {
     public let thresholds: [String: Double]
     /// What the model approximated; nil for the exact computation.
     public let approximation: String?
+    /// The variant whose transformer was verified; nil for a model without one, and in earlier reports.
+    public let variant: String?
 
     /// Creates the basis of a verification.
     package init(
-      version: String, suiteSha256: String?, thresholds: Thresholds, approximation: String? = nil
+      version: String, suiteSha256: String?, thresholds: Thresholds, approximation: String? = nil,
+      variant: String? = nil
     ) {
       self.approximation = approximation
+      self.variant = variant
       self.version = version
       self.suiteSha256 = suiteSha256
       self.thresholds = [
@@ -160,7 +164,8 @@ public struct SuiteReport: Sendable {
       guard report.model == model else { throw fault("it is of another model than \(first.path)") }
       guard report.basis == basis else {
         throw fault(
-          "its version, thresholds, approximation or list of goldens are others than those of \(first.path)")
+          "its version, thresholds, approximation, transformer or list of goldens are others than those of \(first.path)"
+        )
       }
       for entry in report.entries {
         if let known = byName.updateValue((path, entry), forKey: entry.name) {

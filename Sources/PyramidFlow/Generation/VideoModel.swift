@@ -34,7 +34,7 @@ public actor VideoModel {
       throw BenbenError(.usage, "not valid", at: "\(threads ?? 0) threads", because: "one is needed at least")
     }
     native = try NativeModel(path: path)
-    thread = KernelThread(threads: threads)
+    thread = try KernelThread(threads: threads)
     self.threads = thread.threads
   }
 

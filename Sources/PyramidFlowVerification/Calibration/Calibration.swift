@@ -22,58 +22,97 @@ struct Calibration {
   /// The largest number of plans that are tried, as the errors of groups do not quite add up.
   private static let attempts = 8
 
+  /// The worst nmse of the most precise plan at which a trace is still of the transformer: rounding to 8 bits costs a hundredth
+  /// of it, and other weights predict no better than nothing would.
+  private static let worstOfOwn = 0.1
+
+  /// A transformer that can be built with any choice of types, and what was recorded of it.
+  private struct Subject {
+    let plan: ComponentPlan
+    /// What holds the levels, for as long as they are measured.
+    let files: TemporaryFolder
+    let levels: SensitivityLevels
+    let calls: RecordedCalls
+    let transformer: ([Int]) throws -> any PyramidTransformer
+    let context: KernelContext
+
+    /// The nmse of every call with a choice for every group.
+    func errors(_ chosen: [Int]) throws -> [Double] {
+      try calls.errors(PyramidSampler(try transformer(chosen), in: context))
+    }
+  }
+
   /// Returns the conversion with the smallest plan that reaches the target, and the table from which it was chosen.
   ///
-  /// - Throws: `BenbenError` when the target cannot be reached.
+  /// A trace is of one transformer: of several, that one is calibrated, and the others keep their types.
+  ///
+  /// - Throws: `BenbenError` when the trace is of none of them, or the target cannot be reached.
   func refine(_ conversion: Conversion) throws -> Conversion {
-    guard let family = ModelFamily.named(conversion.family),
-      let plan = conversion.plans.first(where: { family.role(of: $0.component) == .transformer })
-    else {
+    guard let family = ModelFamily.named(conversion.family) else { return conversion }
+    let plans = conversion.plans.filter { family.role(of: $0.component) == .transformer }
+    guard let (subject, floor) = try nearest(plans, family) else {
       throw BenbenError(
-        .usage, "nothing to calibrate", at: trace.path, because: "the conversion has no transformer")
+        .usage, "nothing to calibrate", at: plans.first?.component ?? trace.path,
+        because: plans.isEmpty ? "the conversion has no transformer" : "the plan rounds none of its tensors",
+        code: plans.isEmpty ? nil : .nothingQuantized)
     }
-    let request = try GenerationRequest(trace, family: conversion.family)
-    let levels = try SensitivityLevels(plan, folder: folder)
-    guard !levels.groups.isEmpty else {
+    guard floor.allSatisfy({ $0 < Self.worstOfOwn }) else {
+      let reached = SensitivitySearch.decibels(floor.max() ?? 0).map { "\(($0 * 10).rounded() / 10) dB" }
       throw BenbenError(
-        .usage, "nothing to calibrate", at: plan.component, because: "the plan rounds none of its tensors",
-        code: .nothingQuantized)
+        .malformed, "the trace is of another model", at: trace.path,
+        because: "with all of its precision, \(subject.plan.component) predicts at \(reached ?? "no") of it",
+        remedies: ["Give a trace that was recorded from these weights."])
     }
-    func transformer(_ chosen: [Int]) throws -> any PyramidTransformer {
-      try family.transformer(
-        plan.component, config: plan.source.config, WeightScope(levels.weights(chosen)))
+    if plans.count > 1 {
+      try onEvent(.chose("the trace is of \(subject.plan.component); the others keep their types"))
     }
-    let mostPrecise = levels.groups.map { $0.choices.count - 1 }
-    let calls = try RecordedCalls(
-      trace, request: request, inputs: try transformer(mostPrecise).inputs, limit: Self.calls)
-    func measure(_ chosen: [Int]) throws -> [Double] {
-      let transformer = try transformer(chosen)
-      return try calls.errors(PyramidSampler(transformer, in: context))
-    }
-    let search = SensitivitySearch(try measured(levels.groups, measure: measure))
+    let search = SensitivitySearch(try measured(subject, floor))
     let others = conversion.byteCount - search.bytes(search.mostPrecise.map { _ in 0 })
-    let (chosen, errors) = try choose(search, otherBytes: others, measure: measure)
+    let (chosen, errors) = try choose(search, otherBytes: others, measure: subject.errors)
     try onEvent(.chose(summary(search, chosen: chosen, errors: errors)))
     return conversion.replacing(
-      levels.plan(chosen, measured: search),
-      calibration: try report(search, chosen: chosen, errors: errors, calls: calls.calls.count))
+      subject.levels.plan(chosen, measured: search),
+      calibration: try report(search, chosen: chosen, errors: errors, calls: subject.calls.calls.count))
+  }
+
+  /// Returns the transformer that comes nearest to the trace with all of its precision, and how near for every call; nil when
+  /// no plan rounds anything.
+  private func nearest(
+    _ plans: [ComponentPlan], _ family: ModelFamily
+  ) throws -> (Subject, floor: [Double])? {
+    let request = try GenerationRequest(trace, family: family.name)
+    var nearest: (Subject, floor: [Double])?
+    for plan in plans {
+      let files = try TemporaryFolder(beside: "\(folder)/\(plan.component)")
+      let levels = try SensitivityLevels(plan, folder: files.path)
+      if levels.groups.isEmpty { continue }
+      func transformer(_ chosen: [Int]) throws -> any PyramidTransformer {
+        try family.transformer(
+          plan.component, config: plan.source.config, WeightScope(levels.weights(chosen)))
+      }
+      let inputs = try transformer(levels.mostPrecise).inputs
+      let calls = try RecordedCalls(trace, request: request, inputs: inputs, limit: Self.calls)
+      let subject = Subject(
+        plan: plan, files: files, levels: levels, calls: calls, transformer: transformer, context: context)
+      let floor = try subject.errors(levels.mostPrecise)
+      if let known = nearest, known.floor.max() ?? 0 <= floor.max() ?? 0 { continue }
+      nearest = (subject, floor)
+    }
+    return nearest
   }
 
   /// Measures every group at every choice, with all other groups at their most precise.
-  private func measured(
-    _ groups: [SensitivitySearch.Group], measure: ([Int]) throws -> [Double]
-  ) throws -> [SensitivitySearch.Group] {
-    let mostPrecise = groups.map { $0.choices.count - 1 }
-    let floor = try measure(mostPrecise)
+  private func measured(_ subject: Subject, _ floor: [Double]) throws -> [SensitivitySearch.Group] {
+    let mostPrecise = subject.levels.mostPrecise
     let total = mostPrecise.reduce(0, +)
     var done = 0
-    return try groups.enumerated().map { index, group in
+    return try subject.levels.groups.enumerated().map { index, group in
       var group = group
       group.errors = try group.choices.indices.map { choice in
         if choice == mostPrecise[index] { return floor.map { _ in 0 } }
         var chosen = mostPrecise
         chosen[index] = choice
-        let errors = try measure(chosen)
+        let errors = try subject.errors(chosen)
         done += 1
         try Task.checkCancellation()
         try onEvent(.measured(done, of: total))

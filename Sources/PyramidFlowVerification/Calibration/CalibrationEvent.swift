@@ -10,6 +10,6 @@ public enum CalibrationEvent: Sendable {
   case measuringRanges(component: String)
   /// A number of the groups' choices, out of all, has been measured.
   case measured(Int, of: Int)
-  /// The chosen plan, in a sentence.
+  /// What was chosen, in a sentence: which of several transformers, or the plan.
   case chose(String)
 }

@@ -15,6 +15,7 @@ public struct ModelCard: Sendable {
   private let family: String
   private let variants: [String]
   private let checks: [ReportCheck]
+  private let unverified: String?
   private let title: String?
   private let baseModel: String?
 
@@ -43,6 +44,7 @@ public struct ModelCard: Sendable {
     family = model.family
     variants = model.variants
     self.checks = checks
+    unverified = ReportCheck.unverified(checks, of: model)
     self.title = title
     self.baseModel = baseModel
   }
@@ -73,7 +75,7 @@ public struct ModelCard: Sendable {
       [true, false].contains(where: { text.containsBytes(of: card.repetition(tellsGoldensApart: $0)) })
     else {
       throw fault(
-        "its numbers are not those of the reports that go with it",
+        "what it says of parity is not what the reports that go with it say",
         "Give the reports that it was made of, and the card as it was made; text beside may be added.")
     }
   }
@@ -212,7 +214,7 @@ public struct ModelCard: Sendable {
     let goldens = checks.flatMap { $0.evidence.goldens }.compactMap { report in
       report.golden.sha256.map { [report.golden.file, Self.recorded(report.golden), "`\($0)`"] }
     }
-    let remarks = checks.flatMap(\.remarks)
+    let remarks = (unverified.map { [$0] } ?? []) + checks.flatMap(\.remarks)
     return [
       "## Parity with the official implementation\n\n\(passed) of \(entries.count) goldens match.\n\n"
         + table,

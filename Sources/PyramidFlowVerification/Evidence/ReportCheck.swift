@@ -16,6 +16,8 @@ public struct ReportCheck: Sendable {
   public let issues: [String]
   /// What a reader should know besides.
   public let remarks: [String]
+  /// The variants whose transformers computed what the report compares.
+  public let variants: Set<String>
 
   /// Whether the report is evidence for the model, and says that it matches the goldens.
   public var passed: Bool { issues.isEmpty && evidence.report.passed }
@@ -51,6 +53,7 @@ public struct ReportCheck: Sendable {
     if evidence.goldens.contains(where: { !Self.isVerification($0.run?.command) }) {
       issues.append("the command that it names is none of a verification")
     }
+    issues += evidence.goldens.compactMap { Self.wrongTransformer($0, of: model) }
     let compared = Set(report.entries.map(\.name))
     let missing = report.suite.filter { !compared.contains($0) }
     if !missing.isEmpty {
@@ -58,7 +61,8 @@ public struct ReportCheck: Sendable {
       issues.append("it lacks \(missing.count) goldens of its suite: \(names)")
     }
     self.issues = issues
-    remarks = Self.remarks(evidence)
+    variants = Set(evidence.goldens.compactMap { Self.variant(of: $0, in: model) })
+    remarks = Self.remarks(evidence, of: model)
   }
 
   private static func isHash(_ text: String) -> Bool {
@@ -176,13 +180,14 @@ public struct ReportCheck: Sendable {
   /// What encoding leaves of noise, the least of any clip (13.6 dB), less what quantization may cost besides.
   private static let lowestOfLossyVideo = (psnrDb: 10.0, ssim: 0.1)
 
-  private static func remarks(_ evidence: EvidenceReport) -> [String] {
+  private static func remarks(_ evidence: EvidenceReport, of model: VideoModel) -> [String] {
     var remarks: [String] = []
     for golden in evidence.goldens {
       let file = golden.golden.file
       if golden.golden.sha256 == nil {
         remarks.append("it does not say which \(file) it is about: no SHA-256")
       }
+      if let transformer = transformerRemark(golden, of: model) { remarks.append(transformer) }
       if let approximation = golden.approximation {
         remarks.append("\(file): the model approximated (\(approximation))")
       }
@@ -218,27 +223,5 @@ public struct ReportCheck: Sendable {
       remarks.append("it was made by version \(versions.sorted().joined(separator: ", "))")
     }
     return remarks
-  }
-
-  /// The check as lines of text.
-  public var lines: [String] {
-    ["\(evidence.name): \(issues.isEmpty ? evidence.summary : "no evidence for this model")"]
-      + issues.map { "  " + $0 } + remarks.map { "  note: " + $0 }
-  }
-
-  /// Returns checks as `schemas/report-check.schema.json` has them.
-  package static func json(_ checks: [ReportCheck]) -> JSONValue {
-    [
-      "schema": "benben.report-check/1", "passed": .bool(checks.allSatisfy(\.passed)),
-      "reports": .array(
-        checks.map { check in
-          [
-            "file": .string(check.evidence.name), "isEvidence": .bool(check.issues.isEmpty),
-            "passed": .bool(check.evidence.report.passed),
-            "issues": .array(check.issues.map(JSONValue.string)),
-            "remarks": .array(check.remarks.map(JSONValue.string)),
-          ]
-        }),
-    ]
   }
 }

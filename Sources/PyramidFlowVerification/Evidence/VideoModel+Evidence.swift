@@ -19,7 +19,8 @@ extension VideoModel {
   /// What files of evidence say of the model, as lines of text.
   public nonisolated func evidenceLines(_ paths: [String]) -> [String] {
     let reports = paths.filter { !Self.isCard($0) }.compactMap { try? EvidenceReport(at: $0) }
-    return paths.flatMap { path -> [String] in
+    let checks = reports.compactMap { try? ReportCheck($0, of: self) }
+    let lines = paths.flatMap { path -> [String] in
       do {
         guard Self.isCard(path) else { return try ReportCheck(EvidenceReport(at: path), of: self).lines }
         try ModelCard.requireSound(at: path, of: self, reports: reports)
@@ -28,6 +29,7 @@ extension VideoModel {
         return ["\(FileSystem.lastComponent(path)): \(error)"]
       }
     }
+    return lines + ReportCheck.notes(checks, of: self)
   }
 
   /// Returns the reports and cards of a folder, or the file itself.

@@ -54,8 +54,8 @@ struct Report: ParsableCommand {
       let model = try VideoModel(at: model)
       try Console.requireWritable(json, from: [self.model] + reports)
       let checks = try reports.map { try ReportCheck(EvidenceReport(at: $0), of: model) }
-      if let json { try Console.write(ReportCheck.json(checks), to: json) }
-      if json != "-", !common.quiet { try Console.print(lines: checks.flatMap(\.lines)) }
+      if let json { try Console.write(ReportCheck.json(checks, of: model), to: json) }
+      if json != "-", !common.quiet { try Console.print(lines: ReportCheck.lines(checks, of: model)) }
       if !checks.allSatisfy(\.passed) { throw ExitCode(1) }
     }
   }
