@@ -15,7 +15,9 @@ package final class TemporaryFolder {
   package init(beside sibling: String? = nil) throws {
     let name = "benben-" + UUID().uuidString
     path = sibling.map { FileSystem.parent(of: $0) + "/." + name } ?? NSTemporaryDirectory() + name
-    try FileSystem.makeFolder(path, permissions: 0o700)
+    do { try FileSystem.makeFolder(path, permissions: 0o700) } catch let error as BenbenError {
+      throw sibling == nil ? error.with(remedies: ["Set TMPDIR to a folder that can be written."]) : error
+    }
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -159,6 +159,49 @@ extension CommandTests {
         == before)
   }
 
+  /// A folder that is replaced takes what lies in it along, whoever needs that.
+  @Test func nothingInAReplacedFolderIsNeeded() throws {
+    _ = try convert("shapes", "int8")
+    let small = "generate model --prompt x --width 64 --height 64 --temp 1 --steps 1,1,1 --quiet"
+      .split(separator: " ").map(String.init)
+    #expect(try run(small + ["--output", "frames"]).code == 0)
+    let picture = "frames/frame_0000.png"
+    let before = FileManager.default.contents(atPath: "\(folder)/\(picture)")
+    for option in [
+      ["--image", picture, "--temp", "2"], ["--preview", "frames/look.png"],
+      ["--embeddings", "frames/e.safetensors"],
+    ] {
+      let lost = try run(small + ["--output", "frames/", "--force"] + option)
+      #expect(lost.code == 73 && lost.errors.contains("would be lost"), "\(option): \(lost.errors)")
+      #expect(FileManager.default.contents(atPath: "\(folder)/\(picture)") == before)
+    }
+  }
+
+  /// What fails at the end of long work is seen before it, and what is left out is said.
+  @Test func whatIsNotDoneIsSaid() throws {
+    _ = try convert("miniflux", "f32")
+    let video = try run(
+      "verify", "model", "--golden", "\(Fixtures.path)/miniflux/golden.mp4",
+      environment: ["TMPDIR": folder + "/none"])
+    #expect(video.code == 73 && video.errors.contains("Set TMPDIR"), "\(video.errors)")
+    #expect(!video.errors.contains("generating"), "\(video.errors)")
+    let plan = try run(
+      "generate", "model", "--prompt", "x", "--temp", "1", "--output", "x.png", "--dry-run", "--memory-limit",
+      "1MB")
+    #expect(plan.code == 64 && plan.errors.contains("the run does not fit"), "\(plan.errors)")
+    try Data("x".utf8).write(to: URL(fileURLWithPath: folder + "/model/LICENSE"))
+    let packed = try run("pack", "model", "--output", "m.zst")
+    #expect(packed.code == 0 && packed.errors.contains("LICENSE is no part of the model"), "\(packed.errors)")
+    let rules = #"[{"pattern": "bias$", "type": "keep"}, {"pattern": "no such", "type": "int8"}]"#
+    try Data(#"{"schema": "benben.recipe/1", "rules": \#(rules)}"#.utf8).write(
+      to: URL(fileURLWithPath: folder + "/recipe.json"))
+    let idle = try run(
+      "convert", Fixtures.checkpoint("shapes"), "--dry-run", "--recipe", "recipe.json", "--type", "f32")
+    #expect(
+      idle.errors.contains("1 of 2 rules choose the type of no tensor, \"no such\" first"), "\(idle.errors)")
+    #expect(idle.errors.contains("--type does nothing beside --recipe"), "\(idle.errors)")
+  }
+
   /// Where no threads can be started, that is said, and nothing waits for them.
   @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
   func threadsThatCannotBeStarted() throws {

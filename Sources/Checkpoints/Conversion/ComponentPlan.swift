@@ -53,6 +53,8 @@ package struct ComponentPlan {
   package let rows: [Row]
   /// Source tensors that are left out, each with its rule.
   package let ignored: [(name: String, rule: String)]
+  /// The patterns of the recipe's rules that decided the type of a tensor.
+  let patterns: Set<String>
 
   /// Creates a plan in which every tensor of a component is consumed by a declaration or ignored by a named rule.
   ///
@@ -65,6 +67,7 @@ package struct ComponentPlan {
     var unclaimed: [String: TensorDescriptor] = [:]
     var wanted: [Row] = []
     var searching = Duration.zero
+    var patterns: Set<String> = []
     var ignored = component.weights.absorbed
     for tensor in component.weights.tensors {
       if tensor.name.hasPrefix(component.prefix) {
@@ -102,6 +105,7 @@ package struct ComponentPlan {
       var choice = try request.choose(
         component: component.name, tensor: weight, stored: stored, activations: source.activations)
       searching += ContinuousClock.now - start
+      if let pattern = choice.pattern { patterns.insert(pattern) }
       guard searching < Self.longestSearch else {
         throw malformed(
           "patterns that take too long", component.name,
@@ -138,16 +142,18 @@ package struct ComponentPlan {
     }
     self.source = component
     rows = wanted
+    self.patterns = patterns
     self.ignored = ignored
   }
 
   /// The time that rules may be searched for in the names of a component; sound ones take a hundredth of it.
   private static let longestSearch = Duration.seconds(5)
 
-  private init(source: SourceComponent, rows: [Row], ignored: [(name: String, rule: String)]) {
-    self.source = source
+  private init(_ plan: ComponentPlan, rows: [Row]) {
+    source = plan.source
     self.rows = rows
-    self.ignored = ignored
+    ignored = plan.ignored
+    patterns = plan.patterns
   }
 
   /// Returns the plan with other types for some of its tensors, each with the reason.
@@ -160,17 +166,17 @@ package struct ComponentPlan {
         name: row.name, source: row.source,
         choice: .init(type: choice.type, activations: choice.activations, reason: reason), isAudited: true)
     }
-    return ComponentPlan(source: source, rows: changed, ignored: ignored)
+    return ComponentPlan(self, rows: changed)
   }
 
   /// Returns the plan with the rows that an audit of all values leaves; it reads every tensor that is to be rounded.
   package func audited() throws -> ComponentPlan {
-    ComponentPlan(source: source, rows: try concurrentMap(rows) { try $0.audited() }, ignored: ignored)
+    ComponentPlan(self, rows: try concurrentMap(rows) { try $0.audited() })
   }
 
   /// Returns the plan with other rows in place of its own, one for each.
   func replacing(_ rows: [Row]) -> ComponentPlan {
-    ComponentPlan(source: source, rows: rows, ignored: ignored)
+    ComponentPlan(self, rows: rows)
   }
 
   /// Writes the component to a file of its own, for measurements.

@@ -56,7 +56,7 @@ public struct Conversion {
   package var remarks: [String] {
     let names = plans.flatMap { plan in plan.rows.map { plan.component + "/" + $0.name } }
     let idle = request.overrides.filter { rule in !names.contains { (try? rule.matches($0)) == true } }
-    return choices + idle.map { "\($0.reason) matches no tensor" }
+    return choices + idle.map { "\($0.reason) matches no tensor" } + [remarkOnRules].compactMap(\.self)
       + plans.flatMap { plan in
         var remarks = [plan.source.unreadText].compactMap(\.self)
         if !plan.source.assumed.isEmpty {
@@ -86,6 +86,16 @@ public struct Conversion {
         }
         return remarks.map { "\(plan.component): \($0)" }
       }
+  }
+
+  /// What a recipe says in vain; nil when each of its rules decides something.
+  private var remarkOnRules: String? {
+    guard let recipe = request.ownRecipe else { return nil }
+    let deciding = plans.reduce(into: Set()) { $0.formUnion($1.patterns) }
+    let idle = recipe.rules.filter { !deciding.contains($0.pattern) }
+    guard let first = idle.first else { return nil }
+    return
+      "\(recipe.name): \(idle.count) of \(recipe.rules.count) rules choose the type of no tensor, \(quoted(first.pattern)) first"
   }
 
   /// The plan as JSON, without the results that only writing provides.

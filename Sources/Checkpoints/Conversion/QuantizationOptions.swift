@@ -10,6 +10,8 @@ public struct QuantizationOptions {
   public let recipe: Recipe?
   /// Exceptions by name; the first whose expression is found in `component/tensor` wins.
   public let overrides: [Recipe.Rule]
+  /// The recipe where it is not the built-in one.
+  let ownRecipe: Recipe?
 
   /// The minimum number of values of a quantized tensor; smaller ones are not worth a scale.
   static let minimumQuantized = 4096
@@ -20,6 +22,7 @@ public struct QuantizationOptions {
   ) throws {
     self.type = type
     self.typeReason = typeReason ?? "asked for: \(type?.rawValue ?? "as stored")"
+    ownRecipe = recipe
     self.recipe = try recipe ?? (type == .int8 ? .int8() : nil)
     self.overrides = overrides
   }
@@ -29,6 +32,8 @@ public struct QuantizationOptions {
     let type: WeightType
     var activations = InputPrecision.float32
     let reason: String
+    /// The pattern of the rule that decided; nil when none did.
+    var pattern: String?
   }
 
   func choose(
@@ -38,8 +43,7 @@ public struct QuantizationOptions {
     if let rule = try overrides.first(where: { try $0.matches(name) }) {
       return possible(
         Choice(type: rule.type ?? stored, activations: rule.activations, reason: rule.reason), for: tensor,
-        stored: stored,
-        isAsked: true)
+        stored: stored, isAsked: true)
     }
     guard let recipe else {
       guard let type else {
@@ -50,14 +54,11 @@ public struct QuantizationOptions {
     guard let rule = try recipe.rules.first(where: { try $0.matches(name) }) else {
       return Choice(type: stored, reason: "kept as stored: no rule of the recipe \(recipe.name)")
     }
-    guard let type = rule.type else {
-      return possible(
-        Choice(type: stored, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
-        isAsked: false)
-    }
-    return possible(
-      Choice(type: type, activations: rule.activations, reason: rule.reason), for: tensor, stored: stored,
-      isAsked: false)
+    var choice = possible(
+      Choice(type: rule.type ?? stored, activations: rule.activations, reason: rule.reason), for: tensor,
+      stored: stored, isAsked: false)
+    choice.pattern = rule.pattern
+    return choice
   }
 
   /// Adjusts a choice that the tensor does not allow or that would gain nothing.

@@ -102,6 +102,15 @@ package struct NativeModel: Sendable {
     FileSystem.filesBelow(path).filter(Self.isEvidence).sorted().map { path + "/" + $0 }
   }
 
+  /// What lies in the folder without being of the model or of its evidence, in a sentence; nil when nothing does.
+  package var remarkOnOthers: String? {
+    let own = Set(filePaths)
+    let others = FileSystem.filesBelow(path).filter { !own.contains($0) && !Self.isEvidence($0) }.sorted()
+    guard !others.isEmpty else { return nil }
+    let names = others.prefix(5).map(\.printable).joined(separator: ", ") + (others.count > 5 ? ", …" : "")
+    return "\(names) \(others.count == 1 ? "is" : "are") no part of the model, and left out"
+  }
+
   /// Throws when the manifest is damaged; one of a version before 0.2.0 has no hash of its own.
   package func requireSoundManifest() throws {
     if let why = Manifest.damage(manifestBytes, manifest) {
@@ -269,6 +278,7 @@ package struct NativeModel: Sendable {
   /// Returns the damage that an error tells of; throws the error where it is the machine that fails, or a file that is there
   /// may not be read.
   private func issue(_ error: any Error, in file: String) throws -> IntegrityIssue {
+    try FileSystem.requireReadable(folder: FileSystem.parent(of: path + "/" + file))
     guard let error = error as? BenbenError, error.kind != .inputOutput,
       error.kind != .missing || !FileSystem.exists(path + "/" + file)
     else { throw error }

@@ -70,6 +70,7 @@ package struct CheckpointFolder {
   package func component(_ name: String) throws -> SourceComponent {
     let folder = path + "/" + name
     guard FileSystem.isFolder(folder) else { throw missing(name) }
+    try FileSystem.requireReadable(folder: folder)
     let files = ComponentFiles(folder: folder)
     guard let configFile = try files.config(in: self) else { throw missing(name + "/config.json") }
     let config = try parseJSON(configFile, limit: Self.maximumConfigLength)
@@ -117,8 +118,9 @@ package struct CheckpointFolder {
       try Impostor.refuse(input)
       return AuxiliaryFile(path: file, contents: try input.contents(limit: Self.maximumAuxiliaryLength))
     }
-    let folder = full.prefix(upTo: full.lastIndex(of: "/") ?? full.startIndex)
-    for name in FileSystem.files(in: String(folder)) where !officialNames.contains(name) {
+    let folder = FileSystem.parent(of: full)
+    try FileSystem.requireReadable(folder: folder)
+    for name in FileSystem.files(in: folder) where !officialNames.contains(name) {
       let input = try open(folder + "/" + name)
       guard input.size <= Self.maximumAuxiliaryLength else { continue }
       let contents = try input.contents(limit: Self.maximumAuxiliaryLength)

@@ -69,18 +69,19 @@ public actor VideoModel {
   ///   - variant: the transformer, where the model has several; nil for the request's, else 384p, else the first one.
   ///   - image: the first frame, of the clip's size, when the request starts from an image.
   ///   - historyCaching: what the run would keep of finished latents.
+  ///   - memoryLimit: the most memory that the run may need, mapped weights included, in bytes; nil for the machine's.
   ///   - onEvent: receives progress on the model's thread; an error that it throws ends the measurement and is rethrown.
   /// - Throws: `BenbenError` when the request cannot be carried out or the model is damaged; `CancellationError` when
   ///   the task was cancelled.
   public func plan(
     for request: GenerationRequest, variant: String? = nil, image: Clip? = nil,
-    historyCaching: HistoryCaching = .automatic,
+    historyCaching: HistoryCaching = .automatic, memoryLimit: Int? = nil,
     onEvent: @Sendable (GenerationEvent) throws -> Void = { _ in }
   ) throws -> GenerationPlan {
     try withParts { parts in
       let variant = try native.variant(variant ?? request.variant)
       let memory = try memoryPlan(for: request, variant: variant)
-      try memory.requireFit(limit: nil)
+      try memory.requireFit(limit: memoryLimit)
       let (calls, seconds) = try Pipeline(parts, variant: variant, historyCaching: historyCaching).measure(
         request, image: image, onEvent: onEvent)
       return GenerationPlan(memory: memory, threads: threads, calls: calls, seconds: seconds)

@@ -155,11 +155,12 @@ struct Convert: ParsableCommand {
 
   /// What was asked for in vain.
   private var idleOptions: [String] {
-    guard checkpoint != nil else { return [] }
-    return [
-      files.variant != "384p"
+    [
+      recipe != nil && type != nil ? "--type does nothing beside --recipe" : nil,
+      checkpoint != nil && files.variant != "384p"
         ? "--variant does nothing: a checkpoint's folders are called after theirs" : nil,
-      files.tokenizers != nil ? "--tokenizers does nothing: those of the checkpoint are taken" : nil,
+      checkpoint != nil && files.tokenizers != nil
+        ? "--tokenizers does nothing: those of the checkpoint are taken" : nil,
     ].compactMap(\.self)
   }
 

@@ -174,7 +174,8 @@ struct Generate: AsyncParsableCommand {
       throw ValidationError("--output \(output): an image has one frame; use --temp 1, or a folder or video")
     }
     try OutputPlaces.requireApart(
-      [output, preview, json], from: [model, image, embeddings, like, noise.noise])
+      [output, preview, json], from: [model, image, embeddings, like, noise.noise],
+      keeping: [preview, embeddings])
     try ClipWriter.requireWritable(output, mayReplace: force)
     if let preview {
       // What a run that goes on showed before may be shown anew.
@@ -200,7 +201,9 @@ struct Generate: AsyncParsableCommand {
     let cache = historyCache?.caching ?? .automatic
     if dryRun {
       let progress = ProgressLine(isQuiet: common.quiet)
-      let plan = try await loaded.plan(for: request, variant: variant, image: first, historyCaching: cache) {
+      let plan = try await loaded.plan(
+        for: request, variant: variant, image: first, historyCaching: cache, memoryLimit: memoryLimit?.count
+      ) {
         if case .began(let phase) = $0 { progress.begin("measuring: \(phase.rawValue)") }
         try Interruption.check()
       }

@@ -39,6 +39,7 @@ struct PackModel: ParsableCommand {
       try model.requireEvidence(evidence)
       for line in model.evidenceLines(evidence) { common.say("evidence: \(line)") }
     }
+    if let remark = native.remarkOnOthers { common.say("note: \(remark)") }
     let progress = ProgressLine(isQuiet: common.quiet)
     progress.begin("packing \(model)")
     var done = 0
