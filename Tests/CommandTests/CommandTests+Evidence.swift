@@ -166,7 +166,7 @@ extension CommandTests {
     for (text, evidence, words) in [
       (card + "\n## Licence\n\nMIT\n", ["parity.json"], nil),
       (card.replacing("43.06 dB", with: "99.99 dB"), ["parity.json"], "is not what the reports"),
-      (card, [], "is not what the reports"),
+      (card, [], "it was made of parity.json, and no report of that name"),
       (card.replacing("148.4 KB", with: "148.5 KB"), ["parity.json"], "hashes are others"),
     ] as [(String, [String], String?)] {
       try text.write(toFile: folder + "/card.md", atomically: true, encoding: .utf8)

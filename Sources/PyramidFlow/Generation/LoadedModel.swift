@@ -82,7 +82,7 @@ extension NativeModel {
       return chosen
     }
     throw BenbenError(
-      .missing, "the model has no transformer \(wanted ?? "")", at: path,
+      .missing, "the model has no transformer" + (wanted.map { " \($0)" } ?? ""), at: path,
       because: variants.isEmpty
         ? "it was converted without one" : "it has \(variants.joined(separator: ", "))")
   }

@@ -63,8 +63,14 @@ public struct ModelCard: Sendable {
         "it is none that was made here", "Make one of the reports, and pack that.", what: "not a model card")
     }
     let text = String(decoding: try InputFile.contents(of: path, limit: maximumLength), as: UTF8.self)
-    let named = text.split(separator: "\n").compactMap { line in
-      reports.first { line == "    " + checkCommand($0) }
+    let commands = text.split(separator: "\n").filter { $0.hasPrefix("    " + checking) }
+    let named = try commands.map { line in
+      guard let report = reports.first(where: { line == "    " + checkCommand($0).printable }) else {
+        throw fault(
+          "it was made of \(line.dropFirst(4 + checking.count)), and no report of that name goes with it",
+          "Give the reports that it was made of, under their names.")
+      }
+      return report
     }
     let card = try ModelCard(of: model, reports: named.map { try ReportCheck($0, of: model) })
     guard [card.contents, card.source].allSatisfy(text.containsBytes) else {
@@ -83,9 +89,11 @@ public struct ModelCard: Sendable {
   /// The largest card, in bytes.
   static let maximumLength = 16_000_000
 
+  private static let checking = "benben report check MODEL "
+
   /// The command that checks a report against a model.
   private static func checkCommand(_ report: EvidenceReport) -> String {
-    "benben report check MODEL \(report.name)"
+    checking + report.name.quotedForShell
   }
 
   /// The card, in Markdown with front matter.

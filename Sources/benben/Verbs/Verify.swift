@@ -139,9 +139,7 @@ struct Verify: AsyncParsableCommand {
   private func thresholdChanges() throws -> [Thresholds.Change] {
     try threshold.map { text in
       guard let change = Thresholds.Change(text) else {
-        throw ValidationError(
-          "--threshold \(text): METRIC=VALUE is needed, METRIC being "
-            + Thresholds.Change.Metric.allCases.map(\.rawValue).joined(separator: ", "))
+        throw ValidationError("--threshold \(text): it is \(Thresholds.Change.form)")
       }
       return change
     }
