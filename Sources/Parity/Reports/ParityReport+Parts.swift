@@ -30,6 +30,8 @@ extension ParityReport {
   package init(merging parts: [(path: String, report: ParityReport)]) throws {
     guard let first = parts.first else { preconditionFailure("nothing to merge") }
     let whole = first.report
+    // A part without a call ran no transformer.
+    let variants = Set(parts.compactMap(\.report.variant))
     var byIndex: [Int: (path: String, report: ParityReport)] = [:]
     for (path, report) in parts {
       func fault(_ why: String) -> BenbenError {
@@ -46,7 +48,7 @@ extension ParityReport {
       }
       guard report.golden == whole.golden else { throw fault("it is of another golden than \(first.path)") }
       guard report.model == whole.model else { throw fault("it is of another model than \(first.path)") }
-      guard report.approximation == whole.approximation, report.variant == whole.variant,
+      guard report.approximation == whole.approximation, variants.count <= 1,
         part.modes == reference.modes,
         report.run?.version == whole.run?.version, report.run?.command == whole.run?.command
       else {
@@ -70,7 +72,7 @@ extension ParityReport {
     self.init(golden: whole.golden, model: whole.model)
     run = RunSubject(joining: reports.compactMap(\.run))
     approximation = whole.approximation
-    variant = whole.variant
+    variant = variants.first
     // Tensors of one slot are all in one part, in order.
     let placed = reports.flatMap { zip($0.part?.slots ?? [], $0.tensors) }.enumerated()
     tensors = placed.sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }.map(\.element.1)

@@ -51,6 +51,7 @@ enum Failure {
     let message = unknown ?? complaint
     Console.error("usage: arguments: \(message.first ?? "")")
     for line in message.dropFirst() { Console.note("  " + line) }
+    if isOfValue { Console.note("  One that begins with a dash follows an equals sign: --option=VALUE.") }
     if let form = verb.flatMap({ Self.form(of: message.first ?? "", in: $0) }) { Console.note("  " + form) }
     let inner = verb.flatMap { verb in
       verb.configuration.subcommands.first { $0._commandName == CommandLine.arguments.dropFirst(2).first }
