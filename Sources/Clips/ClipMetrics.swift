@@ -2,7 +2,7 @@ import Foundation
 
 /// A frame-by-frame comparison of two clips of the same size and length, in 8-bit levels.
 public struct ClipMetrics: Sendable {
-  /// The PSNR of every frame over all three channels, 10·log10(255²/MSE); ``identicalPSNR`` for identical frames.
+  /// The PSNR of every frame over all three channels, 10·log10(255²/MSE); at most ``identicalPSNR``.
   public let psnrDb: [Double]
   /// The SSIM of every frame's luma, with a Gaussian window of 11×11 and σ = 1.5 (Wang and others, 2004).
   public let ssim: [Double]
@@ -57,7 +57,8 @@ public struct ClipMetrics: Sendable {
   }
 
   private static func psnr(squares: Int, count: Int) -> Double {
-    squares == 0 ? identicalPSNR : 10 * log10(255.0 * 255.0 * Double(count) / Double(squares))
+    squares == 0
+      ? identicalPSNR : min(identicalPSNR, 10 * log10(255.0 * 255.0 * Double(count) / Double(squares)))
   }
 
   private static func temporal(_ clip: Clip, _ reference: Clip) -> [Double] {

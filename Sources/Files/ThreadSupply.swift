@@ -14,7 +14,7 @@ package enum ThreadSupply {
       var started: [pthread_t] = []
       defer {
         for _ in started { gate.signal() }
-        for thread in started { pthread_join(thread, nil) }
+        withExtendedLifetime(gate) { for thread in started { pthread_join(thread, nil) } }
       }
       while started.count < count {
         var thread = pthread_t()

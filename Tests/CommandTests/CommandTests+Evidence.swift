@@ -133,20 +133,33 @@ extension CommandTests {
     #expect(other.code == 0 && !other.errors.contains("is verified"), "\(other.errors)")
     let half = try run("report", "check", "both", "384p.json", "--json", "half.json")
     #expect(
-      half.code == 0 && half.output.contains("nothing was verified of the transformer 768p"), "\(half.output)"
+      half.code == 0 && half.output.contains("no report names the transformer 768p of the model"),
+      "\(half.output)"
     )
     #expect(half.output.contains("computed by the transformer 384p"), "\(half.output)")
     #expect(try JSONValue(parsing: contents("half.json"))["unverified"] == ["768p"])
     let card = try run("card", "both", "--report", "384p.json")
-    #expect(card.output.contains("nothing was verified of the transformer 768p"), "\(card.output)")
+    #expect(card.output.contains("no report names the transformer 768p of the model"), "\(card.output)")
     let whole = try run("report", "check", "both", "384p.json", "768p.json", "--json", "whole.json")
-    #expect(whole.code == 0 && !whole.output.contains("nothing was verified"), "\(whole.output)")
+    #expect(whole.code == 0 && !whole.output.contains("no report names"), "\(whole.output)")
     #expect(try JSONValue(parsing: contents("whole.json"))["unverified"] == [])
-    // What it says of the transformer is what its command verifies.
-    let moved = try contents("384p.json").replacing("\"variant\": \"384p\"", with: "\"variant\": \"768p\"")
-    try moved.write(toFile: folder + "/moved.json", atomically: true, encoding: .utf8)
-    let claimed = try run("report", "check", "both", "moved.json")
-    #expect(claimed.code == 1 && claimed.output.contains("verifies another transformer"), "\(claimed.output)")
+    // One that the model has not; and a report of a version that named none.
+    let name = "\"variant\": \"384p\""
+    let text = try contents("384p.json")
+    for (file, text, code, words) in [
+      (
+        "moved.json", text.replacing(name, with: "\"variant\": \"image\""), 1, "that the model has not: image"
+      ),
+      (
+        "earlier.json", text.replacing(",\n  \(name)", with: ""), 0,
+        "does not say which of the model's transformers"
+      ),
+    ] {
+      try text.write(toFile: folder + "/" + file, atomically: true, encoding: .utf8)
+      let outcome = try run("report", "check", "both", file)
+      #expect(outcome.code == code && outcome.output.contains(words), "\(outcome.output)")
+      #expect(outcome.output.contains("no report names the transformers 384p, 768p"), "\(outcome.output)")
+    }
   }
 
   /// Evidence goes out with the model and is shown where it arrives; that of another model stays at home.

@@ -167,6 +167,9 @@ extension CommandTests {
     #expect(try run(small + ["--output", "frames"]).code == 0)
     let picture = "frames/frame_0000.png"
     let before = FileManager.default.contents(atPath: "\(folder)/\(picture)")
+    try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: "frames")
+    let linked = try run(small + ["--output", "link/", "--force", "--image", picture, "--temp", "2"])
+    #expect(linked.code == 73 && linked.errors.contains("would be lost"), "\(linked.errors)")
     for option in [
       ["--image", picture, "--temp", "2"], ["--preview", "frames/look.png"],
       ["--embeddings", "frames/e.safetensors"],
@@ -203,7 +206,12 @@ extension CommandTests {
   }
 
   /// Where no threads can be started, that is said, and nothing waits for them.
-  @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+  @Test(
+    .enabled(
+      if: geteuid() == 0
+        && ["setpriv", "prlimit"].allSatisfy {
+          FileManager.default.isExecutableFile(atPath: "/usr/bin/\($0)")
+        }, "only root may be another user"))
   func threadsThatCannotBeStarted() throws {
     // The user is one without processes, and may not be able to reach the program where it was built.
     let program = folder + "/program"

@@ -54,7 +54,7 @@ package struct ComponentPlan {
   /// Source tensors that are left out, each with its rule.
   package let ignored: [(name: String, rule: String)]
   /// The patterns of the recipe's rules that decided the type of a tensor.
-  let patterns: Set<String>
+  let decidingPatterns: Set<String>
 
   /// Creates a plan in which every tensor of a component is consumed by a declaration or ignored by a named rule.
   ///
@@ -67,7 +67,7 @@ package struct ComponentPlan {
     var unclaimed: [String: TensorDescriptor] = [:]
     var wanted: [Row] = []
     var searching = Duration.zero
-    var patterns: Set<String> = []
+    var decidingPatterns: Set<String> = []
     var ignored = component.weights.absorbed
     for tensor in component.weights.tensors {
       if tensor.name.hasPrefix(component.prefix) {
@@ -105,7 +105,7 @@ package struct ComponentPlan {
       var choice = try request.choose(
         component: component.name, tensor: weight, stored: stored, activations: source.activations)
       searching += ContinuousClock.now - start
-      if let pattern = choice.pattern { patterns.insert(pattern) }
+      if let pattern = choice.pattern { decidingPatterns.insert(pattern) }
       guard searching < Self.longestSearch else {
         throw malformed(
           "patterns that take too long", component.name,
@@ -142,7 +142,7 @@ package struct ComponentPlan {
     }
     self.source = component
     rows = wanted
-    self.patterns = patterns
+    self.decidingPatterns = decidingPatterns
     self.ignored = ignored
   }
 
@@ -153,7 +153,7 @@ package struct ComponentPlan {
     source = plan.source
     self.rows = rows
     ignored = plan.ignored
-    patterns = plan.patterns
+    decidingPatterns = plan.decidingPatterns
   }
 
   /// Returns the plan with other types for some of its tensors, each with the reason.

@@ -91,7 +91,7 @@ public struct Conversion {
   /// What a recipe says in vain; nil when each of its rules decides something.
   private var remarkOnRules: String? {
     guard let recipe = request.ownRecipe else { return nil }
-    let deciding = plans.reduce(into: Set()) { $0.formUnion($1.patterns) }
+    let deciding = plans.reduce(into: Set()) { $0.formUnion($1.decidingPatterns) }
     let idle = recipe.rules.filter { !deciding.contains($0.pattern) }
     guard let first = idle.first else { return nil }
     return

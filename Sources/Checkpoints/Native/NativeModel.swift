@@ -278,10 +278,11 @@ package struct NativeModel: Sendable {
   /// Returns the damage that an error tells of; throws the error where it is the machine that fails, or a file that is there
   /// may not be read.
   private func issue(_ error: any Error, in file: String) throws -> IntegrityIssue {
-    try FileSystem.requireReadable(folder: FileSystem.parent(of: path + "/" + file))
+    let file = path + "/" + file
+    if !FileSystem.exists(file) { try FileSystem.requireReadable(folder: FileSystem.parent(of: file)) }
     guard let error = error as? BenbenError, error.kind != .inputOutput,
-      error.kind != .missing || !FileSystem.exists(path + "/" + file)
+      error.kind != .missing || !FileSystem.exists(file)
     else { throw error }
-    return IntegrityIssue(file: path + "/" + file, tensor: nil, why: "\(error.what): \(error.why)")
+    return IntegrityIssue(file: file, tensor: nil, why: "\(error.what): \(error.why)")
   }
 }

@@ -30,7 +30,7 @@ package enum OutputPlaces {
           .cannotCreate, "the output is an input", at: output, because: "it would be lost",
           remedies: ["Write elsewhere."])
       }
-      if let lost = inside.first(where: { $0.place.hasPrefix(real + "/") }) {
+      if FileSystem.isFolder(real), let lost = inside.first(where: { $0.place.hasPrefix(real + "/") }) {
         throw BenbenError(
           .cannotCreate, "the output would replace the folder of another file", at: lost.path,
           because: "it lies in \(output), and would be lost", remedies: ["Write elsewhere, or move it away."])
@@ -45,7 +45,8 @@ package enum OutputPlaces {
 
   /// Returns the real path of a file that need not be there yet.
   private static func place(of path: String) -> String {
-    let place = FileSystem.resolvingLink(path)
+    let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let place = FileSystem.resolvingLink(trimmed)
     let parent = FileSystem.realPath(FileSystem.parent(of: place))
     return (parent == "/" ? "" : parent) + "/" + FileSystem.lastComponent(place)
   }

@@ -25,13 +25,13 @@ extension ParityReport {
 
   /// Creates the report that one verification of a golden would have given from those of its parts, in any order.
   ///
-  /// - Throws: `BenbenError` when they are of different goldens, models, versions, commands, modes or approximations, not
+  /// - Throws: `BenbenError` when they are of different goldens, models, transformers, versions, commands, modes or approximations, not
   ///   every part is there exactly once, or nothing was compared.
   package init(merging parts: [(path: String, report: ParityReport)]) throws {
     guard let first = parts.first else { preconditionFailure("nothing to merge") }
     let whole = first.report
     // A part without a call ran no transformer.
-    let variants = Set(parts.compactMap(\.report.variant))
+    let variant = parts.lazy.compactMap(\.report.variant).first
     var byIndex: [Int: (path: String, report: ParityReport)] = [:]
     for (path, report) in parts {
       func fault(_ why: String) -> BenbenError {
@@ -48,7 +48,7 @@ extension ParityReport {
       }
       guard report.golden == whole.golden else { throw fault("it is of another golden than \(first.path)") }
       guard report.model == whole.model else { throw fault("it is of another model than \(first.path)") }
-      guard report.approximation == whole.approximation, variants.count <= 1,
+      guard report.approximation == whole.approximation, report.variant ?? variant == variant,
         part.modes == reference.modes,
         report.run?.version == whole.run?.version, report.run?.command == whole.run?.command
       else {
@@ -72,7 +72,7 @@ extension ParityReport {
     self.init(golden: whole.golden, model: whole.model)
     run = RunSubject(joining: reports.compactMap(\.run))
     approximation = whole.approximation
-    variant = variants.first
+    self.variant = variant
     // Tensors of one slot are all in one part, in order.
     let placed = reports.flatMap { zip($0.part?.slots ?? [], $0.tensors) }.enumerated()
     tensors = placed.sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }.map(\.element.1)

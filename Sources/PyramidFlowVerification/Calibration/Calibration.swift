@@ -22,9 +22,10 @@ struct Calibration {
   /// The largest number of plans that are tried, as the errors of groups do not quite add up.
   private static let attempts = 8
 
-  /// The worst nmse of the most precise plan at which a trace is still of the transformer: rounding to 8 bits costs a hundredth
-  /// of it, and other weights predict no better than nothing would.
-  private static let worstOfOwn = 0.1
+  /// The worst nmse of the most precise plan at which a trace is still of the transformer.
+  ///
+  /// Sources in few bits come far below it, and other weights predict no better than nothing would: 1.
+  private static let worstOfOwn = 0.5
 
   /// A transformer that can be built with any choice of types, and what was recorded of it.
   private struct Subject {
@@ -57,10 +58,11 @@ struct Calibration {
         code: plans.isEmpty ? nil : .nothingQuantized)
     }
     guard floor.allSatisfy({ $0 < Self.worstOfOwn }) else {
-      let reached = SensitivitySearch.decibels(floor.max() ?? 0).map { "\(($0 * 10).rounded() / 10) dB" }
       throw BenbenError(
         .malformed, "the trace is of another model", at: trace.path,
-        because: "with all of its precision, \(subject.plan.component) predicts at \(reached ?? "no") of it",
+        because:
+          "with all of its precision, the predictions of \(subject.plan.component) have an nmse of "
+          + String(format: "%.2g", floor.max() ?? 0),
         remedies: ["Give a trace that was recorded from these weights."])
     }
     if plans.count > 1 {
@@ -82,6 +84,7 @@ struct Calibration {
   ) throws -> (Subject, floor: [Double])? {
     let request = try GenerationRequest(trace, family: family.name)
     var nearest: (Subject, floor: [Double])?
+    var misfit: BenbenError?
     for plan in plans {
       let files = try TemporaryFolder(beside: "\(folder)/\(plan.component)")
       let levels = try SensitivityLevels(plan, folder: files.path)
@@ -90,14 +93,19 @@ struct Calibration {
         try family.transformer(
           plan.component, config: plan.source.config, WeightScope(levels.weights(chosen)))
       }
-      let inputs = try transformer(levels.mostPrecise).inputs
-      let calls = try RecordedCalls(trace, request: request, inputs: inputs, limit: Self.calls)
-      let subject = Subject(
-        plan: plan, files: files, levels: levels, calls: calls, transformer: transformer, context: context)
-      let floor = try subject.errors(levels.mostPrecise)
-      if let known = nearest, known.floor.max() ?? 0 <= floor.max() ?? 0 { continue }
-      nearest = (subject, floor)
+      do {
+        let inputs = try transformer(levels.mostPrecise).inputs
+        let calls = try RecordedCalls(trace, request: request, inputs: inputs, limit: Self.calls)
+        let subject = Subject(
+          plan: plan, files: files, levels: levels, calls: calls, transformer: transformer, context: context)
+        let floor = try subject.errors(levels.mostPrecise)
+        if let known = nearest, known.floor.max() ?? 0 <= floor.max() ?? 0 { continue }
+        nearest = (subject, floor)
+      } catch let error as BenbenError where error.kind == .malformed && plans.count > 1 {
+        misfit = misfit ?? error
+      }
     }
+    if nearest == nil, let misfit { throw misfit }
     return nearest
   }
 

@@ -60,7 +60,7 @@ struct ClipVerification {
         because: "it has \(reference.count) frames of \(reference.width)×\(reference.height), "
           + "the trace \(request.frameCount) of \(request.width)×\(request.height)")
     }
-    // What encoding loses is measured at the end; that there is room for it is seen before the work.
+    // What encoding loses is measured at the end; that there is a place for it is seen before the work.
     if !isLossless { _ = try TemporaryFolder() }
     let clip = try Pipeline(parts, variant: try parts.native.variant(options.variant)).run(
       request, image: image, noise: RecordedNoise(trace: trace), tiling: try trace.tiling() ?? .official,

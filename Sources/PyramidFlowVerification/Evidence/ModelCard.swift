@@ -64,13 +64,8 @@ public struct ModelCard: Sendable {
     }
     let text = String(decoding: try InputFile.contents(of: path, limit: maximumLength), as: UTF8.self)
     let commands = text.split(separator: "\n").filter { $0.hasPrefix("    " + checking) }
-    let named = try commands.map { line in
-      guard let report = reports.first(where: { line == "    " + checkCommand($0).printable }) else {
-        throw fault(
-          "it was made of \(line.dropFirst(4 + checking.count)), and no report of that name goes with it",
-          "Give the reports that it was made of, under their names.")
-      }
-      return report
+    let named = commands.compactMap { line in
+      reports.first { line == "    " + checkCommand($0).printable }
     }
     let card = try ModelCard(of: model, reports: named.map { try ReportCheck($0, of: model) })
     guard [card.contents, card.source].allSatisfy(text.containsBytes) else {
@@ -80,9 +75,16 @@ public struct ModelCard: Sendable {
     guard card.parity.allSatisfy(text.containsBytes),
       [true, false].contains(where: { text.containsBytes(of: card.repetition(tellsGoldensApart: $0)) })
     else {
+      if let lacking = commands.first(where: { line in
+        !reports.contains { line == "    " + checkCommand($0).printable }
+      }) {
+        throw fault(
+          "it was made of \(lacking.dropFirst(4 + checking.count)), and no report of that name goes with it",
+          "Give the reports that it was made of, under their names.")
+      }
       throw fault(
         "what it says of parity is not what the reports that go with it say",
-        "Give the reports that it was made of, and the card as it was made; text beside may be added.")
+        "Make one of these reports; text beside may be added.")
     }
   }
 

@@ -13,7 +13,7 @@ extension ReportCheck {
   }
 
   /// The check as lines of text.
-  var lines: [String] {
+  public var lines: [String] {
     ["\(evidence.name): \(issues.isEmpty ? evidence.summary : "no evidence for this model")"]
       + issues.map { "  " + $0 } + remarks.map { "  note: " + $0 }
   }

@@ -19,10 +19,13 @@ extension VideoModel {
   /// What files of evidence say of the model, as lines of text.
   public nonisolated func evidenceLines(_ paths: [String]) -> [String] {
     let reports = paths.filter { !Self.isCard($0) }.compactMap { try? EvidenceReport(at: $0) }
-    let checks = reports.compactMap { try? ReportCheck($0, of: self) }
+    var checks: [ReportCheck] = []
     let lines = paths.flatMap { path -> [String] in
       do {
-        guard Self.isCard(path) else { return try ReportCheck(EvidenceReport(at: path), of: self).lines }
+        guard Self.isCard(path) else {
+          checks.append(try ReportCheck(EvidenceReport(at: path), of: self))
+          return checks.last?.lines ?? []
+        }
         try ModelCard.requireSound(at: path, of: self, reports: reports)
         return ["\(FileSystem.lastComponent(path)): a card of this model and its reports"]
       } catch {
