@@ -42,6 +42,22 @@ import Testing
     }
   }
 
+  /// Who reads about a library product finds every type of it.
+  @Test(arguments: ["PyramidFlow", "PyramidFlowVerification", "Media"])
+  func everyPublicTypeHasATopic(module: String) throws {
+    let sources = Self.root + "/Sources/" + module
+    let topics = try Self.text("Sources/\(module)/\(module).docc/\(module).md")
+    var count = 0
+    for file in FileSystem.filesBelow(sources) where file.hasSuffix(".swift") {
+      let text = try Self.text("Sources/\(module)/\(file)")
+      for match in text.matches(of: /(?m)^public (?:final )?(?:struct|enum|class|actor|protocol) (\w+)/) {
+        count += 1
+        #expect(topics.contains("- ``\(match.1)``"), "\(match.1)")
+      }
+    }
+    #expect(count > 0)
+  }
+
   @Test func theTopLevelStaysSmall() {
     let visible = FileSystem.entries(of: Self.root).filter { !$0.hasPrefix(".") }
     let known: Set = [

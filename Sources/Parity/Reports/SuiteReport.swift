@@ -93,6 +93,11 @@ public struct SuiteReport: Sendable {
     get throws { try json(withClips: false) }
   }
 
+  /// The report as a JSON document with sorted keys.
+  public var jsonText: String {
+    get throws { try json.prettyText }
+  }
+
   func json(withClips: Bool) throws -> JSONValue {
     let bundles = try entries.map { entry -> JSONValue in
       var members: [String: JSONValue] = ["name": .string(entry.name), "passed": .bool(entry.passed)]

@@ -8,6 +8,8 @@ public struct MergedReport: Sendable {
   public let page: SuiteReport
   /// The report as JSON.
   package let json: JSONValue
+  /// The report as a JSON document with sorted keys.
+  public var jsonText: String { json.prettyText }
   /// The report for a terminal or a log.
   public let table: String
 

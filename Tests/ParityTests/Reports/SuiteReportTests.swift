@@ -98,6 +98,17 @@ struct SuiteReportTests {
     var many = part(1, of: 2, [(0, 0)])
     many.callsCompared = .max
     #expect(throws: BenbenError.self) { try merged(many, part(2, of: 2)) }
+    // All that ran a transformer ran the same one.
+    func ran(_ variant: String?, _ index: Int) -> ParityReport {
+      var report = part(index, of: 3, [(index, index)])
+      report.variant = variant
+      return report
+    }
+    #expect(try merged(ran(nil, 1), ran("768p", 2), ran("768p", 3)).variant == "768p")
+    #expect(try merged(ran(nil, 1), ran(nil, 2), ran(nil, 3)).variant == nil)
+    #expect { try merged(ran(nil, 1), ran("768p", 2), ran("384p", 3)) } throws: {
+      ($0 as? BenbenError)?.subject == "2.json"
+    }
   }
 
   /// What stands at the top of a report is not believed.
@@ -105,6 +116,7 @@ struct SuiteReportTests {
     var members = try #require(try Self.report(["a", "b"]).json.object)
     members["passed"] = .bool(true)
     #expect(try !SuiteReport(json: .object(members), path: "report").passed)
+    #expect(try JSONValue(parsing: Self.report(["a"]).jsonText) == Self.report(["a"]).json)
     #expect(!SuiteReport(suite: ["a"], model: ParityReport.empty.model).passed)
   }
 
@@ -127,17 +139,19 @@ struct SuiteReportTests {
 
   /// Shards that were judged by other thresholds, or by another version.
   @Test func refusesOtherBases() throws {
-    func report(_ names: [String], version: String = "1", thresholds: Thresholds = .exact) throws
-      -> SuiteReport
-    {
+    func report(
+      _ names: [String], version: String = "1", thresholds: Thresholds = .exact, variant: String? = "384p"
+    ) throws -> SuiteReport {
       let plain = Self.report(names, of: ["a", "c"])
       var report = SuiteReport(
         suite: plain.suite, model: plain.model,
-        basis: SuiteReport.Basis(version: version, suiteSha256: "00", thresholds: thresholds))
+        basis: SuiteReport.Basis(
+          version: version, suiteSha256: "00", thresholds: thresholds, variant: variant))
       for entry in plain.entries { report.add(entry) }
       return report
     }
     #expect(try Self.merged(report(["a"]), report(["c"])).passed)
+    #expect(throws: BenbenError.self) { try Self.merged(report(["a"]), report(["c"], variant: "768p")) }
     var loose = Thresholds.exact
     loose.teacherForced *= 10
     #expect(throws: BenbenError.self) { try Self.merged(report(["a"]), report(["c"], thresholds: loose)) }
