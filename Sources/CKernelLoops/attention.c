@@ -1,23 +1,26 @@
 #include "loops.h"
 
-// exp(x) for x ≤ 0, precise enough to be rounded to bfloat16: 2^n·2^f with |f| ≤ ½ and a polynomial for 2^f whose error
-// is below 5e-5.
-static inline __attribute__((always_inline)) uint32_t rounded_exponential(float x) {
-  float y = x * 1.44269504088896341f;
-  y = y < -126.0f ? -126.0f : y;
+// The bits of 2^x for x ≤ 0, precise enough to be rounded to bfloat16: 2^n·2^f with |f| ≤ ½ and a polynomial for 2^f whose
+// error is below 5e-5.
+static inline __attribute__((always_inline)) uint32_t power_of_two(float x) {
+  x = x < -126.0f ? -126.0f : x;
   union {
     float value;
     uint32_t bits;
-  } n = {y + ROUND_TO_INTEGER}, p;
-  float f = y - (n.value - ROUND_TO_INTEGER);
+  } n = {x + ROUND_TO_INTEGER}, p;
+  float f = x - (n.value - ROUND_TO_INTEGER);
   p.value = 0.00961812911f;  // ln(2)^k / k!
   p.value = p.value * f + 0.0555041087f;
   p.value = p.value * f + 0.240226507f;
   p.value = p.value * f + 0.693147181f;
   p.value = p.value * f + 1.0f;
-  p.bits += n.bits << 23;
-  // Operands in bf16 leave the low half of a NaN's payload empty, so rounding keeps it a NaN.
-  return nearest_bfloat16(p.bits) & 0xFFFF0000;
+  return p.bits + (n.bits << 23);
+}
+
+// The nearest bfloat16, away from zero where two are as near: no tie survives the polynomial's error. Operands in bf16
+// leave the low half of a NaN's payload empty, so rounding keeps it a NaN.
+static inline __attribute__((always_inline)) uint16_t upper_half(uint32_t bits) {
+  return (uint16_t)((bits + 0x8000) >> 16);
 }
 
 static inline __attribute__((always_inline)) float largest_value(const float *x, size_t width) {
@@ -45,7 +48,7 @@ BEST void bb_softmax(float *scores, float scale, size_t rows, size_t width) {
       scores[i] = exponential((scores[i] - largest) * scale);
       total += scores[i];
     }
-    for (size_t k = 0; k < LANES; k++) total += sums[k];
+    total += lane_sum(sums);
     float inverse = (float)(1.0 / total);
     for (i = 0; i < width; i++) scores[i] *= inverse;
   }
@@ -53,26 +56,26 @@ BEST void bb_softmax(float *scores, float scale, size_t rows, size_t width) {
 
 BEST void bb_continue_softmax(
     const float *scores, uint16_t *out, float *largest, float *sums, float *factors, size_t rows, size_t width) {
+  const float log2e = 1.44269504088896341f;
   for (size_t r = 0; r < rows; r++, scores += width, out += width) {
     float more = largest_value(scores, width), before = largest[r], most = more > before ? more : before;
-    float lanes[LANES] = {0};
-    double total = 0;
+    float lanes[LANES] = {0}, total = 0;
     size_t i = 0;
     for (; i + LANES <= width; i += LANES)
       for (size_t k = 0; k < LANES; k++) {
-        uint32_t bits = rounded_exponential(scores[i + k] - most);
-        out[i + k] = (uint16_t)(bits >> 16);
+        uint32_t bits = power_of_two((scores[i + k] - most) * log2e);
+        out[i + k] = upper_half(bits);
         lanes[k] += from_bits(bits);
       }
     for (; i < width; i++) {
-      uint32_t bits = rounded_exponential(scores[i] - most);
-      out[i] = (uint16_t)(bits >> 16);
+      uint32_t bits = power_of_two((scores[i] - most) * log2e);
+      out[i] = upper_half(bits);
       total += from_bits(bits);
     }
-    for (size_t k = 0; k < LANES; k++) total += lanes[k];
+    total += lane_sum(lanes);
     factors[r] = before == most ? 1 : before == -INFINITY ? 0 : exponential(before - most);
     largest[r] = most;
-    sums[r] = (float)(sums[r] * factors[r] + total);
+    sums[r] = sums[r] * factors[r] + total;
   }
 }
 
@@ -105,23 +108,37 @@ BEST void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t 
     }
 }
 
+// Puts the second half of 256 pairs between those of the first.
+static inline __attribute__((always_inline)) void interleave_halves(const uint32_t *x, uint32_t *out) {
+  for (size_t i = 0; i < 128; i++) {
+    out[2 * i] = x[i];
+    out[2 * i + 1] = x[i + 128];
+  }
+}
+
 BEST void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
   size_t padded = (width + 31) / 32 * 32;
   // Sixteen rows of sixteen pairs at a time, rounded row by row and written column by column.
   for (size_t first = 0; first < (rows + 63) / 64 * 64; first += 16)
     for (size_t column = 0; column < padded; column += 32) {
-      uint16_t pairs[16][32] = {0};
+      uint16_t rounded[512] = {0};
+      uint32_t pairs[256], other[256];
       size_t count = width - column < 32 ? width - column : 32;
       for (size_t r = 0; r < 16 && first + r < rows; r++) {
         const float *row = x + (first + r) * stride + column;
         if (count == 32)
-          for (size_t i = 0; i < 32; i++) pairs[r][i] = bfloat16(row[i]);
+          for (size_t i = 0; i < 32; i++) rounded[32 * r + i] = bfloat16(row[i]);
         else
-          for (size_t i = 0; i < count; i++) pairs[r][i] = bfloat16(row[i]);
+          for (size_t i = 0; i < count; i++) rounded[32 * r + i] = bfloat16(row[i]);
       }
+      memcpy(pairs, rounded, sizeof pairs);
+      // Each interleaving rotates the eight bits of a pair's place; four exchange row and column.
+      interleave_halves(pairs, other);
+      interleave_halves(other, pairs);
+      interleave_halves(pairs, other);
+      interleave_halves(other, pairs);
       uint16_t *target = out + first / 64 * 64 * padded + column / 2 * 128 + 2 * (first % 64);
-      for (size_t pair = 0; pair < 16; pair++)
-        for (size_t r = 0; r < 16; r++) memcpy(target + 128 * pair + 2 * r, pairs[r] + 2 * pair, 4);
+      for (size_t pair = 0; pair < 16; pair++) memcpy(target + 128 * pair, pairs + 16 * pair, 64);
     }
 }
 

@@ -6,7 +6,14 @@ BEST void bb_add_gated(const float *x, const float *gate, float *out, size_t row
 }
 
 BEST void bb_linear_combination(const float *x, float a, const float *y, float b, float *out, size_t count) {
-  for (size_t i = 0; i < count; i++) out[i] = a * x[i] + b * y[i];
+  float sums[LANES];
+  size_t i = 0;
+  // Through an array, for y may be the output: the compiler would go number by number then.
+  for (; i + LANES <= count; i += LANES) {
+    for (size_t k = 0; k < LANES; k++) sums[k] = a * x[i + k] + b * y[i + k];
+    memcpy(out + i, sums, sizeof sums);
+  }
+  for (; i < count; i++) out[i] = a * x[i] + b * y[i];
 }
 
 BEST void bb_multiply(const float *x, float *out, size_t count) {

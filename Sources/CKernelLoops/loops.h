@@ -63,3 +63,11 @@ static inline __attribute__((always_inline)) uint16_t bfloat16(float x) {
   uint32_t quiet = pattern.bits >> 16 | 0x40;
   return (uint16_t)((pattern.bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
 }
+
+// The sum of the lanes. Four at a time: a tree to the end would make the compiler undo the lanes before it.
+static inline __attribute__((always_inline)) float lane_sum(const float *lanes) {
+  float few[4], sum = 0;
+  for (size_t k = 0; k < 4; k++) few[k] = (lanes[k] + lanes[k + 4]) + (lanes[k + 8] + lanes[k + 12]);
+  for (size_t k = 0; k < 4; k++) sum += few[k];
+  return sum;
+}

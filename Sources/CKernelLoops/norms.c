@@ -7,8 +7,7 @@ static inline __attribute__((always_inline)) float row_sum(const float *x, size_
     for (size_t k = 0; k < LANES; k++) lanes[k] += x[i + k];
   double total = 0;
   for (; i < width; i++) total += x[i];
-  for (size_t k = 0; k < LANES; k++) total += lanes[k];
-  return (float)total;
+  return (float)(total + lane_sum(lanes));
 }
 
 static inline __attribute__((always_inline)) float row_squares(const float *x, float mean, size_t width) {
@@ -21,8 +20,7 @@ static inline __attribute__((always_inline)) float row_squares(const float *x, f
     }
   double total = 0;
   for (; i < width; i++) total += (double)(x[i] - mean) * (x[i] - mean);
-  for (size_t k = 0; k < LANES; k++) total += lanes[k];
-  return (float)total;
+  return (float)(total + lane_sum(lanes));
 }
 
 BEST void bb_layer_norm_modulate(const float *x, const float *scale, const float *shift, float *out, size_t rows,
@@ -48,8 +46,14 @@ BEST void bb_layer_norm_affine(const float *x, const float *weight, const float 
 
 BEST void bb_rms_norm(const float *x, const float *weight, float *out, size_t rows, size_t width, float eps) {
   for (size_t r = 0; r < rows; r++, x += width, out += width) {
-    float inverse = 1.0f / sqrtf(row_squares(x, 0.0f, width) / (float)width + eps);
-    for (size_t i = 0; i < width; i++) out[i] = x[i] * inverse * weight[i];
+    float inverse = 1.0f / sqrtf(row_squares(x, 0.0f, width) / (float)width + eps), y[LANES];
+    size_t i = 0;
+    // Through an array, for x may be the output: the compiler would go number by number then.
+    for (; i + LANES <= width; i += LANES) {
+      for (size_t k = 0; k < LANES; k++) y[k] = x[i + k] * inverse * weight[i + k];
+      memcpy(out + i, y, sizeof y);
+    }
+    for (; i < width; i++) out[i] = x[i] * inverse * weight[i];
   }
 }
 

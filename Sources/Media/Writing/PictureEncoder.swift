@@ -3,7 +3,7 @@ import Clips
 import Files
 
 /// An encoder of single pictures in memory.
-public enum PictureEncoder {
+package enum PictureEncoder {
   /// Encodes a frame of a clip as a PNG.
   ///
   /// - Parameter comment: ASCII text that the picture holds as its comment.

@@ -10,7 +10,7 @@ import Models
 /// one model run one after the other; several models run side by side. None of them changes settings of the process.
 ///
 /// Cancelling the task that called ``generate(_:variant:image:noise:options:onEvent:)`` ends the run after the current
-/// call of the transformer or two latent frames of the decoder, with `CancellationError`; a call that waits for another one
+/// block of a transformer or convolution of the VAE, with `CancellationError`; a call that waits for another one
 /// of the same model ends when its turn comes.
 public actor VideoModel {
   /// The model's files.
