@@ -30,16 +30,17 @@ extension KernelContext {
       let memory = HeadMemory(
         queries: queries, keys: input.key.shape[0], headDim: headDim,
         scratchSize: scratchSize)
+      let executions = try tiles.map { try TileExecution($0, memory, in: self) }
       while let head = next() {
         memory.load(input, head: head, scale: scale)
         var loaded = 0
-        for tile in tiles {
+        for (tile, execution) in zip(tiles, executions) {
           if tile.keys != loaded {
             memory.loadValues(input, head: head, count: tile.keys, loaded: min(loaded, tile.keys))
             loaded = tile.keys
           }
-          let target = output.elements.baseAddress.map { $0 + tile.rows.lowerBound * width + head * headDim }
-          try tile.attend(memory, into: target, in: self)
+          try execution(
+            into: output.elements.baseAddress.map { $0 + tile.rows.lowerBound * width + head * headDim })
         }
       }
     }
@@ -112,11 +113,9 @@ private final class HeadMemory {
 private struct AttentionTile {
   let rows: Range<Int>
   let keys: Int
-  private let headDim: Int, width: Int
+  let headDim: Int, width: Int
   /// The products with a whole block of keys, and with the last one, which may be shorter.
-  private let whole: BlockProducts?, last: BlockProducts
-  /// Created once, as every head needs it.
-  private let query: LayoutDescriptor
+  let whole: BlockProducts?, last: BlockProducts
 
   init(rows: Range<Int>, keys: Int, headDim: Int, width: Int, in context: KernelContext) throws {
     self.rows = rows
@@ -128,44 +127,74 @@ private struct AttentionTile {
     whole =
       keys > size ? try BlockProducts(rows: rows.count, keys: size, headDim: headDim, in: context) : nil
     last = try BlockProducts(rows: rows.count, keys: rest, headDim: headDim, in: context)
-    query = try Layout([rows.count, headDim], .bf16).descriptor()
   }
 
   /// The scratch memory that the products need, in bytes.
   var scratchSize: Int { max(whole?.scratchSize ?? 0, last.scratchSize) }
+}
 
-  /// Computes these rows of one head's output.
-  func attend(_ head: HeadMemory, into target: UnsafeMutablePointer<Float>?, in context: KernelContext) throws
-  {
-    for row in rows.indices {
-      head.largest.base[row - rows.lowerBound] = -.infinity
-      head.totals.base[row - rows.lowerBound] = 0
-    }
-    for start in stride(from: 0, to: keys, by: KernelContext.keysAtOnce) {
-      let products = start + last.keys == keys ? last : whole ?? last
-      try context.execute(
-        products.scores,
-        [
-          .init(DNNL_ARG_SRC, query, head.query.base + rows.lowerBound * headDim),
-          .init(DNNL_ARG_WEIGHTS, products.key, head.keys(from: start)),
-          .init(DNNL_ARG_DST, products.score, head.scores.base), products.scores.scratch(head.scratch.base),
-        ], "attention scores")
+/// One thread's computation of a tile, head after head.
+private struct TileExecution {
+  private let tile: AttentionTile
+  private let memory: HeadMemory
+  private let whole: BlockExecution?, last: BlockExecution
+
+  init(_ tile: AttentionTile, _ memory: HeadMemory, in context: KernelContext) throws {
+    self.tile = tile
+    self.memory = memory
+    whole = try tile.whole.map { try BlockExecution($0, tile, memory, in: context) }
+    last = try BlockExecution(tile.last, tile, memory, in: context)
+  }
+
+  /// Computes the tile's rows of the head that the memory holds.
+  func callAsFunction(into target: UnsafeMutablePointer<Float>?) throws {
+    let (rows, headDim) = (tile.rows.count, tile.headDim)
+    memory.largest.base.update(repeating: -.infinity, count: rows)
+    memory.totals.base.update(repeating: 0, count: rows)
+    for start in stride(from: 0, to: tile.keys, by: KernelContext.keysAtOnce) {
+      let block = start + last.keys == tile.keys ? last : whole ?? last
+      try block.scores.move(1, to: memory.keys(from: start))
+      try block.scores()
       bb_continue_softmax(
-        head.scores.base, head.probabilities.base, head.largest.base, head.totals.base, head.factors.base,
-        rows.count, products.keys)
-      let sums = start == 0 ? head.sums : head.blockSums
-      try context.execute(
-        products.sums,
-        [
-          .init(DNNL_ARG_SRC, products.probability, head.probabilities.base),
-          .init(DNNL_ARG_WEIGHTS, products.value, head.values(from: start)),
-          .init(DNNL_ARG_DST, products.output, sums.base), products.sums.scratch(head.scratch.base),
-        ], "attention sums")
+        memory.scores.base, memory.probabilities.base, memory.largest.base, memory.totals.base,
+        memory.factors.base, rows, block.keys)
+      let sums = start == 0 ? memory.sums : memory.blockSums
+      try block.sums.move(1, to: memory.values(from: start))
+      try block.sums.move(2, to: sums.base)
+      try block.sums()
       if start > 0 {
-        bb_scale_and_add_rows(head.sums.base, head.factors.base, sums.base, rows.count, headDim)
+        bb_scale_and_add_rows(memory.sums.base, memory.factors.base, sums.base, rows, headDim)
       }
     }
-    bb_divide_rows(head.sums.base, head.totals.base, target, width, rows.count, headDim)
+    bb_divide_rows(memory.sums.base, memory.totals.base, target, tile.width, rows, headDim)
+  }
+}
+
+/// One thread's two products of a tile with a block of keys and values; which block is said at each.
+private struct BlockExecution {
+  let keys: Int
+  let scores: Execution, sums: Execution
+
+  init(_ products: BlockProducts, _ tile: AttentionTile, _ memory: HeadMemory, in context: KernelContext)
+    throws
+  {
+    keys = products.keys
+    scores = try context.prepare(
+      products.scores,
+      [
+        .init(DNNL_ARG_SRC, products.query, memory.query.base + tile.rows.lowerBound * tile.headDim),
+        .init(DNNL_ARG_WEIGHTS, products.key, memory.key.base),
+        .init(DNNL_ARG_DST, products.score, memory.scores.base),
+        products.scores.scratch(memory.scratch.base),
+      ], "attention scores")
+    sums = try context.prepare(
+      products.sums,
+      [
+        .init(DNNL_ARG_SRC, products.probability, memory.probabilities.base),
+        .init(DNNL_ARG_WEIGHTS, products.value, memory.value.base),
+        .init(DNNL_ARG_DST, products.output, memory.sums.base),
+        products.sums.scratch(memory.scratch.base),
+      ], "attention sums")
   }
 }
 
@@ -174,7 +203,7 @@ private struct BlockProducts {
   let keys: Int
   let scores: Primitive, sums: Primitive
   /// The layouts of the products' operands and results.
-  let key: LayoutDescriptor, score: LayoutDescriptor
+  let query: LayoutDescriptor, key: LayoutDescriptor, score: LayoutDescriptor
   let probability: LayoutDescriptor, value: LayoutDescriptor, output: LayoutDescriptor
 
   init(rows: Int, keys: Int, headDim: Int, in context: KernelContext) throws {
@@ -184,6 +213,7 @@ private struct BlockProducts {
     let score = Layout([rows, keys]), output = Layout([rows, headDim])
     scores = try context.serialProduct(query, key, score)
     sums = try context.serialProduct(probability, value, output)
+    self.query = try query.descriptor()
     self.key = try key.descriptor()
     self.score = try score.descriptor()
     self.probability = try probability.descriptor()

@@ -122,16 +122,12 @@ package final class KernelContext {
 
   /// Runs a primitive and waits for it.
   func execute(_ primitive: Primitive, _ arguments: [Argument], _ operation: String) throws {
-    var list: [dnnl_exec_arg_t] = []
-    defer { for argument in list { dnnl_memory_destroy(argument.memory) } }
-    for argument in arguments {
-      var memory: dnnl_memory_t?
-      try dnnl(
-        bb_memory_create(&memory, argument.descriptor.handle, engine, argument.pointer), operation)
-      list.append(dnnl_exec_arg_t(arg: argument.index, memory: memory))
-    }
-    try dnnl(dnnl_primitive_execute(primitive.handle, stream, Int32(list.count), list), operation)
-    try dnnl(dnnl_stream_wait(stream), operation)
+    try prepare(primitive, arguments, operation)()
+  }
+
+  /// Makes what executions of a primitive on one thread share.
+  func prepare(_ primitive: Primitive, _ arguments: [Argument], _ operation: String) throws -> Execution {
+    try Execution(primitive, arguments, operation, engine: engine, stream: stream)
   }
 
   /// Builds the attributes for post-operations, lends them, and destroys them.
