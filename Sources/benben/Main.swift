@@ -13,7 +13,7 @@ enum Main {
     StandardStreams.open()
     FFmpegLog.silence()
     IsolatedReading.begin()
-    IdleThreads.sleep()
+    IdleThreads.sleepSoon()
     // Choices for the whole process, which libraries leave to their program.
     AllocatorTuning.keepFreedMemory()
     SentencePieceLog.silence()
