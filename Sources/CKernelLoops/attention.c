@@ -57,9 +57,15 @@ BEST void bb_softmax(float *scores, float scale, size_t rows, size_t width) {
 BEST void bb_continue_softmax(
     const float *scores, uint16_t *out, float *largest, float *sums, float *factors, size_t rows, size_t width) {
   const float log2e = 1.44269504088896341f;
+  // The largest of all rows first: a processor looks for those of several rows at once.
+  for (size_t r = 0; r < rows; r++) {
+    float more = largest_value(scores + r * width, width), before = largest[r];
+    float most = more > before ? more : before;
+    factors[r] = before == most ? 1 : before == -INFINITY ? 0 : exponential(before - most);
+    largest[r] = most;
+  }
   for (size_t r = 0; r < rows; r++, scores += width, out += width) {
-    float more = largest_value(scores, width), before = largest[r], most = more > before ? more : before;
-    float lanes[LANES] = {0}, total = 0;
+    float most = largest[r], lanes[LANES] = {0}, total = 0;
     size_t i = 0;
     for (; i + LANES <= width; i += LANES)
       for (size_t k = 0; k < LANES; k++) {
@@ -72,10 +78,7 @@ BEST void bb_continue_softmax(
       out[i] = upper_half(bits);
       total += from_bits(bits);
     }
-    total += lane_sum(lanes);
-    factors[r] = before == most ? 1 : before == -INFINITY ? 0 : exponential(before - most);
-    largest[r] = most;
-    sums[r] = sums[r] * factors[r] + total;
+    sums[r] = sums[r] * factors[r] + (total + lane_sum(lanes));
   }
 }
 

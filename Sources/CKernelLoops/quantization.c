@@ -138,17 +138,28 @@ void bb_deinterleave_rows(const int8_t *q, size_t columns, size_t first, size_t 
   }
 }
 
+static inline __attribute__((always_inline)) void scale_sums(
+    const int32_t *sums, const int32_t *low_sums, const int32_t *weight_sums, float row_scale,
+    const float *column_scales, const float *bias, float *out, size_t width) {
+  for (size_t i = 0; i < width; i++) {
+    float sum = (float)(sums[i] - 128 * weight_sums[i]);
+    if (low_sums) sum = 256.0f * sum + (float)(low_sums[i] - 128 * weight_sums[i]);
+    float scaled = sum * (row_scale * column_scales[i]);
+    out[i] = bias ? scaled + bias[i] : scaled;
+  }
+}
+
+// A loop for each of the cases.
 BEST void bb_scale_sums(const int32_t *sums, const int32_t *low_sums, const int32_t *weight_sums, float row_scale,
                         const float *column_scales, const float *bias, float *out, size_t width) {
-  if (low_sums)
-    for (size_t i = 0; i < width; i++)
-      out[i] = 256.0f * (float)(sums[i] - 128 * weight_sums[i]) + (float)(low_sums[i] - 128 * weight_sums[i]);
+  if (low_sums && bias)
+    scale_sums(sums, low_sums, weight_sums, row_scale, column_scales, bias, out, width);
+  else if (low_sums)
+    scale_sums(sums, low_sums, weight_sums, row_scale, column_scales, 0, out, width);
+  else if (bias)
+    scale_sums(sums, 0, weight_sums, row_scale, column_scales, bias, out, width);
   else
-    for (size_t i = 0; i < width; i++) out[i] = (float)(sums[i] - 128 * weight_sums[i]);
-  if (bias)
-    for (size_t i = 0; i < width; i++) out[i] = out[i] * (row_scale * column_scales[i]) + bias[i];
-  else
-    for (size_t i = 0; i < width; i++) out[i] *= row_scale * column_scales[i];
+    scale_sums(sums, 0, weight_sums, row_scale, column_scales, 0, out, width);
 }
 
 BEST void bb_scale_float_sums(float *sums, float row_scale, const float *column_scales, const float *bias,

@@ -79,17 +79,21 @@ struct JointBlock {
   ) throws {
     let (textRows, imageRows) = (layout.textRows, layout.imageRows)
     let imageModulation = try image.modulation(condition, in: context)
-    let textModulation = try text.modulation(condition, in: context)
+    // Of a text whose keys and values are known, nothing is computed.
+    let readsText = textRows.contains { !$0.isEmpty }
+    let textModulation = readsText ? try text.modulation(condition, in: context) : []
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try image.projection(
       imageModulation[0].normalized(
         imageStream, rows: imageRows, for: image.projection.layers, in: context),
       queries: (layout.imageQueryRows, layout.imageQueryPlaces),
       keys: (imageRows, layout.keys(of: layout.jointImageRows)), into: operands, in: context)
-    try text.projection(
-      textModulation[0].normalized(textStream, rows: textRows, for: text.projection.layers, in: context),
-      queries: (layout.textQueryRows, layout.textQueryPlaces),
-      keys: (textRows, layout.keys(of: layout.jointTextRows)), into: operands, in: context)
+    if readsText {
+      try text.projection(
+        textModulation[0].normalized(textStream, rows: textRows, for: text.projection.layers, in: context),
+        queries: (layout.textQueryRows, layout.textQueryPlaces),
+        keys: (textRows, layout.keys(of: layout.jointTextRows)), into: operands, in: context)
+    }
     let attended = LinearInput(
       try operands.attend(
         settings, isRounded: attendsRounded, history: history, in: context))
@@ -97,6 +101,7 @@ struct JointBlock {
     try image.update?(
       imageStream, attended: attended, attendedRows: layout.imageQueryPlaces, modulation: imageModulation,
       rows: layout.imageQueryRows, in: context)
+    guard readsText else { return }
     try text.update?(
       textStream, attended: attended, attendedRows: layout.textQueryPlaces, modulation: textModulation,
       rows: layout.textQueryRows, in: context)
