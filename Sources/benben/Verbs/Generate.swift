@@ -101,7 +101,7 @@ struct Generate: AsyncParsableCommand {
 
   @Option(
     help: """
-      Keep the keys and values of finished latents, which saves time and changes nothing: auto, off, at most so many bytes \
+      Keep the keys and values of finished latents, which saves time and loses nothing: auto, off, at most so many bytes \
       (such as 4GB), or in this folder (default: auto, beside the output).
       """)
   var historyCache: HistoryCacheOption?
