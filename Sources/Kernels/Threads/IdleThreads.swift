@@ -10,9 +10,9 @@ import Foundation
 package enum IdleThreads {
   /// The variables that OpenMP reads, and how it is to wait; whoever sets one has chosen.
   ///
-  /// GNU's counts turns of a loop, some ten microseconds of them, and sleeps at once where it knows of more threads than
+  /// GNU's counts turns of a loop, some five microseconds of them, and sleeps at once where it knows of more threads than
   /// processors.
-  private static let choices = ["OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"]
+  private static let choices = ["OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "400"]
 
   /// Starts the program again with threads that soon sleep, unless the user has chosen otherwise.
   ///
