@@ -34,7 +34,8 @@ extension KernelContext {
       while let head = next() {
         memory.load(input, head: head, scale: scale)
         var loaded = 0
-        for (tile, execution) in zip(tiles, executions) {
+        for execution in executions {
+          let tile = execution.tile
           if tile.keys != loaded {
             memory.loadValues(input, head: head, count: tile.keys, loaded: min(loaded, tile.keys))
             loaded = tile.keys
@@ -135,7 +136,7 @@ private struct AttentionTile {
 
 /// One thread's computation of a tile, head after head.
 private struct TileExecution {
-  private let tile: AttentionTile
+  let tile: AttentionTile
   private let memory: HeadMemory
   private let whole: BlockExecution?, last: BlockExecution
 

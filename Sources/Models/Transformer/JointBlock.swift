@@ -80,15 +80,14 @@ struct JointBlock {
     let (textRows, imageRows) = (layout.textRows, layout.imageRows)
     let imageModulation = try image.modulation(condition, in: context)
     // Of a text whose keys and values are known, nothing is computed.
-    let readsText = textRows.contains { !$0.isEmpty }
-    let textModulation = readsText ? try text.modulation(condition, in: context) : []
+    let textModulation = textRows.allSatisfy(\.isEmpty) ? nil : try text.modulation(condition, in: context)
     let operands = AttentionOperands(layout: layout, width: settings.width)
     try image.projection(
       imageModulation[0].normalized(
         imageStream, rows: imageRows, for: image.projection.layers, in: context),
       queries: (layout.imageQueryRows, layout.imageQueryPlaces),
       keys: (imageRows, layout.keys(of: layout.jointImageRows)), into: operands, in: context)
-    if readsText {
+    if let textModulation {
       try text.projection(
         textModulation[0].normalized(textStream, rows: textRows, for: text.projection.layers, in: context),
         queries: (layout.textQueryRows, layout.textQueryPlaces),
@@ -101,7 +100,7 @@ struct JointBlock {
     try image.update?(
       imageStream, attended: attended, attendedRows: layout.imageQueryPlaces, modulation: imageModulation,
       rows: layout.imageQueryRows, in: context)
-    guard readsText else { return }
+    guard let textModulation else { return }
     try text.update?(
       textStream, attended: attended, attendedRows: layout.textQueryPlaces, modulation: textModulation,
       rows: layout.textQueryRows, in: context)
