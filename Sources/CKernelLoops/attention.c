@@ -111,21 +111,13 @@ BEST void bb_block_columns(const float *x, size_t stride, uint16_t *out, size_t 
     }
 }
 
-// Puts the second half of 256 pairs between those of the first.
-static inline __attribute__((always_inline)) void interleave_halves(const uint32_t *x, uint32_t *out) {
-  for (size_t i = 0; i < 128; i++) {
-    out[2 * i] = x[i];
-    out[2 * i + 1] = x[i + 128];
-  }
-}
-
 BEST void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, size_t rows, size_t width) {
   size_t padded = (width + 31) / 32 * 32;
   // Sixteen rows of sixteen pairs at a time, rounded row by row and written column by column.
   for (size_t first = 0; first < (rows + 63) / 64 * 64; first += 16)
     for (size_t column = 0; column < padded; column += 32) {
       uint16_t rounded[512] = {0};
-      uint32_t pairs[256], other[256];
+      uint32_t pairs[256];
       size_t count = width - column < 32 ? width - column : 32;
       for (size_t r = 0; r < 16 && first + r < rows; r++) {
         const float *row = x + (first + r) * stride + column;
@@ -135,11 +127,7 @@ BEST void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *o
           for (size_t i = 0; i < count; i++) rounded[32 * r + i] = bfloat16(row[i]);
       }
       memcpy(pairs, rounded, sizeof pairs);
-      // Each interleaving rotates the eight bits of a pair's place; four exchange row and column.
-      interleave_halves(pairs, other);
-      interleave_halves(other, pairs);
-      interleave_halves(pairs, other);
-      interleave_halves(other, pairs);
+      transpose(pairs);
       uint16_t *target = out + first / 64 * 64 * padded + column / 2 * 128 + 2 * (first % 64);
       for (size_t pair = 0; pair < 16; pair++) memcpy(target + 128 * pair, pairs + 16 * pair, 64);
     }

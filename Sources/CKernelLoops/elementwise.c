@@ -46,3 +46,17 @@ BEST void bb_deinterleave4(const float *x, float *restrict out, float *restrict 
     other[count + i] = x[4 * i + 3];
   }
 }
+
+BEST void bb_transpose_rows(const float *x, size_t rows, size_t width, float *out) {
+  for (size_t column = 0; column < width; column += 16) {
+    size_t count = width - column < 16 ? width - column : 16;
+    uint32_t block[256] = {0};
+    for (size_t r = 0; r < rows; r++)
+      if (count == 16)
+        memcpy(block + 16 * r, x + r * width + column, 64);
+      else
+        memcpy(block + 16 * r, x + r * width + column, 4 * count);
+    transpose(block);
+    memcpy(out + column * 16, block, 64 * count);
+  }
+}

@@ -71,3 +71,21 @@ static inline __attribute__((always_inline)) float lane_sum(const float *lanes) 
   for (size_t k = 0; k < 4; k++) sum += few[k];
   return sum;
 }
+
+// Puts the second half of 256 elements between those of the first.
+static inline __attribute__((always_inline)) void interleave_halves(const uint32_t *x, uint32_t *out) {
+  for (size_t i = 0; i < 128; i++) {
+    out[2 * i] = x[i];
+    out[2 * i + 1] = x[i + 128];
+  }
+}
+
+// Transposes 16 × 16 elements: each interleaving rotates the eight bits of an element's place, so four exchange its row
+// and its column.
+static inline __attribute__((always_inline)) void transpose(uint32_t *x) {
+  uint32_t other[256];
+  interleave_halves(x, other);
+  interleave_halves(other, x);
+  interleave_halves(x, other);
+  interleave_halves(other, x);
+}

@@ -53,7 +53,7 @@ struct CrossCompilationTests {
       let tolerance: Double =
         switch a[0] {
         case "close": 3e-6
-        case "rounded": 0x1p-7
+        case "word": 0x1p-11
         default: 0
         }
       #expect(abs(x - y) <= tolerance * max(1, abs(y)), "\(result), not \(expected)")

@@ -153,38 +153,55 @@ void bb_block_transposed_columns(const float *x, size_t stride, uint16_t *out, s
 /// Divides every row of x by its divisor, into rows that are `stride` elements apart.
 void bb_divide_rows(const float *x, const float *divisors, float *out, size_t stride, size_t rows, size_t width);
 
-/// Applies the input transform of Winograd's F(2×2, 3×3) to one tile of 4×4 pixels, each a row of channels in bfloat16, of
-/// the frame a + sign·b, writing sixteen rows of bfloat16 that are `stride` elements apart.
+/// The largest magnitude of the 16-bit numbers that bb_winograd_product multiplies, and the number of inputs whose products
+/// are then sure to have a sum that fits 32 bits.
+#define BB_WINOGRAD_LIMIT 4095
+#define BB_WINOGRAD_CHUNK 128
+/// The outputs in one panel of bb_winograd_product's right factor.
+#define BB_WINOGRAD_PANEL 16
+
+/// The instructions with which bb_winograd_product may multiply; the result is the same with each.
+typedef enum { BB_WINOGRAD_PLAIN, BB_WINOGRAD_AVX2, BB_WINOGRAD_AVX2_VNNI, BB_WINOGRAD_AVX512_VNNI } bb_winograd_instructions;
+
+/// products [rows, outputs] = (x · W) · row scale · column scale: exact for each chunk of BB_WINOGRAD_CHUNK inputs, whose
+/// scaled sums are added in order, in float.
+///
+/// x is [rows, inputs] and W in panels [outputs / BB_WINOGRAD_PANEL][inputs / 2][BB_WINOGRAD_PANEL][2], both with a zero where
+/// the number of inputs is odd; the number of outputs is a multiple of a panel's.
+void bb_winograd_product(const int16_t *x, const float *row_scales, size_t rows, const int16_t *panels,
+                     const float *column_scales, size_t inputs, size_t outputs, float *products,
+                     bb_winograd_instructions instructions);
+
+/// Applies the input transform of Winograd's F(4×4, 3×3) to one tile of 6×6 pixels, each a row of channels in bfloat16, of
+/// the frame a + sign·b: writes 36 rows of 16-bit numbers for bb_winograd_product that are `stride` elements apart, and their
+/// scales. `scratch` takes 36 rows of the channels rounded up to a multiple of 16.
 ///
 /// In time, the filter is F(2, 3): of four frames d it needs d₀ − d₂, d₁ + d₂, d₂ − d₁ and d₁ − d₃.
-void bb_winograd_input(const void *const a[16], const void *const b[16], float sign, uint16_t *out, size_t stride,
-                       size_t channels);
+void bb_winograd_input(const void *const a[36], const void *const b[36], float sign, float *scratch, int16_t *out,
+                       size_t stride, float *scales, size_t scale_stride, size_t channels);
 
-/// Applies the weight transform to the kernels [count, inputs, 3, 3, 3], writing the first `count` outputs of
-/// [16, inputs, outputs] in bfloat16 for one of the four frames.
-void bb_winograd_weights(const float *x, uint16_t *out, size_t count, size_t outputs, size_t inputs, size_t time);
+/// Applies the weight transform to the kernels [inputs, 3, 3, 3, BB_WINOGRAD_PANEL] of one panel for one of the four frames:
+/// writes its part of the right factors at 36 positions, which are `stride` elements apart, and the scales of the outputs.
+/// `scratch` takes [36, inputs, BB_WINOGRAD_PANEL] numbers.
+void bb_winograd_weights(const float *x, size_t inputs, size_t time, float *scratch, int16_t *out, size_t stride,
+                         float *scales, size_t scale_stride);
 
-/// The products of one tile: for each of four frames as many rows of channels as a tile has pixels, all of them `stride`
-/// elements apart. Without `has_middle`, the second and the third frame are zero, and not read.
+/// The products of one tile: for each of four frames 36 rows of channels, all of them `stride` elements apart. Without
+/// `has_middle`, the second and the third frame are zero, and not read.
 typedef struct {
   const float *values;
   size_t stride;
   int has_middle;
-} bb_winograd_products;
+} bb_tile_products;
 
-/// Applies the output transform to a tile's products and adds a bias, writing, or adding to, the pixels of the earlier and
-/// of the later frame that are not null; null for a frame that is not wanted. The earlier one does not need the last of
-/// the four frames, and the later one not the first.
-void bb_winograd_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
+/// Applies the output transform to a tile's products and adds a bias, writing, or adding to, the 4×4 pixels of the earlier
+/// and of the later frame that are not null; null for a frame that is not wanted. The earlier one does not need the last
+/// of the four frames, and the later one not the first.
+void bb_winograd_output(bb_tile_products x, const float *bias, float *const *earlier, float *const *later,
                         size_t channels, int adds);
 
-/// The transforms of F(4×4, 3×3) in single precision, in the same way: tiles of 6×6 pixels, 36 rows of channels, which
-/// yield 4×4 pixels.
-void bb_winograd4_input(const void *const a[36], const void *const b[36], float sign, float *out, size_t stride,
-                        size_t channels);
-void bb_winograd4_weights(const float *x, float *out, size_t count, size_t outputs, size_t inputs, size_t time);
-void bb_winograd4_output(bb_winograd_products x, const float *bias, float *const *earlier, float *const *later,
-                         size_t channels, int adds);
+/// Transposes up to sixteen rows [rows, width] to [width, 16]; zeros stand for rows that are not there.
+void bb_transpose_rows(const float *x, size_t rows, size_t width, float *out);
 
 /// Deinterleaves x: out = its elements at even indices, other = those at odd indices.
 void bb_deinterleave2(const float *x, float *out, float *other, size_t count);

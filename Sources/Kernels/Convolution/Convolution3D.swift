@@ -13,19 +13,18 @@ package struct Convolution3D {
   private let prepared = Prepared()
 
   private final class Prepared {
-    var winograd: WinogradConvolution?
+    var kernels: WinogradKernels?
   }
 
-  /// The transform by which it is computed, if the plan asks for bf16 and this convolution has one.
-  private var transform: WinogradTransform? {
-    guard weight.activations == .bf16, stride == [1, 1, 1], kernel == [3, 3, 3] else { return nil }
-    return KernelContext.multipliesBFloat16 ? .rounded : .wide
+  /// Whether it is computed by ``WinogradTransform``, which the plan allows where it allows bf16.
+  private var isTransformed: Bool {
+    weight.activations == .bf16 && stride == [1, 1, 1] && kernel == [3, 3, 3]
   }
 
-  /// The most transformed kernels in f32 held at a time, in bytes.
+  /// The most transformed kernels held at a time, in bytes.
   private static let maximumKernels = 128 << 20
-  /// The most transformed kernels in f32 that are kept, in bytes: making larger ones again takes little of the time that
-  /// their products take, and all of a decoder would fill gigabytes.
+  /// The most transformed kernels that are kept, in bytes: making larger ones again takes little of the time that their
+  /// products take, and all of a decoder would fill gigabytes.
   private static let maximumKeptKernels = 32 << 20
 
   /// Creates a convolution from a weight of shape [outputs, inputs, time, height, width] and a bias of shape [outputs].
@@ -53,7 +52,7 @@ package struct Convolution3D {
     let padding = [timePadding, kernel[1] / 2, kernel[2] / 2]
     let after = [0, kernel[1] / 2, kernel[2] / 2]
     // All frames that a transform reads are rounded, so that the result does not depend on which are remembered.
-    let read = transform == .rounded ? FrameWindow.rounded(x) : x
+    let read = isTransformed ? FrameWindow.rounded(x) : x
     let frames = FrameWindow(read, after: memory, length: kernel[0] - stride[0])
     let extents = [frames.count] + x.shape[1..<3]
     let outputExtents = (0..<3).map { axis -> Int in
@@ -70,11 +69,11 @@ package struct Convolution3D {
       count(outputExtents, timePadding: timePadding, in: context)
       memory?.remember(read)
     }
-    if let transform {
+    if isTransformed {
       let output = residual ?? Tensor(shape)
       let pairs = FramePair.pairs(
         count: outputExtents[0], earlier: frames.earlierCount, timePadding: timePadding)
-      try forEachWinograd(transform, pairs, in: context) {
+      try forEachWinograd(pairs, in: context) {
         try $0(frames, pairs, bias: bias, into: output, adds: residual != nil, in: context)
       }
       context.magnitudes?.record(weight.name, x, output)
@@ -95,25 +94,21 @@ package struct Convolution3D {
 
   /// Calls `body` with the Winograd convolutions that together compute all output channels.
   private func forEachWinograd(
-    _ transform: WinogradTransform, _ pairs: [FramePair], in context: KernelContext,
-    _ body: (WinogradConvolution) throws -> Void
+    _ pairs: [FramePair], in context: KernelContext, _ body: (WinogradConvolution) throws -> Void
   ) throws {
-    let outputs = weight.shape[0]
-    let size = WinogradConvolution.kernelByteCount(weight, transform)
-    if transform == .rounded || size <= Self.maximumKeptKernels {
-      let winograd =
-        try prepared.winograd
-        ?? WinogradConvolution(weight, outputs: 0..<outputs, transform, in: context)
-      prepared.winograd = winograd
-      return try body(winograd)
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    let size = WinogradKernels.size(inputs: inputs)
+    if outputs * size <= Self.maximumKeptKernels {
+      let kernels = prepared.kernels ?? WinogradKernels(weight)
+      prepared.kernels = kernels
+      return try body(WinogradConvolution(kernels: kernels, inputs: inputs))
     }
-    let outputsAtOnce = max(1, Self.maximumKernels / (size / outputs))
+    let outputsAtOnce = max(1, Self.maximumKernels / size)
     let times = (pairs.map(\.times.lowerBound).min() ?? 0)..<WinogradTransform.times
     for start in Swift.stride(from: 0, to: outputs, by: outputsAtOnce) {
-      try body(
-        WinogradConvolution(
-          weight, outputs: start..<min(start + outputsAtOnce, outputs), times: times, transform, in: context,
-          keepingKernelsIn: context.transformedKernels))
+      let kernels = context.transformedKernels
+      kernels.set(weight, outputs: start..<min(start + outputsAtOnce, outputs), times: times)
+      try body(WinogradConvolution(kernels: kernels, inputs: inputs))
     }
   }
 

@@ -1,132 +1,50 @@
-import CDNNL
 import CKernelLoops
 import Tensors
 
-/// A convolution of 3×3×3 pixels by a ``WinogradTransform``.
-final class WinogradConvolution {
-  private let transform: WinogradTransform
-  private let inputs: Int
-  /// The products in time whose kernels this has.
-  private let times: Range<Int>
-  /// The range of the convolution's output channels that this computes.
-  private let outputs: Range<Int>
-  private let weightLayout: LayoutDescriptor
-  /// The transformed kernels, [times, positions], each in the layout that the products read, as bytes.
-  private let kernels: ScratchBuffer<UInt8>
-  /// The size of one kernel at one position, in that layout, in bytes.
-  private let kernelSize: Int
+/// A convolution of 3×3×3 pixels by the ``WinogradTransform``, for the outputs of some transformed kernels.
+///
+/// What is multiplied has 13 bits, scaled row by row, and sums are exact: all processors compute the same numbers.
+struct WinogradConvolution {
+  let kernels: WinogradKernels
+  let inputs: Int
 
-  /// Transforms some of the kernels [outputs, inputs, 3, 3, 3].
-  ///
-  /// - Parameters:
-  ///   - times: the products in time that are needed.
-  ///   - memory: where to keep the transformed kernels, for a convolution that is used once; nil for memory of its own.
-  init(
-    _ weight: Weight, outputs: Range<Int>, times: Range<Int> = 0..<WinogradTransform.times,
-    _ transform: WinogradTransform,
-    in context: KernelContext, keepingKernelsIn memory: ScratchBuffer<UInt8>? = nil
-  ) throws {
-    self.transform = transform
-    self.outputs = outputs
-    self.times = times
-    inputs = weight.shape[1]
-    let matrix = Layout([inputs, outputs.count], transform.type)
-    weightLayout =
-      transform.prefersReorderedKernels
-      ? try context.reorderedLayout(
-        of: matrix, left: Layout([transform.maximumTiles, inputs], transform.type),
-        Layout([transform.maximumTiles, outputs.count]))
-      : try matrix.descriptor()
-    kernelSize = weightLayout.byteCount
-    let size = kernelSize * times.count * transform.positions
-    if let memory {
-      kernels = memory
-      memory.reserve(count: size)
-    } else {
-      kernels = ScratchBuffer(count: size, isLasting: true)
-    }
-    let plainSize = inputs * outputs.count * transform.elementSize
-    let reordered = ScratchBuffer<UInt8>(
-      count: transform.prefersReorderedKernels ? plainSize * transform.positions : 0)
-    for time in times {
-      let target = kernels.base + (time - times.lowerBound) * transform.positions * kernelSize
-      guard transform.prefersReorderedKernels else {
-        apply(weight, time: time, into: target)
-        continue
-      }
-      apply(weight, time: time, into: reordered.base)
-      for position in 0..<transform.positions {
-        try context.reorder(
-          reordered.base + position * plainSize, matrix, into: target + position * kernelSize, weightLayout)
-      }
-    }
-  }
+  /// The most tiles multiplied at a time: with fewer, kernels are read more often than they take to multiply; with more,
+  /// what is written between the steps does not stay in the cache.
+  private static let maximumTiles = 132
 
-  /// The size in bytes of all transformed kernels, in row-major order.
-  static func kernelByteCount(_ weight: Weight, _ transform: WinogradTransform) -> Int {
-    weight.shape[0] * weight.shape[1] * WinogradTransform.times * transform.positions * transform.elementSize
-  }
-
-  /// Transforms the kernels for one product in time to [positions, inputs, outputs]; each thread converts a few outputs at a time.
-  private func apply(_ weight: Weight, time: Int, into output: UnsafeMutableRawPointer) {
-    let outputsAtOnce = 32
-    parallelRows(outputs.count) { part in
-      let scratch = ScratchBuffer<Float>(count: outputsAtOnce * weight.rowLength)
-      for start in Swift.stride(from: part.lowerBound, to: part.upperBound, by: outputsAtOnce) {
-        let rows = start..<min(start + outputsAtOnce, part.upperBound)
-        scratch.with(count: rows.count * weight.rowLength) { values in
-          weight.convertToFloat(
-            rows: outputs.lowerBound + rows.lowerBound..<outputs.lowerBound + rows.upperBound, into: values)
-          transform.transform(
-            kernels: values.baseAddress, count: rows.count, outputs: outputs.count, inputs: inputs,
-            time: time, into: output + start * transform.elementSize)
-        }
-      }
-    }
-  }
-
-  /// Computes output (+)= conv(x) + bias in some of the channels, for frames [time, height, width, channels].
+  /// Computes output (+)= conv(x) + bias in the kernels' channels, for frames [time, height, width, channels] in bf16.
   func callAsFunction(
     _ x: FrameWindow, _ pairs: [FramePair], bias: Tensor, into output: Tensor, adds: Bool,
     in context: KernelContext
   ) throws {
-    let grid = TileGrid(height: output.shape[1], width: output.shape[2], size: transform.size)
-    // Rounded up, so that a few row counts share primitives; rows past the last tile are computed but not used.
-    let tilesAtOnce = min((grid.count + 63) / 64 * 64, transform.maximumTiles)
-    let batch = try TileBatch(
-      left: Layout([tilesAtOnce, inputs], transform.type),
-      output: Layout([tilesAtOnce, outputs.count]), right: Layout([inputs, outputs.count], transform.type),
-      reordered: weightLayout, in: context)
-    let products = WinogradTransform.times * transform.positions
-    context.transformedTiles.reserve(count: products * batch.leftSize)
-    context.tileProducts.reserve(count: products * batch.outputCount)
+    let grid = TileGrid(height: output.shape[1], width: output.shape[2])
+    let tilesAtOnce = min(grid.count, Self.maximumTiles)
+    let batch = TileBatch(tiles: tilesAtOnce, inputs: inputs, outputs: kernels.paddedOutputs, in: context)
     let zeros = Tensor.zeros([inputs])
-    let scratch = (0..<KernelContext.threads).map { _ in
-      ScratchBuffer<UInt8>(count: batch.product.scratchSize)
-    }
     for start in stride(from: 0, to: grid.count, by: tilesAtOnce) {
       let tiles = start..<min(start + tilesAtOnce, grid.count)
       for pair in pairs {
-        apply(x, pair, tiles, grid, batch, zeros: zeros, into: context.transformedTiles.base)
-        try multiply(batch, pair, scratch, in: context)
-        restore(context.tileProducts, pair, tiles, grid, batch, bias: bias, into: output, adds: adds)
+        transform(x, pair, tiles, grid, into: batch, zeros: zeros)
+        try multiply(batch, pair, tiles: tiles.count)
+        restore(batch, pair, tiles, grid, bias: bias, into: output, adds: adds)
       }
     }
     withExtendedLifetime((zeros, bias)) {}
   }
 
-  /// Transforms tiles of the four frames that a pair needs to [times, positions, rows, inputs].
-  private func apply(
-    _ x: FrameWindow, _ pair: FramePair, _ tiles: Range<Int>, _ grid: TileGrid, _ batch: TileBatch,
-    zeros: Tensor, into output: UnsafeMutableRawPointer
+  /// Transforms tiles of the four frames that a pair needs.
+  private func transform(
+    _ x: FrameWindow, _ pair: FramePair, _ tiles: Range<Int>, _ grid: TileGrid, into batch: TileBatch,
+    zeros: Tensor
   ) {
-    let (zero, pixelSize) = (UnsafeRawPointer(zeros.address), inputs * transform.elementSize)
-    let (side, positions) = (transform.tile, transform.positions)
+    let (zero, pixelSize) = (UnsafeRawPointer(zeros.address), inputs * MemoryLayout<UInt16>.stride)
+    let (side, positions) = (WinogradTransform.tile, WinogradTransform.positions)
     let frames = (0..<WinogradTransform.times).map { time in
       let index = pair.firstInput + time
       return 0..<x.count ~= index ? UnsafeRawPointer(x[index].address) : nil
     }
     parallelRows(tiles.count) { part in
+      let scratch = ScratchBuffer<Float>(count: positions * inputs.roundedUp(to: 16))
       withUnsafeTemporaryAllocation(
         of: UnsafeRawPointer?.self, capacity: WinogradTransform.times * positions
       ) { pixels in
@@ -143,11 +61,11 @@ final class WinogradConvolution {
           }
           for time in pair.times {
             let (first, second, sign) = FramePair.inputs[time]
-            transform.transform(
+            let (rows, scales) = batch.rows(at: time * positions)
+            bb_winograd_input(
               pixels.baseAddress.map { UnsafePointer($0 + first * positions) },
-              pixels.baseAddress.map { UnsafePointer($0 + second * positions) }, sign: sign,
-              into: output + time * positions * batch.leftSize + index * pixelSize,
-              stride: batch.leftSize / transform.elementSize, channels: inputs)
+              pixels.baseAddress.map { UnsafePointer($0 + second * positions) }, sign, scratch.base,
+              rows + index * batch.rowStride, batch.rowsStride, scales + index, batch.scalesStride, inputs)
           }
         }
       }
@@ -155,39 +73,28 @@ final class WinogradConvolution {
   }
 
   /// Computes the products of all positions, each on one thread.
-  private func multiply(
-    _ batch: TileBatch, _ pair: FramePair, _ scratch: [ScratchBuffer<UInt8>], in context: KernelContext
-  ) throws {
-    let first = pair.times.lowerBound * transform.positions
-    let missing = times.lowerBound * transform.positions
-    try parallelItems(pair.times.count * transform.positions) { thread, next in
+  private func multiply(_ batch: TileBatch, _ pair: FramePair, tiles: Int) throws {
+    let first = pair.times.lowerBound * WinogradTransform.positions
+    try parallelItems(pair.times.count * WinogradTransform.positions) { _, next in
       while let item = next() {
-        let position = first + item
-        try context.execute(
-          batch.product,
-          [
-            .init(
-              DNNL_ARG_SRC, batch.left,
-              context.transformedTiles.base + position * batch.leftSize),
-            .init(DNNL_ARG_WEIGHTS, weightLayout, kernels.base + (position - missing) * kernelSize),
-            .init(DNNL_ARG_DST, batch.output, context.tileProducts.base + position * batch.outputCount),
-            batch.product.scratch(scratch[thread].base),
-          ], "convolution")
+        let (rows, scales) = batch.rows(at: first + item)
+        let factor = kernels.factor(at: first + item)
+        bb_winograd_product(
+          rows, scales, tiles, factor.panels, factor.scales, inputs, kernels.paddedOutputs,
+          batch.products(at: first + item), WinogradTransform.instructions)
       }
     }
   }
 
   private func restore(
-    _ products: ScratchBuffer<Float>, _ pair: FramePair, _ tiles: Range<Int>, _ grid: TileGrid,
-    _ batch: TileBatch,
-    bias: Tensor, into output: Tensor, adds: Bool
+    _ batch: TileBatch, _ pair: FramePair, _ tiles: Range<Int>, _ grid: TileGrid, bias: Tensor,
+    into output: Tensor, adds: Bool
   ) {
     guard let target = output.elements.baseAddress, let bias = bias.elements.baseAddress else { return }
-    let (channels, side) = (output.shape[3], transform.size)
+    let (channels, side, outputs) = (output.shape[3], WinogradTransform.size, kernels.outputs)
     let frames = [pair.earlier, pair.later].map { frame in
       frame.map { target + $0 * grid.height * grid.width * channels + outputs.lowerBound }
     }
-    let source = products.base
     parallelRows(tiles.count) { part in
       withUnsafeTemporaryAllocation(
         of: UnsafeMutablePointer<Float>?.self, capacity: frames.count * side * side
@@ -203,49 +110,58 @@ final class WinogradConvolution {
             }
           }
           let (earlier, later) = (pixels.baseAddress, pixels.baseAddress.map { $0 + side * side })
-          transform.restore(
-            bb_winograd_products(
-              values: source + index * outputs.count, stride: batch.outputCount,
+          bb_winograd_output(
+            bb_tile_products(
+              values: batch.products(at: 0) + index * kernels.paddedOutputs, stride: batch.productsStride,
               has_middle: pair.hasMiddle ? 1 : 0),
-            bias: bias + outputs.lowerBound,
-            earlier: frames[0] == nil ? nil : earlier.map { UnsafePointer($0) },
-            later: frames[1] == nil ? nil : later.map { UnsafePointer($0) },
-            channels: outputs.count, adds: adds)
+            bias + outputs.lowerBound,
+            frames[0] == nil ? nil : earlier.map { UnsafePointer($0) },
+            frames[1] == nil ? nil : later.map { UnsafePointer($0) }, outputs.count, adds ? 1 : 0)
         }
       }
     }
   }
 }
 
-/// The division of a frame, row by row, into tiles that yield `size`² pixels each.
+/// The division of a frame, row by row, into tiles.
 private struct TileGrid {
-  let height: Int, width: Int, size: Int
+  let height: Int, width: Int
 
-  private var columns: Int { (width + size - 1) / size }
-  var count: Int { (height + size - 1) / size * columns }
+  private var columns: Int { (width + WinogradTransform.size - 1) / WinogradTransform.size }
+  var count: Int { (height + WinogradTransform.size - 1) / WinogradTransform.size * columns }
 
   /// Returns the first pixel that a tile yields.
-  func corner(_ tile: Int) -> (y: Int, x: Int) { (tile / columns * size, tile % columns * size) }
+  func corner(_ tile: Int) -> (y: Int, x: Int) {
+    (tile / columns * WinogradTransform.size, tile % columns * WinogradTransform.size)
+  }
 }
 
-/// The product of one batch of tiles at one position.
+/// Where transformed tiles and their products with the kernels are, position by position.
 private struct TileBatch {
-  let left: LayoutDescriptor, output: LayoutDescriptor
-  let product: Primitive
-  /// The bytes from one position's left factor to the next one's, and the elements from one output to the next: a cache
-  /// line more than they take, since lines at powers of two would compete for the same places in the cache.
-  let leftSize: Int, outputCount: Int
+  private let transformed: ScratchBuffer<Int16>, scales: ScratchBuffer<Float>, results: ScratchBuffer<Float>
+  /// The distance between two tiles at one position, in numbers.
+  let rowStride: Int
+  /// The distances between two positions, in numbers: a cache line more than they take, since lines at powers of two would
+  /// compete for the same places in the cache.
+  let rowsStride: Int, scalesStride: Int, productsStride: Int
 
-  init(
-    left: Layout, output: Layout, right: Layout, reordered: LayoutDescriptor,
-    in context: KernelContext
-  ) throws {
-    self.left = try left.descriptor()
-    self.output = try output.descriptor()
-    product = try context.serialProduct(left, right, output, reordered: reordered)
-    leftSize = self.left.byteCount + Self.cacheLine
-    outputCount = (self.output.byteCount + Self.cacheLine) / MemoryLayout<Float>.stride
+  init(tiles: Int, inputs: Int, outputs: Int, in context: KernelContext) {
+    (transformed, scales, results) = (context.transformedTiles, context.tileScales, context.tileProducts)
+    rowStride = inputs.roundedUp(to: 2)
+    rowsStride = tiles * rowStride + Self.cacheLine / MemoryLayout<Int16>.stride
+    scalesStride = tiles
+    productsStride = tiles * outputs + Self.cacheLine / MemoryLayout<Float>.stride
+    let positions = WinogradTransform.times * WinogradTransform.positions
+    transformed.reserve(count: positions * rowsStride)
+    scales.reserve(count: positions * scalesStride)
+    results.reserve(count: positions * productsStride)
   }
+
+  func rows(at position: Int) -> (UnsafeMutablePointer<Int16>, scales: UnsafeMutablePointer<Float>) {
+    (transformed.base + position * rowsStride, scales.base + position * scalesStride)
+  }
+
+  func products(at position: Int) -> UnsafeMutablePointer<Float> { results.base + position * productsStride }
 
   private static let cacheLine = 64
 }

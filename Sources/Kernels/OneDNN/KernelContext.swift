@@ -27,9 +27,9 @@ package final class KernelContext {
   /// Scratch memory for a convolution's weights in the layout that its primitive prefers.
   let reorderedWeights = ScratchBuffer<Float>()
   /// Scratch memory for Winograd's transforms: kernels that are not kept, and tiles.
-  let transformedKernels = ScratchBuffer<UInt8>(), transformedTiles = ScratchBuffer<UInt8>()
-  /// Scratch memory for the products of transformed tiles and kernels.
-  let tileProducts = ScratchBuffer<Float>()
+  let transformedKernels = WinogradKernels(), transformedTiles = ScratchBuffer<Int16>()
+  /// Scratch memory for the scales of transformed tiles, and for their products with kernels.
+  let tileScales = ScratchBuffer<Float>(), tileProducts = ScratchBuffer<Float>()
 
   /// Whether oneDNN multiplies blocked weights without reordering them.
   private(set) lazy var multipliesBlocks: Bool = {
