@@ -35,13 +35,13 @@ extension KernelContext {
         memory.load(input, head: head, scale: scale)
         var loaded = 0
         for execution in executions {
-          let tile = execution.tile
-          if tile.keys != loaded {
-            memory.loadValues(input, head: head, count: tile.keys, loaded: min(loaded, tile.keys))
-            loaded = tile.keys
+          if execution.keys != loaded {
+            memory.loadValues(
+              input, head: head, count: execution.keys, loaded: min(loaded, execution.keys))
+            loaded = execution.keys
           }
           try execution(
-            into: output.elements.baseAddress.map { $0 + tile.rows.lowerBound * width + head * headDim })
+            into: output.elements.baseAddress.map { $0 + execution.rows.lowerBound * width + head * headDim })
         }
       }
     }
@@ -134,14 +134,17 @@ private struct AttentionTile {
   var scratchSize: Int { max(whole?.scratchSize ?? 0, last.scratchSize) }
 }
 
-/// One thread's computation of a tile, head after head.
-private struct TileExecution {
-  let tile: AttentionTile
+/// One thread's computation of a tile, head after head. It shares no objects with other threads, which would compete for
+/// their reference counts.
+private final class TileExecution {
+  let rows: Range<Int>
+  let keys: Int
+  private let headDim: Int, width: Int
   private let memory: HeadMemory
   private let whole: BlockExecution?, last: BlockExecution
 
   init(_ tile: AttentionTile, _ memory: HeadMemory, in context: KernelContext) throws {
-    self.tile = tile
+    (rows, keys, headDim, width) = (tile.rows, tile.keys, tile.headDim, tile.width)
     self.memory = memory
     whole = try tile.whole.map { try BlockExecution($0, tile, memory, in: context) }
     last = try BlockExecution(tile.last, tile, memory, in: context)
@@ -149,11 +152,11 @@ private struct TileExecution {
 
   /// Computes the tile's rows of the head that the memory holds.
   func callAsFunction(into target: UnsafeMutablePointer<Float>?) throws {
-    let (rows, headDim) = (tile.rows.count, tile.headDim)
+    let rows = rows.count
     memory.largest.base.update(repeating: -.infinity, count: rows)
     memory.totals.base.update(repeating: 0, count: rows)
-    for start in stride(from: 0, to: tile.keys, by: KernelContext.keysAtOnce) {
-      let block = start + last.keys == tile.keys ? last : whole ?? last
+    for start in stride(from: 0, to: keys, by: KernelContext.keysAtOnce) {
+      let block = start + last.keys == keys ? last : whole ?? last
       try block.scores.move(1, to: memory.keys(from: start))
       try block.scores()
       bb_continue_softmax(
@@ -167,7 +170,7 @@ private struct TileExecution {
         bb_scale_and_add_rows(memory.sums.base, memory.factors.base, sums.base, rows, headDim)
       }
     }
-    bb_divide_rows(memory.sums.base, memory.totals.base, target, tile.width, rows, headDim)
+    bb_divide_rows(memory.sums.base, memory.totals.base, target, width, rows, headDim)
   }
 }
 
