@@ -1,7 +1,4 @@
-#include "loops.h"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "tiles.h"
 
 // Products of rows and matrices of 16-bit numbers.
 //
@@ -9,7 +6,7 @@
 // chunk, scaled and added to those of the chunks before it. A chunk of four panels fits the first-level cache and serves
 // all rows.
 
-enum { PANEL = BB_WINOGRAD_PANEL, CHUNK = BB_WINOGRAD_CHUNK, TILE_ROWS = 6, MOST_PANELS = 4 };
+enum { PANEL = BB_WINOGRAD_PANEL, CHUNK = BB_WINOGRAD_CHUNK, MOST_PANELS = 4 };
 
 typedef struct {
   const int16_t *x;
@@ -26,19 +23,6 @@ typedef struct {
 
 // Computes the tiles of all rows.
 typedef void chunk_function(const chunk_arguments *t);
-
-#define CHUNK_FUNCTION(name, attributes, tile, panels)                                   \
-  static attributes void name(const chunk_arguments *t) {                                \
-    size_t row = 0;                                                                      \
-    for (; row + TILE_ROWS <= t->rows; row += TILE_ROWS) tile(row, TILE_ROWS, panels, t); \
-    switch (t->rows - row) {                                                             \
-      case 5: return tile(row, 5, panels, t);                                            \
-      case 4: return tile(row, 4, panels, t);                                            \
-      case 3: return tile(row, 3, panels, t);                                            \
-      case 2: return tile(row, 2, panels, t);                                            \
-      case 1: return tile(row, 1, panels, t);                                            \
-    }                                                                                    \
-  }
 
 // The definition: the other tiles are right if they give the same bits.
 static inline __attribute__((always_inline)) void plain_tile(size_t row, size_t rows, size_t panels,
@@ -57,16 +41,9 @@ static inline __attribute__((always_inline)) void plain_tile(size_t row, size_t 
     }
   }
 }
-CHUNK_FUNCTION(plain_chunk, , plain_tile, 1)
+TILES_OF_ALL_ROWS(plain_chunk, , chunk_arguments, plain_tile, 1)
 
 #if defined(__x86_64__)
-
-// The numbers of rows and panels are constants, and the sums are to stay in registers.
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vnni")))
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_VNNI __attribute__((target("avx2,avxvnni")))
 
 // Adds products of pairs. The compiler would make two instructions of the intrinsic.
 static inline __attribute__((always_inline)) AVX512 __m512i add_pairs_avx512(__m512i sums, __m512i weights, __m512i x) {
@@ -107,8 +84,8 @@ static inline __attribute__((always_inline)) AVX512 void avx512_tile(size_t row,
       _mm512_storeu_ps(target, product);
     }
 }
-CHUNK_FUNCTION(avx512_panel, AVX512, avx512_tile, 1)
-CHUNK_FUNCTION(avx512_panels, AVX512, avx512_tile, MOST_PANELS)
+TILES_OF_ALL_ROWS(avx512_panel, AVX512, chunk_arguments, avx512_tile, 1)
+TILES_OF_ALL_ROWS(avx512_panels, AVX512, chunk_arguments, avx512_tile, MOST_PANELS)
 
 // A panel is two vectors, and six rows of their sums leave four registers.
 #define TILE_OF_256_BITS(name, attributes, add_products)                                           \
@@ -141,23 +118,23 @@ CHUNK_FUNCTION(avx512_panels, AVX512, avx512_tile, MOST_PANELS)
 
 #define ADD_PAIRS(sums, weights, x) _mm256_add_epi32(sums, _mm256_madd_epi16(weights, x))
 TILE_OF_256_BITS(avx2_tile, AVX2, ADD_PAIRS)
-CHUNK_FUNCTION(avx2_panel, AVX2, avx2_tile, 1)
+TILES_OF_ALL_ROWS(avx2_panel, AVX2, chunk_arguments, avx2_tile, 1)
 
 TILE_OF_256_BITS(avx2_vnni_tile, AVX2_VNNI, add_pairs_avx2_vnni)
-CHUNK_FUNCTION(avx2_vnni_panel, AVX2_VNNI, avx2_vnni_tile, 1)
+TILES_OF_ALL_ROWS(avx2_vnni_panel, AVX2_VNNI, chunk_arguments, avx2_vnni_tile, 1)
 
 #endif
 
 void bb_winograd_product(const int16_t *x, const float *row_scales, size_t rows, const int16_t *panels,
                      const float *column_scales, size_t inputs, size_t outputs, float *products,
-                     bb_winograd_instructions instructions) {
+                     bb_instructions instructions) {
   chunk_function *narrow = plain_chunk, *wide = NULL;
 #if defined(__x86_64__)
   switch (instructions) {
-    case BB_WINOGRAD_AVX512_VNNI: narrow = avx512_panel, wide = avx512_panels; break;
-    case BB_WINOGRAD_AVX2_VNNI: narrow = avx2_vnni_panel; break;
-    case BB_WINOGRAD_AVX2: narrow = avx2_panel; break;
-    case BB_WINOGRAD_PLAIN: break;
+    case BB_AVX512_VNNI: narrow = avx512_panel, wide = avx512_panels; break;
+    case BB_AVX2_VNNI: narrow = avx2_vnni_panel; break;
+    case BB_AVX2: narrow = avx2_panel; break;
+    case BB_PLAIN: break;
   }
 #endif
   size_t stride = inputs + inputs % 2;

@@ -112,6 +112,10 @@ static void quantization(void) {
   EXACT("sum_blocked_rows", sums, 64);
   bb_scale_sums(sums, NULL, sums, 0.5f, scales, NULL, out, 64);
   CLOSE("scale_sums", out, 64);
+  uint8_t *bytes = zeros(2 * 3 * 128);
+  for (int i = 0; i < 2 * 3 * 128; i++) bytes[i] = (uint8_t)(37 * i + 11);
+  bb_byte_product(bytes, scales, 3, 2, 128, blocks, sums, scales, scales, out, 64, BB_PLAIN);
+  CLOSE("byte_product", out, 3 * 64);
   bb_integer_weights matrix = {blocks, 128, 1};
   bb_integer_product(matrix, 0, 64, words, 128, 2, out, 64, 0);
   EXACT("integer_product", out, 2 * 64);
@@ -187,7 +191,7 @@ static void winograd(void) {
   int16_t words[2 * 200], matrix[200 * 2 * BB_WINOGRAD_PANEL];
   for (int i = 0; i < 2 * 200; i++) words[i] = (int16_t)(number() * BB_WINOGRAD_LIMIT);
   for (int i = 0; i < 200 * 2 * BB_WINOGRAD_PANEL; i++) matrix[i] = (int16_t)(number() * BB_WINOGRAD_LIMIT);
-  bb_winograd_product(words, bias, 2, matrix, scales, 200, 2 * BB_WINOGRAD_PANEL, out, BB_WINOGRAD_PLAIN);
+  bb_winograd_product(words, bias, 2, matrix, scales, 200, 2 * BB_WINOGRAD_PANEL, out, BB_PLAIN);
   CLOSE("winograd_product", out, 4 * BB_WINOGRAD_PANEL);
   bb_transpose_rows(x, 7, CHANNELS, out);
   CLOSE("transpose_rows", out, 16 * CHANNELS);

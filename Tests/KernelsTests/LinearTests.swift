@@ -1,3 +1,4 @@
+import CDNNL
 import CKernelLoops
 import Files
 import Foundation
@@ -185,6 +186,48 @@ struct LinearTests {
       #expect(
         KernelReference.wordProducts(
           x, rows: rows, weights, columns: columns, outputs: outputs, usesAVX2: usesAVX2) == expected)
+    }
+  }
+
+  /// Our own product of bytes gives the bits of exact sums that `bb_scale_sums` scales; rows that tiles do not divide, more
+  /// columns than are multiplied at a time, and inputs in halves.
+  @Test(arguments: [(1, 4, 1), (7, 192, 1), (12, 2048, 1), (5, 4200, 1), (3, 300, 2), (4, 128, 2)])
+  func byteProducts(rows: Int, columns: Int, parts: Int) {
+    var generator = SystemRandomNumberGenerator()
+    let outputs = WeightLayout.blockSize
+    let x = (0..<rows * parts * columns).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    let weights = (0..<outputs * columns).map { _ in Int8.random(in: -127...127, using: &generator) }
+    var blocks = weights
+    bb_interleave_rows(weights, columns, outputs, &blocks)
+    let sums = (0..<outputs).map { row in
+      weights[row * columns..<(row + 1) * columns].reduce(Int32(0)) { $0 + Int32($1) }
+    }
+    let (scales, bias) = (
+      KernelReference.random([outputs], seed: 1).array, KernelReference.random([outputs], seed: 2).array
+    )
+    let rowScales = KernelReference.random([rows], seed: 3).array
+    func sum(_ row: Int, _ output: Int) -> Int32 {
+      (0..<columns).reduce(Int32(0)) {
+        $0 + Int32(x[row * columns + $1]) * Int32(weights[output * columns + $1])
+      }
+    }
+    let byteSums = (0..<rows * parts).map { row in (0..<outputs).map { sum(row, $0) } }
+    for isBiased in [false, true] {
+      var expected = [Float](repeating: 0, count: rows * outputs)
+      for row in 0..<rows {
+        expected.withUnsafeMutableBufferPointer {
+          bb_scale_sums(
+            byteSums[row * parts], parts == 2 ? byteSums[row * parts + 1] : nil, sums, rowScales[row], scales,
+            isBiased ? bias : nil, $0.baseAddress.map { $0 + row * outputs }, outputs)
+        }
+      }
+      for instructions in [BB_PLAIN] + (bb_may_use(dnnl_cpu_isa_avx2_vnni) != 0 ? [BB_AVX2_VNNI] : []) {
+        var result = [Float](repeating: .nan, count: rows * outputs)
+        bb_byte_product(
+          x, rowScales, rows, parts, columns, blocks, sums, scales, isBiased ? bias : nil, &result, outputs,
+          instructions)
+        #expect(result == expected)
+      }
     }
   }
 

@@ -67,6 +67,18 @@ typedef struct {
 void bb_integer_product(bb_integer_weights weights, size_t first, size_t count, const int16_t *x, size_t stride,
                         size_t rows, float *sums, size_t sums_stride, int may_use_avx2);
 
+/// The instructions with which integers may be multiplied; the result is the same with each.
+typedef enum { BB_PLAIN, BB_AVX2, BB_AVX2_VNNI, BB_AVX512_VNNI } bb_instructions;
+
+/// out [rows, 64] = x · Wᵀ · row scale · column scale + bias, with exact sums: what bb_scale_sums makes of them. The rows of
+/// out are `stride` elements apart; bias may be null. Without VNNI, the definition computes it.
+///
+/// x is [rows, parts, columns] as bb_quantize, one part, or bb_quantize_halves, two parts, makes it, and W one block of
+/// weights as bb_interleave_rows makes it, with the sum of each of its rows.
+void bb_byte_product(const uint8_t *x, const float *row_scales, size_t rows, size_t parts, size_t columns,
+                     const int8_t *weights, const int32_t *weight_sums, const float *column_scales, const float *bias,
+                     float *out, size_t stride, bb_instructions instructions);
+
 /// sums = sums · row scale · column scale + bias for one row; bias may be null.
 void bb_scale_float_sums(float *sums, float row_scale, const float *column_scales, const float *bias, size_t width);
 
@@ -160,9 +172,6 @@ void bb_divide_rows(const float *x, const float *divisors, float *out, size_t st
 /// The outputs in one panel of bb_winograd_product's right factor.
 #define BB_WINOGRAD_PANEL 16
 
-/// The instructions with which bb_winograd_product may multiply; the result is the same with each.
-typedef enum { BB_WINOGRAD_PLAIN, BB_WINOGRAD_AVX2, BB_WINOGRAD_AVX2_VNNI, BB_WINOGRAD_AVX512_VNNI } bb_winograd_instructions;
-
 /// products [rows, outputs] = (x · W) · row scale · column scale: exact for each chunk of BB_WINOGRAD_CHUNK inputs, whose
 /// scaled sums are added in order, in float.
 ///
@@ -170,7 +179,7 @@ typedef enum { BB_WINOGRAD_PLAIN, BB_WINOGRAD_AVX2, BB_WINOGRAD_AVX2_VNNI, BB_WI
 /// the number of inputs is odd; the number of outputs is a multiple of a panel's.
 void bb_winograd_product(const int16_t *x, const float *row_scales, size_t rows, const int16_t *panels,
                      const float *column_scales, size_t inputs, size_t outputs, float *products,
-                     bb_winograd_instructions instructions);
+                     bb_instructions instructions);
 
 /// Applies the input transform of Winograd's F(4×4, 3×3) to one tile of 6×6 pixels, each a row of channels in bfloat16, of
 /// the frame a + sign·b: writes 36 rows of 16-bit numbers for bb_winograd_product that are `stride` elements apart, and their

@@ -134,8 +134,9 @@ private struct AttentionTile {
   var scratchSize: Int { max(whole?.scratchSize ?? 0, last.scratchSize) }
 }
 
-/// One thread's computation of a tile, head after head. It shares no objects with other threads, which would compete for
-/// their reference counts.
+/// One thread's computation of a tile, head after head.
+///
+/// It shares no objects with other threads, which would compete for their reference counts.
 private final class TileExecution {
   let rows: Range<Int>
   let keys: Int

@@ -81,7 +81,7 @@ struct WinogradConvolution {
         let factor = kernels.factor(at: first + item)
         bb_winograd_product(
           rows, scales, tiles, factor.panels, factor.scales, inputs, kernels.paddedOutputs,
-          batch.products(at: first + item), WinogradTransform.instructions)
+          batch.products(at: first + item), KernelContext.instructions)
       }
     }
   }

@@ -1,6 +1,3 @@
-import CDNNL
-import CKernelLoops
-
 /// Winograd's minimal filtering F(2×4×4, 3×3×3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
 /// 2016), which multiplies six times less often than the definition.
 ///
@@ -13,16 +10,4 @@ enum WinogradTransform {
   static let size = 4, tile = size + 2
   /// The number of products of matrices for each of the frames.
   static let positions = tile * tile
-
-  /// The best instructions for the products; they obey the same switch as oneDNN (`ONEDNN_MAX_CPU_ISA`).
-  static let instructions: bb_winograd_instructions =
-    if bb_may_use(dnnl_cpu_isa_avx512_core_vnni) != 0 {
-      BB_WINOGRAD_AVX512_VNNI
-    } else if bb_may_use(dnnl_cpu_isa_avx2_vnni) != 0 {
-      BB_WINOGRAD_AVX2_VNNI
-    } else if bb_may_use(dnnl_cpu_isa_avx2) != 0 {
-      BB_WINOGRAD_AVX2
-    } else {
-      BB_WINOGRAD_PLAIN
-    }
 }

@@ -6,8 +6,7 @@ import Tensors
 /// The weight stays where it is stored. A weight of the type in which the product computes is multiplied in place; any
 /// other is converted tile by tile in scratch memory, so that no second copy of a model, nor of a whole matrix, exists.
 /// 8-bit weights whose plan says so are multiplied as integers: with inputs of 8 bits where the processor can do that
-/// without saturating, otherwise with inputs of 16 bits. A processor that can, but not with blocked weights (VNNI without
-/// AVX-512), unpacks one matrix at a time.
+/// without saturating, otherwise with inputs of 16 bits.
 package struct Linear {
   /// The numbers of input and output features.
   package let inputs: Int, outputs: Int
@@ -176,21 +175,16 @@ package struct Linear {
   ) throws {
     let biasPointer = UnsafePointer(bias?.elements.baseAddress)
     let x = x.rounded(rounding)
-    let weightSums = sums.values()
-    try weight.withQuantized { _, scales in
-      try context.byteProduct(x, rows: segment.rows, weight) { rows, sums in
-        parallelRows(rows.count) { part in
-          let scratch = ScratchBuffer<Float>(count: outputs)
-          scratch.with(count: outputs) { scaled in
-            for index in part {
-              let row = rows.lowerBound + index
-              let high = sums + x.parts * index * outputs
-              bb_scale_sums(
-                high, x.parts == 2 ? high + outputs : nil, weightSums, x.scales[row], scales.baseAddress,
-                biasPointer, scaled.baseAddress, outputs)
-              finish(scaled, row: row - segment.rows.lowerBound, segment)
-            }
-          }
+    try context.byteProduct(
+      x, rows: segment.rows, weight, weightSums: sums.values(), bias: biasPointer
+    ) { rows, scaled in
+      parallelRows(rows.count) { part in
+        let scratch = ScratchBuffer<Float>(count: outputs)
+        for index in part {
+          let row = rows.lowerBound + index
+          finish(
+            UnsafeMutableBufferPointer(start: scaled(row, scratch.base), count: outputs),
+            row: row - segment.rows.lowerBound, segment)
         }
       }
     }

@@ -15,12 +15,11 @@ package final class KernelContext {
   package internal(set) var operations = OperationCount()
   /// Optional recorder of the magnitudes that products read and write.
   package var magnitudes: MagnitudeRecorder?
-  /// Scratch memory for the current operation's weights, converted to f32 or bf16, or reordered to row-major.
+  /// Scratch memory for the current operation's weights, converted to f32 or bf16.
   let floatWeights = ScratchBuffer<Float>(), bfloat16Weights = ScratchBuffer<UInt16>()
-  let rowMajorWeights = ScratchBuffer<Int8>()
   /// Scratch memory for sums of 8-bit products.
   let sumScratch = ScratchBuffer<Int32>()
-  /// Scratch memory for sums of products with 16-bit inputs.
+  /// Scratch memory for products of integers that are in floats already.
   let floatSumScratch = ScratchBuffer<Float>()
   /// Scratch memory for the attention scores of the current rows.
   let scoreScratch = ScratchBuffer<Float>()
