@@ -1,4 +1,3 @@
-import CDNNL
 import CKernelLoops
 import Files
 import Foundation
@@ -58,12 +57,6 @@ struct ConvolutionTests {
     #expect(context.operations.convolution > 0)
   }
 
-  /// The instructions that this processor has for products, beside the plain definition.
-  private static let instructions = [
-    (BB_AVX2, dnnl_cpu_isa_avx2), (BB_AVX2_VNNI, dnnl_cpu_isa_avx2_vnni),
-    (BB_AVX512_VNNI, dnnl_cpu_isa_avx512_core_vnni),
-  ].filter { bb_may_use($0.1) != 0 }.map(\.0)
-
   private func product(
     _ x: [Int16], _ rowScales: [Float], _ panels: [Int16], _ columnScales: [Float], inputs: Int,
     _ instructions: bb_instructions
@@ -104,7 +97,7 @@ struct ConvolutionTests {
       }
       return chunks.dropFirst().reduce(chunks[0], +)
     }
-    for instructions in Self.instructions + [BB_PLAIN] {
+    for instructions in KernelReference.instructions {
       #expect(product(x, rowScales, panels, columnScales, inputs: inputs, instructions) == expected)
     }
   }
@@ -115,7 +108,7 @@ struct ConvolutionTests {
     let x = [Int16](repeating: -limit, count: inputs), ones = [Float](repeating: 1, count: outputs)
     let panels = [Int16](repeating: limit, count: inputs * outputs)
     let sum = Float(-Int(limit) * Int(limit) * inputs)
-    for instructions in Self.instructions + [BB_PLAIN] {
+    for instructions in KernelReference.instructions {
       let result = product(x, [1], panels, ones, inputs: inputs, instructions)
       #expect(result == [Float](repeating: sum, count: outputs))
     }

@@ -37,6 +37,15 @@ enum KernelReference {
     #expect(ErrorMetrics(a.elements, reference: b.map(Float.init)).nmse < tolerance)
   }
 
+  /// All instructions for products of integers that this processor has, whatever oneDNN may use.
+  static let instructions: [bb_instructions] = {
+    let flags = ((try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "").split {
+      $0.isWhitespace
+    }
+    let known = [("avx2", BB_AVX2), ("avx_vnni", BB_AVX2_VNNI), ("avx512_vnni", BB_AVX512_VNNI)]
+    return [BB_PLAIN] + known.filter { flags.contains(Substring($0.0)) }.map(\.1)
+  }()
+
   static func product(_ x: Tensor, _ w: Tensor, _ bias: Tensor?) -> [Double] {
     let (rows, inputs, outputs) = (x.shape[0], x.shape[1], w.shape[0])
     return (0..<rows * outputs).map { place in

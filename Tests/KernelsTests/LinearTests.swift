@@ -1,4 +1,3 @@
-import CDNNL
 import CKernelLoops
 import Files
 import Foundation
@@ -221,7 +220,7 @@ struct LinearTests {
             isBiased ? bias : nil, $0.baseAddress.map { $0 + row * outputs }, outputs)
         }
       }
-      for instructions in [BB_PLAIN] + (bb_may_use(dnnl_cpu_isa_avx2_vnni) != 0 ? [BB_AVX2_VNNI] : []) {
+      for instructions in KernelReference.instructions {
         var result = [Float](repeating: .nan, count: rows * outputs)
         bb_byte_product(
           x, rowScales, rows, parts, columns, blocks, sums, scales, isBiased ? bias : nil, &result, outputs,
