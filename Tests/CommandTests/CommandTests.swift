@@ -48,8 +48,10 @@ import Testing
     try process.run()
     let output = path == nil ? pipe.fileHandleForReading.readDataToEndOfFile() : Data()
     process.waitUntilExit()
-    #expect(process.terminationReason == .exit, "\(arguments)")
     let errors = FileManager.default.contents(atPath: errorPath) ?? Data()
+    #expect(
+      process.terminationReason == .exit,
+      "\(arguments): signal \(process.terminationStatus), \(String(decoding: errors, as: UTF8.self))")
     try FileManager.default.removeItem(atPath: errorPath)
     return Outcome(
       code: process.terminationStatus, output: String(decoding: output, as: UTF8.self),

@@ -55,55 +55,19 @@ extension KernelContext {
   ///
   /// oneDNN divides the work among threads when it creates a primitive, and keeps scratch memory per thread; this
   /// primitive is therefore created for one thread and takes its scratch memory as an argument.
-  ///
-  /// - Parameter reordered: the layout of the right factor, if it was reordered.
-  func serialProduct(
-    _ left: Layout, _ right: Layout, _ output: Layout,
-    reordered: LayoutDescriptor? = nil
-  ) throws -> Primitive {
-    let key = PrimitiveKey.serialProduct(
-      left: left, right: right, output: output, isReordered: reordered != nil)
-    return try serialProduct(key, left, weights: try reordered ?? right.descriptor(), output)
-  }
-
-  /// Returns the layout that a product on one thread prefers for its right factor; it does not depend on the number of
-  /// rows of the left one.
-  func reorderedLayout(of right: Layout, left: Layout, _ output: Layout) throws -> LayoutDescriptor {
-    let primitive = try serialProduct(
-      .unpacked(right), left, weights: try right.openDescriptor(), output)
-    guard let wanted = primitive.layout(of: dnnl_query_weights_md) else {
-      throw BenbenError(.internalDefect, "oneDNN failed", at: "matrix product", because: "no weights layout")
-    }
-    return wanted
-  }
-
-  private func serialProduct(
-    _ key: PrimitiveKey, _ left: Layout, weights: LayoutDescriptor, _ output: Layout
-  ) throws -> Primitive {
+  func serialProduct(_ left: Layout, _ right: Layout, _ output: Layout) throws -> Primitive {
     // oneDNN asks for the number of threads when the descriptor is made, and again when the primitive is.
     let threads = KernelContext.threads
     omp_set_num_threads(1)
     defer { omp_set_num_threads(Int32(threads)) }
+    let key = PrimitiveKey.serialProduct(left: left, right: right, output: output)
     return try primitive(key, "matrix product") { engine, result in
-      let (source, destination) = (try left.descriptor(), try output.descriptor())
+      let (source, weights, destination) = (
+        try left.descriptor(), try right.descriptor(), try output.descriptor()
+      )
       return try Self.withAttributes([], ownsScratch: true) {
         bb_matmul_create(&result, engine, source.handle, weights.handle, nil, destination.handle, $0)
       }
     }
-  }
-
-  /// Reorders a matrix into the layout that a primitive prefers.
-  func reorder(
-    _ matrix: UnsafeRawPointer, _ layout: Layout, into output: UnsafeMutableRawPointer,
-    _ wanted: LayoutDescriptor
-  ) throws {
-    let from = try layout.descriptor()
-    // The preferred layout is always the same for matrices of one shape and type.
-    let reorder = try primitive(.reordering(layout), "weight layout") { engine, result in
-      bb_reorder_create(&result, engine, from.handle, wanted.handle)
-    }
-    try execute(
-      reorder, [Argument(DNNL_ARG_FROM, from, reading: matrix), Argument(DNNL_ARG_TO, wanted, output)],
-      "weight layout")
   }
 }

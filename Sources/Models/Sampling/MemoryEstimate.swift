@@ -12,7 +12,7 @@ package struct MemoryEstimate {
   private static let wideBuffers = 22, integerBuffers = 12
   /// The bytes that the VAE's decoder needs at 128 channels: for transformed kernels, for a tile of 256 pixels of the first
   /// latent frame, and for one of later ones, two of which decode to sixteen frames.
-  private static let kernels = 950_000_000, firstTile = 1_050_000_000, laterTile = 1_950_000_000
+  private static let kernels = 170_000_000, firstTile = 1_050_000_000, laterTile = 1_950_000_000
 
   /// Returns the bytes that a transformer's longest call needs.
   ///

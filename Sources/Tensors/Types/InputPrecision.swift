@@ -3,7 +3,8 @@ public enum InputPrecision: String, CaseIterable, Sendable {
   /// The input stays f32; weights of other types are converted to f32 tile by tile.
   case float32 = "wide"
   /// The input is rounded to bf16 and multiplied with weights in bf16, summed in f32, if the processor supports it;
-  /// otherwise it stays f32, and convolutions may use a transform whose rounding errors are far below those of bf16.
+  /// otherwise it stays f32. On every processor, convolutions may round it to bf16 and use a transform whose products of
+  /// integers add no more error than that.
   case bf16
   /// The input is quantized to 8 bits, with one scale per row, if the processor multiplies 8-bit integers without
   /// saturating; otherwise to 16 bits. Only for 8-bit weights.
