@@ -98,7 +98,7 @@ void bb_byte_product(const uint8_t *x, const float *row_scales, size_t rows, siz
                      float *out, size_t stride, bb_instructions instructions) {
   chunk_function *compute = plain_panel;
 #if defined(__x86_64__)
-  if (instructions >= BB_AVX2_VNNI) compute = avx2_vnni_panel;
+  if (instructions == BB_AVX2_VNNI) compute = avx2_vnni_panel;
 #endif
   // The place of a result holds one sum.
   size_t longest = parts == 1 ? LONGEST_CHUNK : columns;

@@ -41,7 +41,8 @@ static inline __attribute__((always_inline)) void raise_to_magnitude(const lanes
   }
 }
 
-// The scale that makes a number the largest integer; NaN if the number is none, and 0 where all are as good as zero.
+// The scale that makes a number the largest integer, NaN if the number is none, and its inverse, 0 where there is none or all
+// are as good as zero.
 static inline __attribute__((always_inline)) float word_scale(uint32_t largest, float *inverse) {
   float value = from_bits(largest);
   *inverse = largest < 0x7F800000 && value > 0x1p-110f ? BB_WINOGRAD_LIMIT / value : 0;
@@ -53,7 +54,7 @@ static inline __attribute__((always_inline)) int16_t word(float x, float inverse
     float value;
     uint32_t bits;
   } sum = {x * inverse + ROUND_TO_INTEGER};
-  return (int16_t)sum.bits;
+  return inverse == 0 ? 0 : (int16_t)sum.bits;
 }
 
 // Transforms six rows, which are `step` apart, to six.

@@ -114,7 +114,7 @@ struct ConvolutionTests {
     }
   }
 
-  /// A number that is none spoils what depends on it and nothing else.
+  /// A number that is none spoils what depends on it, and no earlier frame that does not.
   @Test(arguments: [Float.nan, .infinity])
   func damagedPixels(value: Float) throws {
     let x = KernelReference.random([3, 9, 9, 5], seed: 1)

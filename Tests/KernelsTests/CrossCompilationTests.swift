@@ -53,6 +53,7 @@ struct CrossCompilationTests {
       let tolerance: Double =
         switch a[0] {
         case "close": 3e-6
+        case "rounded": 0x1p-7
         case "word": 0x1p-11
         default: 0
         }

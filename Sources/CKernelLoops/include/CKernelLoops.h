@@ -71,7 +71,7 @@ void bb_integer_product(bb_integer_weights weights, size_t first, size_t count, 
 typedef enum { BB_PLAIN, BB_AVX2, BB_AVX2_VNNI, BB_AVX512_VNNI } bb_instructions;
 
 /// out [rows, 64] = x · Wᵀ · row scale · column scale + bias, with exact sums: what bb_scale_sums makes of them. The rows of
-/// out are `stride` elements apart; bias may be null. Without VNNI, the definition computes it.
+/// out are `stride` elements apart; bias may be null. Other instructions than AVX2 VNNI leave it to the definition.
 ///
 /// x is [rows, parts, columns] as bb_quantize, one part, or bb_quantize_halves, two parts, makes it, and W one block of
 /// weights as bb_interleave_rows makes it, with the sum of each of its rows.

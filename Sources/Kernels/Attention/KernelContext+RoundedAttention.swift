@@ -136,7 +136,7 @@ private struct AttentionTile {
 
 /// One thread's computation of a tile, head after head.
 ///
-/// It shares no objects with other threads, which would compete for their reference counts.
+/// It copies no reference to an object of other threads while it computes: they would compete for the reference counts.
 private final class TileExecution {
   let rows: Range<Int>
   let keys: Int

@@ -103,7 +103,8 @@ package struct Convolution3D {
       prepared.kernels = kernels
       return try body(WinogradConvolution(kernels: kernels, inputs: inputs))
     }
-    let outputsAtOnce = max(1, Self.maximumKernels / size)
+    // Whole panels, as many as tiles have side by side.
+    let outputsAtOnce = max(64, Self.maximumKernels / size / 64 * 64)
     let times = (pairs.map(\.times.lowerBound).min() ?? 0)..<WinogradTransform.times
     for start in Swift.stride(from: 0, to: outputs, by: outputsAtOnce) {
       let kernels = context.transformedKernels

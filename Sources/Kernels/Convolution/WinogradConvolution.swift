@@ -3,7 +3,7 @@ import Tensors
 
 /// A convolution of 3×3×3 pixels by the ``WinogradTransform``, for the outputs of some transformed kernels.
 ///
-/// What is multiplied has 13 bits, scaled row by row, and is summed exactly, so products are the same on every processor.
+/// What is multiplied has 13 bits, scaled row by row, and is summed exactly, so equal rows have the same products on every processor.
 struct WinogradConvolution {
   let kernels: WinogradKernels
   let inputs: Int

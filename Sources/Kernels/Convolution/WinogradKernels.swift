@@ -5,7 +5,7 @@ import Tensors
 final class WinogradKernels {
   private static let panel = Int(BB_WINOGRAD_PANEL)
 
-  /// The convolution's output channels and the products in time for which there is room.
+  /// The convolution's output channels and the products in time that it holds.
   private(set) var outputs = 0..<0, times = 0..<0
   /// Panels [times, positions, outputs, inputs], the outputs rounded up to whole panels and the inputs to an even number.
   private let panels: ScratchBuffer<Int16>

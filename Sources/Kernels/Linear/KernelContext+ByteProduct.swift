@@ -43,7 +43,7 @@ extension KernelContext {
   ///
   /// - Parameters:
   ///   - weightSums: the sum of each row of the weight.
-  ///   - body: receives some of the rows; called for one after the other of them.
+  ///   - body: called once for each run of rows, in order.
   func byteProduct(
     _ x: RoundedRows, rows: Range<Int>, _ weight: Weight, weightSums: [Int32], bias: UnsafePointer<Float>?,
     body: (_ rows: Range<Int>, _ scaled: @escaping ScaledRow) throws -> Void
@@ -65,7 +65,7 @@ extension KernelContext {
     body: (@escaping ScaledRow) throws -> Void
   ) throws {
     let (inputs, outputs, width) = (weight.rowLength, weight.shape[0], WeightLayout.blockSize)
-    let rowsAtOnce = max(6, Self.inputsAtOnce / inputs / 6 * 6)
+    let rowsAtOnce = max(6, Self.inputsAtOnce / (inputs * x.parts) / 6 * 6)
     let parts = (rows.count + rowsAtOnce - 1) / rowsAtOnce
     try weight.withQuantized { values, scales in
       try weightSums.withUnsafeBufferPointer { weightSums in

@@ -180,11 +180,13 @@ package struct Linear {
     ) { rows, scaled in
       parallelRows(rows.count) { part in
         let scratch = ScratchBuffer<Float>(count: outputs)
-        for index in part {
-          let row = rows.lowerBound + index
-          finish(
-            UnsafeMutableBufferPointer(start: scaled(row, scratch.base), count: outputs),
-            row: row - segment.rows.lowerBound, segment)
+        withExtendedLifetime(scratch) {
+          for index in part {
+            let row = rows.lowerBound + index
+            finish(
+              UnsafeMutableBufferPointer(start: scaled(row, scratch.base), count: outputs),
+              row: row - segment.rows.lowerBound, segment)
+          }
         }
       }
     }

@@ -19,7 +19,7 @@ package final class KernelContext {
   let floatWeights = ScratchBuffer<Float>(), bfloat16Weights = ScratchBuffer<UInt16>()
   /// Scratch memory for sums of 8-bit products.
   let sumScratch = ScratchBuffer<Int32>()
-  /// Scratch memory for products of integers that are in floats already.
+  /// Scratch memory for the results of our own products of integers, in f32.
   let floatSumScratch = ScratchBuffer<Float>()
   /// Scratch memory for the attention scores of the current rows.
   let scoreScratch = ScratchBuffer<Float>()

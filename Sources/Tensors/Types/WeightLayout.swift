@@ -6,8 +6,8 @@ package enum WeightLayout: String, CaseIterable, Sendable {
   case rowMajor = "row-major"
   /// In blocks of 64 rows that interleave groups of four columns: [rows / 64][columns / 4][64][4].
   ///
-  /// Processors with 512-bit dot products of 8-bit numbers (VNNI, AMX) read weights in this order; there, blocked
-  /// weights are multiplied in place, without being reordered for every product.
+  /// Processors with dot products of 8-bit numbers (VNNI, AMX) read weights in this order; there, blocked weights are
+  /// multiplied in place, without being reordered for every product.
   case blocked = "blocks-64x4"
 
   /// The block size; the rows and columns of a blocked matrix are multiples of it.
