@@ -101,7 +101,7 @@ package struct Convolution3D {
     if outputs * size <= Self.maximumKeptKernels {
       let kernels = prepared.kernels ?? WinogradKernels(weight)
       prepared.kernels = kernels
-      return try body(WinogradConvolution(kernels: kernels, inputs: inputs))
+      return try body(WinogradConvolution(kernels: kernels))
     }
     // Whole panels, as many as tiles have side by side.
     let outputsAtOnce = max(64, Self.maximumKernels / size / 64 * 64)
@@ -109,7 +109,7 @@ package struct Convolution3D {
     for start in Swift.stride(from: 0, to: outputs, by: outputsAtOnce) {
       let kernels = context.transformedKernels
       kernels.set(weight, outputs: start..<min(start + outputsAtOnce, outputs), times: times)
-      try body(WinogradConvolution(kernels: kernels, inputs: inputs))
+      try body(WinogradConvolution(kernels: kernels))
     }
   }
 

@@ -3,10 +3,11 @@ import Tensors
 
 /// A convolution of 3×3×3 pixels by the ``WinogradTransform``, for the outputs of some transformed kernels.
 ///
-/// What is multiplied has 13 bits, scaled row by row, and is summed exactly, so equal rows have the same products on every processor.
+/// What is multiplied has 13 bits, scaled row by row, and is summed exactly, so equal rows have the same products on every
+/// processor.
 struct WinogradConvolution {
   let kernels: WinogradKernels
-  let inputs: Int
+  private var inputs: Int { kernels.inputs }
 
   /// The most tiles multiplied at a time: with fewer, kernels are read more often than they take to multiply; with more,
   /// what is written between the steps does not stay in the cache.

@@ -5,13 +5,15 @@ import Tensors
 final class WinogradKernels {
   private static let panel = Int(BB_WINOGRAD_PANEL)
 
-  /// The convolution's output channels and the products in time that it holds.
-  private(set) var outputs = 0..<0, times = 0..<0
+  /// The convolution's output channels that it holds, and the products in time.
+  private(set) var outputs = 0..<0
+  private var times = 0..<0
   /// Panels [times, positions, outputs, inputs], the outputs rounded up to whole panels and the inputs to an even number.
   private let panels: ScratchBuffer<Int16>
   /// The scales of the outputs [times, positions, outputs].
   private let factors: ScratchBuffer<Float>
-  private var inputs = 0
+  /// The number of input channels.
+  private(set) var inputs = 0
 
   /// Creates an object without kernels, for different ones in turn.
   init() { (panels, factors) = (ScratchBuffer(), ScratchBuffer()) }

@@ -3,15 +3,16 @@
 ///
 /// Memory grows with threads and oneDNN's kernels, so the estimate is not a guarantee. Measured anonymous memory of full-size
 /// miniFLUX with 2 threads: calls of 2 × 1088 and of 4224 tokens in bf16 307 and 563 MB where 447 and 794 are estimated
-/// (AVX2); in int8 182 MB where 280 are (AVX2); the decoder at 640×384 with sixteen latent frames 2.44 GB, when looked at, where 2.48 are.
+/// (AVX2); in int8 182 MB where 280 are (AVX2); the decoder at 640×384 with sixteen latent frames
+/// 2.44 GB, when looked at, where 2.48 are.
 package struct MemoryEstimate {
   /// The bytes of the program, kernels and tokenizers.
   package static let base = 80_000_000
   /// The number of [tokens, width] buffers that a transformer call holds at a time: of values as wide as they are computed,
   /// or with inputs that are rounded to integers while they are computed.
   private static let wideBuffers = 22, integerBuffers = 12
-  /// The bytes that the VAE's decoder needs at 128 channels: for transformed kernels and tiles, for a tile of 256 pixels of the first
-  /// latent frame, and for one of later ones, two of which decode to sixteen frames.
+  /// The bytes that the VAE's decoder needs at 128 channels: for transformed kernels and tiles, for a tile of 256 pixels of the
+  /// first latent frame, and for one of later ones, two of which decode to sixteen frames.
   private static let kernels = 270_000_000, firstTile = 1_050_000_000, laterTile = 1_950_000_000
 
   /// Returns the bytes that a transformer's longest call needs.
