@@ -96,7 +96,7 @@ struct HistoryApproximationTests {
     }
   }
 
-  /// The reason for which the approximation is there: it is nearer to the exact latents than as much time of fewer steps.
+  /// The reason for which the approximation is there: it is nearer to the exact latents than more time of fewer steps.
   @Test func beatsFewerSteps() throws {
     let model = try model(.f32)
     var request = Self.request()
@@ -108,9 +108,9 @@ struct HistoryApproximationTests {
     request.videoSteps = [7, 7, 7]
     let fewer = try error(latents(model, request), exact)
     let other = try share(request)
-    #expect(time < 0.73 && abs(time - other) < 0.01)
-    // Measured: 4e-4 and 2.5e-3.
-    #expect(approximated < 1e-3 && approximated > 1e-6 && approximated < fewer / 3)
+    #expect(time < 0.68 && time < other)
+    // Measured: 3e-4 and 2.5e-3.
+    #expect(approximated < 6e-4 && approximated > 1e-6 && approximated < fewer / 4)
   }
 
   /// Fewer nodes than two, and more than there can be steps, are refused.
@@ -164,7 +164,7 @@ struct HistoryApproximationTests {
     }
     for type in [WeightType.f32, .int8] {
       if type == .int8 { try row("exact", type) { _ in } }
-      for nodes in 3...6 {
+      for nodes in 2...6 {
         try row("history=\(nodes)", type) { $0.approximation = .history(nodes: nodes) }
       }
       for steps in (5...9).reversed() {

@@ -144,7 +144,7 @@ void bb_dequantize_bfloat16(const int8_t *q, float scale, uint16_t *out, size_t 
 void bb_softmax(float *scores, float scale, size_t rows, size_t width);
 
 /// Continues the softmax of every row with more of its scores (Milakov and Gimelshein, "Online normalizer calculation for
-/// softmax"): out = exp(x − largest) rounded to bfloat16, where `largest` is now that of all scores so far; `sums` becomes
+/// softmax"): out = 2^(x − largest) rounded to bfloat16, where `largest` is now that of all scores so far; `sums` becomes
 /// the sum of all of them before rounding, and what was summed with earlier ones is to be multiplied by `factors`. Before
 /// the first scores, `largest` is −∞ and `sums` 0.
 void bb_continue_softmax(

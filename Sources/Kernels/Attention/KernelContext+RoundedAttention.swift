@@ -60,6 +60,7 @@ private final class HeadMemory {
   let sums: ScratchBuffer<Float>, blockSums: ScratchBuffer<Float>
   let scratch: ScratchBuffer<UInt8>
   private let headDim: Int
+  private static let log2e: Float = 1.44269504
 
   init(queries: Int, keys: Int, headDim: Int, scratchSize: Int) {
     let rows = min(KernelContext.queriesAtOnce, queries), columns = min(KernelContext.keysAtOnce, keys)
@@ -90,9 +91,10 @@ private final class HeadMemory {
   /// Copies the head's queries and keys; the first keys are laid out as if they were the only ones.
   func load(_ input: AttentionInput, head: Int, scale: Float) {
     let (query, key) = (input.query, input.key)
+    // The softmax takes powers of two.
     bb_round_columns(
-      query.elements.baseAddress.map { $0 + head * headDim }, query.shape[1], scale, self.query.base,
-      query.shape[0], headDim)
+      query.elements.baseAddress.map { $0 + head * headDim }, query.shape[1], scale * Self.log2e,
+      self.query.base, query.shape[0], headDim)
     bb_block_transposed_columns(
       key.elements.baseAddress.map { $0 + head * headDim }, key.shape[1], self.key.base, key.shape[0],
       headDim)

@@ -2,14 +2,14 @@
 public enum Approximation: Equatable, Sendable {
   /// Nothing.
   case off
-  /// The keys and values of text and finished latents are computed at so many timesteps of every stage, and interpolated
-  /// between them (`HistoryNodes`).
+  /// The keys and values of text and finished latents are computed at so many steps of every stage, and interpolated at the
+  /// others (`HistoryNodes`).
   case history(nodes: Int)
 
-  /// The number of nodes where none is named: of those that beat fewer steps of the same time by far, the least (the manual's
-  /// page on performance has the table).
-  public static let defaultNodes = 5
-  /// The numbers of nodes that are possible: the first and the last step of a stage are always among them.
+  /// The number of nodes where none is named: the least whose cost vanishes behind that of int8 (the manual's page on
+  /// performance has the table).
+  public static let defaultNodes = 4
+  /// The numbers of nodes that are possible.
   public static let possibleNodes = 2...GenerationRequest.maximumSteps
 
   /// The number of nodes of an interpolated history; nil where it is computed.

@@ -4,8 +4,8 @@ import Tensors
 
 /// How a run approximates the keys and values of its history; see ``HistoryNodes``.
 package struct HistoryApproximation {
-  /// The number of a stage's timesteps at which they are computed.
-  let nodes: Int
+  /// The steps at which they are computed, for the timesteps of a stage.
+  let nodes: [[Double]: InterpolationNodes]
   /// What holds them, a stage's after another's.
   let file: ScratchFile
   /// The bytes that the longest stage takes.
@@ -40,13 +40,32 @@ extension PyramidSampler {
           "Free space, take fewer nodes, or run without the approximation. TMPDIR names the folder for temporary files."
         ])
     }
-    return HistoryApproximation(nodes: nodes, file: file, byteCount: bytes)
+    return HistoryApproximation(
+      nodes: try interpolationNodes(nodes, of: calls, texts: texts), file: file, byteCount: bytes)
   }
 
-  /// Computes the keys and values of the texts and the history at some of a stage's timesteps.
+  /// Chooses the nodes of every sequence of timesteps that a stage with a history has.
+  private func interpolationNodes(
+    _ count: Int, of calls: [TransformerCall], texts: [TextEmbedding]
+  ) throws -> [[Double]: InterpolationNodes] {
+    var nodes: [[Double]: InterpolationNodes] = [:]
+    for call in calls where call.startsStage && !call.historyShapes.isEmpty {
+      let timesteps = calls[call.index..<call.index + call.stepCount].map(\.timestep)
+      guard nodes[timesteps] == nil else { continue }
+      nodes[timesteps] = try InterpolationNodes(of: timesteps.count, count: count) { body in
+        for text in texts {
+          try transformer.forEachModulation(
+            timesteps: timesteps.map(Float.init), pooled: text.pooled, in: context, body)
+        }
+      }
+    }
+    return nodes
+  }
+
+  /// Computes the keys and values of the texts and the history at some of a stage's steps.
   ///
   /// - Parameters:
-  ///   - approximation: the number of nodes, and what holds their keys and values until the next stage's are computed.
+  ///   - approximation: which steps are nodes, and what holds their keys and values until the next stage's are computed.
   ///   - stage: the calls of one stage of a unit.
   ///   - cache: what finished units have left.
   ///   - onPart: called with the share of it that is computed; an error that it throws ends the run.
@@ -55,11 +74,11 @@ extension PyramidSampler {
     _ approximation: HistoryApproximation, of stage: ArraySlice<TransformerCall>, history: [Tensor],
     texts: [TextEmbedding], cache: HistoryCache? = nil, onPart: (Double) throws -> Void = { _ in }
   ) throws -> HistoryNodes? {
-    guard !history.isEmpty else { return nil }
-    let calls = HistoryNodes.steps(approximation.nodes, of: stage.count).map { stage[stage.startIndex + $0] }
+    guard let chosen = approximation.nodes[stage.map(\.timestep)], !history.isEmpty else { return nil }
+    let calls = chosen.steps.map { stage[stage.startIndex + $0] }
     let tokens = history.reduce(0) { $0 + Patches.extents($1).tokenCount }
     let nodes = HistoryNodes(
-      timesteps: calls.map(\.timestep), frames: history.reduce(0) { $0 + $1.shape[1] },
+      chosen, frames: history.reduce(0) { $0 + $1.shape[1] },
       tokenCounts: texts.map { $0.tokens.shape[0] + tokens }, shape: transformer.historyShape,
       in: approximation.file)
     let cached = calls.map { cache?.call($0) }

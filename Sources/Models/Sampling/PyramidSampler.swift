@@ -142,7 +142,7 @@ package struct PyramidSampler {
       let cached = nodes == nil ? cache?.call(call) : nil
       let predictions = try predict(
         latent: latent, history: history[call.stage], timestep: call.timestep, texts: texts,
-        cached: nodes?.interpolated(at: call.timestep) ?? cached)
+        cached: nodes?.interpolated(at: call.step) ?? cached)
       if let cached { cache?.finish(cached, of: call) }
       latent = step(latent, along: guided(predictions, scale: call.guidanceScale), of: call)
       // `onCall` may end the run, so the latents that the call finished are reported before it.

@@ -2,10 +2,11 @@ import Files
 import Kernels
 import Tensors
 
-/// The keys and values of a stage's text and history at a few of its timesteps, the nodes, and interpolated between them: an
-/// approximation, since only the timestep's modulation moves them.
+/// The keys and values of a stage's text and history at a few of its steps, the nodes, and at the others sums of theirs: an
+/// approximation.
 ///
-/// Between nodes they are those of the polynomial through the four nearest nodes.
+/// From step to step only the modulation moves them. So the nodes and their weights are those that come nearest to the
+/// modulation of every step (``PyramidTransformer/forEachModulation(timesteps:pooled:in:_:)``), which is known beforehand.
 package final class HistoryNodes {
   /// The nodes as samples of one batch, text after text: what computes them.
   private struct Recording: CallHistory {
@@ -30,7 +31,7 @@ package final class HistoryNodes {
     }
   }
 
-  /// The nodes' weights at one timestep.
+  /// The nodes' weights at one step.
   private struct Interpolation: CallHistory {
     let nodes: HistoryNodes
     let weights: [(node: Int, weight: Float)]
@@ -51,7 +52,7 @@ package final class HistoryNodes {
     func store(layer: Int, sample: Int, key: Tensor, value: Tensor) {}
   }
 
-  private let timesteps: [Double]
+  private let nodes: InterpolationNodes
   private let frames: Int
   private let tokenCounts: [Int]
   private let shape: HistoryShape
@@ -60,24 +61,18 @@ package final class HistoryNodes {
   /// Creates nodes without keys and values.
   ///
   /// - Parameters:
-  ///   - timesteps: the nodes' timesteps, in the order of the steps.
+  ///   - nodes: which steps of the stage are nodes.
   ///   - frames: the number of latent frames of the history.
   ///   - tokenCounts: the number of tokens of text and history, for each text.
   ///   - file: what holds the keys and values; those of earlier nodes are overwritten.
-  package init(
-    timesteps: [Double], frames: Int, tokenCounts: [Int], shape: HistoryShape, in file: ScratchFile
+  init(
+    _ nodes: InterpolationNodes, frames: Int, tokenCounts: [Int], shape: HistoryShape, in file: ScratchFile
   ) {
-    self.timesteps = timesteps
+    self.nodes = nodes
     self.frames = frames
     self.tokenCounts = tokenCounts
     self.shape = shape
     self.file = file
-  }
-
-  /// Returns the indices of the steps that are nodes: the first, the last, and others evenly between them.
-  package static func steps(_ count: Int, of stepCount: Int) -> [Int] {
-    guard count < stepCount else { return Array(0..<stepCount) }
-    return (0..<count).map { ($0 * (stepCount - 1) + (count - 1) / 2) / (count - 1) }
   }
 
   /// Returns what records the keys and values of all nodes, whose samples are all texts of the first, then all of the second.
@@ -87,26 +82,14 @@ package final class HistoryNodes {
     Recording(nodes: self, cached: cached, knownFrames: cached.map { $0?.knownFrames ?? 0 }.min() ?? 0)
   }
 
-  /// Returns the keys and values at a timestep: those of a node, or those of the polynomial through the nodes around it.
-  package func interpolated(at timestep: Double) -> any CallHistory {
-    if let node = timesteps.firstIndex(of: timestep) {
-      return Interpolation(nodes: self, weights: [(node, 1)])
-    }
-    let near = timesteps.indices.sorted {
-      abs(timesteps[$0] - timestep) < abs(timesteps[$1] - timestep)
-    }.prefix(Self.nearest)
-    return Interpolation(
+  /// Returns the keys and values at one of the stage's steps.
+  package func interpolated(at step: Int) -> any CallHistory {
+    Interpolation(
       nodes: self,
-      weights: near.map { node in
-        let others = near.filter { $0 != node }
-        let weight = others.reduce(1.0) {
-          $0 * (timestep - timesteps[$1]) / (timesteps[node] - timesteps[$1])
-        }
-        return (node, Float(weight))
+      weights: nodes.weights[step].enumerated().filter { $0.element != 0 }.map {
+        ($0.offset, Float($0.element))
       })
   }
-
-  private static let nearest = 4
 
   private func place(of sample: Int) -> (node: Int, text: Int) {
     (sample / tokenCounts.count, sample % tokenCounts.count)
@@ -115,7 +98,7 @@ package final class HistoryNodes {
   /// Returns the offset of a text's keys, and of its values behind them.
   private func offsets(layer: Int, node: Int, text: Int) -> [Int] {
     let all = tokenCounts.reduce(0, +)
-    let before = (layer * timesteps.count + node) * all + tokenCounts[..<text].reduce(0, +)
+    let before = (layer * nodes.steps.count + node) * all + tokenCounts[..<text].reduce(0, +)
     let start = 2 * before * shape.rowSize
     return [start, start + tokenCounts[text] * shape.rowSize]
   }

@@ -69,6 +69,9 @@ struct JointBlock {
       update: endsText ? nil : try update(output: "to_add_out", feedForward: "ff_context"))
   }
 
+  /// What the timestep modulates.
+  var modulations: [Modulation] { [image.modulation, text.modulation] }
+
   /// Whether the attention may round its operands.
   var attendsRounded: Bool { image.projection.isRounded && text.projection.isRounded }
 

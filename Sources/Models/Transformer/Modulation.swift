@@ -56,9 +56,14 @@ struct Modulation {
     self.order = order
   }
 
+  /// Computes all shifts, scales and gates from condition [samples, width], already through SiLU.
+  func values(_ condition: Tensor, in context: KernelContext) throws -> Tensor {
+    try linear(condition, in: context)
+  }
+
   /// Computes the modulation of every sub-layer from condition [samples, width], already through SiLU.
   func callAsFunction(_ condition: Tensor, in context: KernelContext) throws -> [SublayerModulation] {
-    let all = try linear(condition, in: context)
+    let all = try values(condition, in: context)
     let (samples, width) = (condition.shape[0], condition.shape[1])
     let rows = all.reshaped([all.count / width, width])
     func row(_ index: Int) -> [Tensor] {

@@ -37,6 +37,16 @@ package struct PyramidFluxTransformer: PyramidTransformer {
     ending = try TransformerHead(width: settings.width, outputWidth: config.inputWidth, scope)
   }
 
+  package func forEachModulation(
+    timesteps: [Float], pooled: Tensor, in context: KernelContext, _ body: (Tensor) -> Void
+  ) throws {
+    let condition = try prelude.condition(
+      timesteps: timesteps, pooled: .concatenated(timesteps.map { _ in pooled }), in: context)
+    for modulation in jointBlocks.flatMap(\.modulations) + singleBlocks.map(\.modulation) {
+      body(try modulation.values(condition, in: context))
+    }
+  }
+
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each; nothing where none is to
   /// be predicted.
   package func callAsFunction(

@@ -40,6 +40,16 @@ package struct PyramidMMDiT: PyramidTransformer {
       width: settings.width, outputWidth: config.inputs.latentChannels * Patches.side * Patches.side, scope)
   }
 
+  package func forEachModulation(
+    timesteps: [Float], pooled: Tensor, in context: KernelContext, _ body: (Tensor) -> Void
+  ) throws {
+    let condition = try prelude.condition(
+      timesteps: timesteps, pooled: .concatenated(timesteps.map { _ in pooled }), in: context)
+    for modulation in blocks.flatMap(\.modulations) {
+      body(try modulation.values(condition, in: context))
+    }
+  }
+
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each; nothing where none is to
   /// be predicted.
   package func callAsFunction(

@@ -9,6 +9,14 @@ package protocol PyramidTransformer {
   /// What a cache of this transformer's keys and values holds.
   var historyShape: HistoryShape { get }
 
+  /// Hands out how the blocks are modulated at some timesteps: one after the other, the shifts, scales and gates of a
+  /// block's streams, [timesteps, any number] each.
+  ///
+  /// - Parameter pooled: the pooled embedding of a text, [1, pooledWidth].
+  func forEachModulation(
+    timesteps: [Float], pooled: Tensor, in context: KernelContext, _ body: (Tensor) -> Void
+  ) throws
+
   /// Predicts the flow of the last clip of every sample: [channels, frames, height, width] each; nothing where none is to
   /// be predicted.
   ///

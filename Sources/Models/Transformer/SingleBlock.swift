@@ -3,8 +3,9 @@ import Tensors
 
 /// A block over text and image together, with feed-forward and attention in parallel (`FluxSingleTransformerBlock`).
 struct SingleBlock {
+  /// What the timestep modulates.
+  let modulation: Modulation
   private let settings: AttentionSettings
-  private let modulation: Modulation
   private let projection: AttentionProjection
   private let feedForward: Linear
   private let output: Linear

@@ -18,14 +18,27 @@ struct TransformerStem {
     _ batch: [TransformerSample], layout: BatchLayout, observer: (any ActivationObserver)?,
     in context: KernelContext
   ) throws -> (condition: Tensor, text: Tensor) {
-    let condition = try timeTextEmbedding(
-      times: batch.map(\.timestep), pooled: .concatenated(batch.map(\.pooled)), in: context)
-    try observer?.observe("time_text_embed", 0, .samples, condition, rows: layout.samples.map { $0..<$0 + 1 })
+    let condition = try condition(
+      timesteps: batch.map(\.timestep), pooled: .concatenated(batch.map(\.pooled)), in: context
+    ) {
+      try observer?.observe("time_text_embed", 0, .samples, $0, rows: layout.samples.map { $0..<$0 + 1 })
+    }
     let text = try contextEmbedder(
       .concatenated(zip(batch, layout.textCounts).map { $0.text.rows(0..<$1) }), in: context)
     try observer?.observe("context_embedder", 0, .text, text, rows: layout.textRows)
-    let activated = condition.copy()
-    try context.apply(.silu, to: activated)
-    return (activated, text)
+    return (condition, text)
+  }
+
+  /// Computes the condition [samples, width] from the samples' timesteps and pooled texts [samples, pooledWidth].
+  ///
+  /// - Parameter onEmbedding: receives it before the SiLU.
+  func condition(
+    timesteps: [Float], pooled: Tensor, in context: KernelContext,
+    onEmbedding: (Tensor) throws -> Void = { _ in }
+  ) throws -> Tensor {
+    let condition = try timeTextEmbedding(times: timesteps, pooled: pooled, in: context)
+    try onEmbedding(condition)
+    try context.apply(.silu, to: condition)
+    return condition
   }
 }

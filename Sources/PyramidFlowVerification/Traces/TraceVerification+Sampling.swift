@@ -56,7 +56,7 @@ extension TraceVerification {
           let stage = calls[call.index - call.step..<call.index - call.step + call.stepCount]
           nodes =
             try nodes ?? sampler.historyNodes(approximation, of: stage, history: $0, texts: texts)
-          return nodes?.interpolated(at: call.timestep)
+          return nodes?.interpolated(at: call.step)
         }
       } else {
         // What other parts compare goes on from the golden's values as well.
