@@ -6,7 +6,8 @@
 // chunk, scaled and added to those of the chunks before it. A chunk of four panels fits the first-level cache and serves
 // all rows.
 
-enum { PANEL = BB_WINOGRAD_PANEL, CHUNK = BB_WINOGRAD_CHUNK, MOST_PANELS = 4 };
+enum { PANEL = PAIR_PANEL, CHUNK = BB_WINOGRAD_CHUNK, MOST_PANELS = 4 };
+_Static_assert(PANEL == BB_WINOGRAD_PANEL, "the panels of the interface are those of the tiles");
 
 typedef struct {
   const int16_t *x;
@@ -28,11 +29,8 @@ typedef void chunk_function(const chunk_arguments *t);
 static inline __attribute__((always_inline)) void plain_tile(size_t row, size_t rows, size_t panels,
                                                              const chunk_arguments *t) {
   for (size_t r = row; r < row + rows; r++) {
-    int32_t exact[PANEL] = {0};
-    for (size_t p = 0; p < t->pairs; p++)
-      for (size_t o = 0; o < PANEL; o++)
-        for (size_t k = 0; k < 2; k++)
-          exact[o] += (int32_t)t->x[r * t->stride + 2 * p + k] * t->panels[(p * PANEL + o) * 2 + k];
+    int32_t exact[PANEL];
+    plain_pair_sums(t->x + r * t->stride, t->panels, t->pairs, exact);
     float *target = t->products + r * t->product_stride;
     for (size_t o = 0; o < PANEL; o++) {
       float scale = t->row_scales[r] * t->column_scales[o];
@@ -48,12 +46,6 @@ TILES_OF_ALL_ROWS(plain_chunk, , chunk_arguments, plain_tile, 1)
 // Adds products of pairs. The compiler would make two instructions of the intrinsic.
 static inline __attribute__((always_inline)) AVX512 __m512i add_pairs_avx512(__m512i sums, __m512i weights, __m512i x) {
   __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(weights), "v"(x));
-  return sums;
-}
-
-static inline __attribute__((always_inline)) AVX2_VNNI __m256i add_pairs_avx2_vnni(__m256i sums, __m256i weights,
-                                                                                 __m256i x) {
-  __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sums) : "x"(weights), "x"(x));
   return sums;
 }
 
@@ -87,26 +79,13 @@ static inline __attribute__((always_inline)) AVX512 void avx512_tile(size_t row,
 TILES_OF_ALL_ROWS(avx512_panel, AVX512, chunk_arguments, avx512_tile, 1)
 TILES_OF_ALL_ROWS(avx512_panels, AVX512, chunk_arguments, avx512_tile, MOST_PANELS)
 
-// A panel is two vectors, and six rows of their sums leave four registers.
-#define TILE_OF_256_BITS(name, attributes, add_products)                                           \
+#define TILE_OF_256_BITS(name, attributes, pair_sums)                                              \
   static inline __attribute__((always_inline)) attributes void name(                               \
       size_t row, size_t rows, size_t panels, const chunk_arguments *t) {                          \
     __m256i sums[TILE_ROWS][2];                                                                    \
-    UNROLLED for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();            \
-    const int16_t *x = t->x + row * t->stride;                                                     \
-    for (size_t p = 0; p < t->pairs; p++) {                                                        \
-      const __m256i *weights = (const __m256i *)(t->panels + p * 2 * PANEL);                       \
-      __m256i low = _mm256_loadu_si256(weights), high = _mm256_loadu_si256(weights + 1);           \
-      UNROLLED for (size_t r = 0; r < rows; r++) {                                                          \
-        int32_t pair;                                                                              \
-        memcpy(&pair, x + r * t->stride + 2 * p, sizeof pair);                                     \
-        __m256i both = _mm256_set1_epi32(pair);                                                    \
-        sums[r][0] = add_products(sums[r][0], low, both);                                          \
-        sums[r][1] = add_products(sums[r][1], high, both);                                         \
-      }                                                                                            \
-    }                                                                                              \
-    UNROLLED for (size_t r = 0; r < rows; r++)                                                              \
-      UNROLLED for (size_t v = 0; v < 2; v++) {                                                             \
+    pair_sums(rows, t->x + row * t->stride, t->stride, t->panels, t->pairs, sums);                 \
+    UNROLLED for (size_t r = 0; r < rows; r++)                                                     \
+      UNROLLED for (size_t v = 0; v < 2; v++) {                                                    \
         float *target = t->products + (row + r) * t->product_stride + 8 * v;                       \
         __m256 columns = _mm256_loadu_ps(t->column_scales + 8 * v);                                \
         __m256 scale = _mm256_mul_ps(_mm256_set1_ps(t->row_scales[row + r]), columns);             \
@@ -116,11 +95,10 @@ TILES_OF_ALL_ROWS(avx512_panels, AVX512, chunk_arguments, avx512_tile, MOST_PANE
       }                                                                                            \
   }
 
-#define ADD_PAIRS(sums, weights, x) _mm256_add_epi32(sums, _mm256_madd_epi16(weights, x))
-TILE_OF_256_BITS(avx2_tile, AVX2, ADD_PAIRS)
+TILE_OF_256_BITS(avx2_tile, AVX2, avx2_pair_sums)
 TILES_OF_ALL_ROWS(avx2_panel, AVX2, chunk_arguments, avx2_tile, 1)
 
-TILE_OF_256_BITS(avx2_vnni_tile, AVX2_VNNI, add_pairs_avx2_vnni)
+TILE_OF_256_BITS(avx2_vnni_tile, AVX2_VNNI, avx2_vnni_pair_sums)
 TILES_OF_ALL_ROWS(avx2_vnni_panel, AVX2_VNNI, chunk_arguments, avx2_vnni_tile, 1)
 
 #endif

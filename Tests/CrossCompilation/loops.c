@@ -117,7 +117,7 @@ static void quantization(void) {
   bb_byte_product(bytes, scales, 3, 2, 128, blocks, sums, scales, scales, out, 64, BB_PLAIN);
   CLOSE("byte_product", out, 3 * 64);
   bb_integer_weights matrix = {blocks, 128, 1};
-  bb_integer_product(matrix, 0, 64, words, 128, 2, out, 64, 0);
+  bb_integer_product(matrix, 0, 64, words, 128, 2, out, 64, BB_PLAIN);
   EXACT("integer_product", out, 2 * 64);
   bb_scale_float_sums(out, 1e-6f, scales, scales, 64);
   CLOSE("scale_float_sums", out, 64);

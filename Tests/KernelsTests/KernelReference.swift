@@ -75,7 +75,7 @@ enum KernelReference {
         values: $0.baseAddress, columns: columns, is_blocked: isBlocked ? 1 : 0)
       bb_integer_product(
         weights, 0, outputs, x, (columns + 3) / 4 * 4, rows, &sums, outputs,
-        usesAVX2 && KernelContext.mayUseAVX2 != 0 ? 1 : 0)
+        usesAVX2 ? KernelContext.instructions : BB_PLAIN)
     }
     return sums
   }

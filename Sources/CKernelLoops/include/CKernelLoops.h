@@ -48,6 +48,9 @@ void bb_quantize_halves(const float *x, float inverse_scale, uint8_t *high, uint
 /// q = x / scale rounded to the nearest integer, ties to even; the quotients must fit 16 bits.
 void bb_quantize_words(const float *x, float inverse_scale, int16_t *q, size_t count);
 
+/// The instructions with which integers may be multiplied; the result is the same with each.
+typedef enum { BB_PLAIN, BB_AVX2, BB_AVX2_VNNI, BB_AVX512_VNNI } bb_instructions;
+
 /// The number of columns whose products with 16-bit inputs of at most 32767 are sure to have a sum that fits 32 bits.
 #define BB_INTEGER_CHUNK 512
 
@@ -63,12 +66,9 @@ typedef struct {
 /// of 16.
 ///
 /// x is [rows, columns] in 16 bits without −32768; its rows are `stride` elements apart, which is at least the columns
-/// rounded up to a multiple of four, and zeros fill them. The result is the same with and without AVX2.
+/// rounded up to a multiple of four, and zeros fill them. The result is the same with all instructions.
 void bb_integer_product(bb_integer_weights weights, size_t first, size_t count, const int16_t *x, size_t stride,
-                        size_t rows, float *sums, size_t sums_stride, int may_use_avx2);
-
-/// The instructions with which integers may be multiplied; the result is the same with each.
-typedef enum { BB_PLAIN, BB_AVX2, BB_AVX2_VNNI, BB_AVX512_VNNI } bb_instructions;
+                        size_t rows, float *sums, size_t sums_stride, bb_instructions instructions);
 
 /// out [rows, 64] = x · Wᵀ · row scale · column scale + bias, with exact sums: what bb_scale_sums makes of them. The rows of
 /// out are `stride` elements apart; bias may be null. Other instructions than AVX2 VNNI leave it to the definition.

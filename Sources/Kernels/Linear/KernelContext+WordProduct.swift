@@ -3,9 +3,6 @@ import CKernelLoops
 import Tensors
 
 extension KernelContext {
-  /// Whether our own kernels may use AVX2; they obey the same switch as oneDNN (`ONEDNN_MAX_CPU_ISA`).
-  static let mayUseAVX2 = bb_may_use(dnnl_cpu_isa_avx2)
-
   /// The rows of the input multiplied at a time: one chunk of their columns should stay in the second-level cache.
   private static let wordRowsAtOnce = 192
 
@@ -35,7 +32,7 @@ extension KernelContext {
               bb_integer_product(
                 weights, first, min(unit, outputs - first), x.signed16 + start * x.stride, x.stride,
                 part.count,
-                sums + first, outputs, Self.mayUseAVX2)
+                sums + first, outputs, Self.instructions)
             }
           }
           try body(part, sums)
